@@ -1,0 +1,68 @@
+//! Time, so that tests can hold it still.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::error::ignore_poison;
+
+/// Where the present comes from.
+pub trait Clock: Send + Sync + 'static {
+    /// The present.
+    fn now(&self) -> Timestamp;
+}
+
+/// The clock of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// A clock that stands still until it is moved.
+///
+/// ```
+/// use es_core::{Clock, FixedClock};
+/// use std::time::Duration;
+///
+/// let clock = FixedClock::at("1998-12-31T00:00:00Z".parse()?);
+/// clock.advance(Duration::from_secs(1));
+/// assert_eq!(clock.now().to_string(), "1998-12-31T00:00:01Z");
+/// # Ok::<(), es_core::jiff::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct FixedClock(Mutex<Timestamp>);
+
+impl FixedClock {
+    /// A clock that shows `now`.
+    pub const fn at(now: Timestamp) -> Self {
+        Self(Mutex::new(now))
+    }
+
+    /// Moves the clock to another time, also back.
+    pub fn set(&self, now: Timestamp) {
+        *ignore_poison(self.0.lock()) = now;
+    }
+
+    /// Moves the clock forward, at most to the last time there is.
+    pub fn advance(&self, by: Duration) {
+        let mut now = ignore_poison(self.0.lock());
+        *now = now.checked_add(by).unwrap_or(Timestamp::MAX);
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        *ignore_poison(self.0.lock())
+    }
+}
+
+impl<T: Clock + ?Sized> Clock for std::sync::Arc<T> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+}

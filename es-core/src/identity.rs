@@ -1,0 +1,113 @@
+//! Identities of events and commands.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Defines a newtype over a UUID.
+macro_rules! identity {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a UUID that comes from elsewhere.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID.
+            pub const fn as_uuid(&self) -> &Uuid {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+identity! {
+    /// The identity of one event: a store holds at most one event with it, for ever. This is what
+    /// makes a retried append safe.
+    EventId
+}
+
+identity! {
+    /// The identity of one command, given by its sender: sending it again has no second effect.
+    ///
+    /// ```
+    /// use es_core::CommandId;
+    ///
+    /// // The same text always names the same command, on every machine.
+    /// assert_eq!(CommandId::from_name("transfer 17"), CommandId::from_name("transfer 17"));
+    /// assert_ne!(CommandId::from_name("transfer 17"), CommandId::from_name("transfer 18"));
+    /// ```
+    CommandId
+}
+
+/// The name space of [`CommandId::from_name`].
+const COMMAND_NAMES: Uuid = Uuid::from_u128(0x7f3b_52c6_2d0e_4c0a_9d6c_5a2f_0f5e_11e5);
+
+impl CommandId {
+    /// The command that a text names, such as the number of a bank transaction.
+    pub fn from_name(name: &str) -> Self {
+        Self(Uuid::new_v5(&COMMAND_NAMES, name.as_bytes()))
+    }
+
+    /// The id of the event that this command emits at `index`, counted from zero.
+    pub(crate) fn event_id(self, index: u32) -> EventId {
+        EventId(Uuid::new_v5(&self.0, &index.to_be_bytes()))
+    }
+}
+
+/// Where new ids come from.
+///
+/// The runtime asks it for event ids and a handler for ids of its own through
+/// [`Context::new_id`](crate::Context::new_id).
+pub trait IdGenerator: Send + Sync + 'static {
+    /// An id that was never given out before.
+    fn next_id(&self) -> Uuid;
+}
+
+/// UUIDs of version 7: they begin with the time and end in random bits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TimeOrderedIds;
+
+impl IdGenerator for TimeOrderedIds {
+    fn next_id(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}
+
+/// The ids 1, 2, 3 and so on, for tests.
+#[derive(Debug, Default)]
+pub struct SequentialIds(AtomicU64);
+
+impl IdGenerator for SequentialIds {
+    fn next_id(&self) -> Uuid {
+        Uuid::from_u128(u128::from(self.0.fetch_add(1, Ordering::Relaxed)) + 1)
+    }
+}

@@ -1,0 +1,44 @@
+//! Reading a projection's state.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::projection::host::{Host, Hosted};
+use crate::projection::{Projection, ProjectionStatus};
+
+/// The state of a running projection, to be read.
+pub struct ProjectionView<P> {
+    host: Arc<dyn Host>,
+    projection: PhantomData<fn() -> P>,
+}
+
+impl<P: Projection> ProjectionView<P> {
+    /// A view of the host if it is one of `P`.
+    pub(crate) fn of(host: Arc<dyn Host>) -> Option<Self> {
+        host.as_any().is::<Hosted<P>>().then_some(Self { host, projection: PhantomData })
+    }
+
+    /// Looks at the state. The projection waits meanwhile, so be brief: copy what you need.
+    ///
+    /// What is seen is the state after some event of the global order and before the next, never
+    /// between.
+    pub fn read<R>(&self, look: impl FnOnce(&P) -> R) -> R {
+        let host: &dyn Any = self.host.as_any();
+        match host.downcast_ref::<Hosted<P>>() {
+            Some(hosted) => hosted.read(look),
+            None => unreachable!("`of` has checked the type"),
+        }
+    }
+
+    /// Where the projection stands and how it is.
+    pub fn status(&self) -> ProjectionStatus {
+        self.host.progress().borrow().clone()
+    }
+}
+
+impl<P> Clone for ProjectionView<P> {
+    fn clone(&self) -> Self {
+        Self { host: Arc::clone(&self.host), projection: PhantomData }
+    }
+}
