@@ -6,6 +6,7 @@ mod aggregate;
 mod clock;
 mod codec;
 mod command;
+mod commit;
 mod context;
 mod error;
 mod event;
@@ -17,6 +18,8 @@ mod projection;
 mod query;
 mod recorded;
 mod registry;
+mod runtime;
+mod store;
 mod stream;
 mod tag;
 mod version;
@@ -32,6 +35,10 @@ pub use crate::aggregate::{Aggregate, AggregateId, Apply, InitialState};
 pub use crate::clock::{Clock, FixedClock, SystemClock};
 pub use crate::codec::{Codec, CodecError, Json};
 pub use crate::command::{Command, Events, Handle, IntoEvents};
+pub use crate::commit::{
+    AppendCondition, Appended, Commit, InvalidCommit, InvalidEvent, MAX_COMMIT_EVENTS,
+    MAX_NAME_BYTES, MAX_PAYLOAD_BYTES, MAX_TAG_BYTES, MAX_TAGS, NewEvent, StreamAppend,
+};
 pub use crate::context::{Context, MissingService};
 pub use crate::error::{ErrorCategory, StoreFailure};
 pub use crate::event::{Event, EventType, Stored};
@@ -46,7 +53,18 @@ pub use crate::projection::{
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
-pub use crate::stream::{InvalidAggregateId, InvalidStreamId, StreamId, StreamRef};
+pub use crate::runtime::{
+    Execute, ExecuteError, History, LoadError, Loaded, Receipt, RetryPolicy, Runtime,
+    RuntimeBuilder, StartError, WaitError,
+};
+pub use crate::store::{
+    AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
+    EventStore, ExpectedRevision, QueryPage, QueryRange, ReadError, Revision, SharedEventStore,
+    StateError, StateKey, StateRecord, StateStore, StreamPage, StreamRange, VersionConflict,
+};
+pub use crate::stream::{
+    InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,
+};
 pub use crate::tag::{Tag, Tags};
 pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, SchemaVersion, Version};
 
