@@ -1,6 +1,8 @@
 //! The store against a model that is too simple to be wrong: a list of events that every question
 //! goes over from end to end.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use es_core::bytes::Bytes;
