@@ -23,26 +23,39 @@ use uuid::Uuid;
 
 type Bank = Runtime<MemoryStore>;
 
+/// `cargo bench -p es-benches -- load` measures only what has `load` in its name.
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    match arguments.iter().position(|argument| argument == "--memory") {
-        Some(index) => memory(&arguments[index + 1]),
-        None => ratios(),
+    // Cargo adds `--bench`.
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    match (arguments.next().as_deref(), arguments.next()) {
+        (Some("--memory"), Some(side)) => memory(&side),
+        (Some("--commands"), Some(count)) => commands(count.parse().unwrap()),
+        (wanted, _) => ratios(wanted.unwrap_or_default()),
     }
 }
 
-fn ratios() {
+fn ratios(wanted: &str) {
     let tokio = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     println!(
         "{:<46} {:>9} {:>9}   {:<11} {:>8} {:>8}",
         "", "ours", "by hand", "", "ratio", "target"
     );
-    one_task(&tokio);
-    many_aggregates(&tokio);
-    one_aggregate(&tokio);
-    load(&tokio);
-    projection(&tokio);
-    println!();
+    let benchmarks: [(&str, fn(&Tokio)); 6] = [
+        ("one task", one_task),
+        ("many aggregates", many_aggregates),
+        ("one aggregate", one_aggregate),
+        ("load", load),
+        ("projection", projection),
+        ("memory", both_memories),
+    ];
+    for (name, benchmark) in benchmarks {
+        if name.contains(wanted) {
+            benchmark(&tokio);
+        }
+    }
+}
+
+fn both_memories(_: &Tokio) {
     for side in ["es-memory-store", "by-hand"] {
         let myself = std::env::current_exe().unwrap();
         let output = Process::new(myself).args(["--memory", side]).output().unwrap();
@@ -232,6 +245,13 @@ async fn fill(store: &MemoryStore, events: u64) {
         let commit = Commit::new(stream, ExpectedVersion::Any, vec![event]).unwrap();
         store.append(&commit).await.unwrap();
     }
+}
+
+/// Carries out so many commands and does nothing else, for a tool that counts instructions.
+fn commands(count: u64) {
+    let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let bank = tokio.block_on(bank(MemoryStore::new()));
+    tokio.block_on(deposit_and_withdraw(&bank, 1, count));
 }
 
 /// Prints how many bytes an event takes; in a process of its own, so that nothing else counts.
