@@ -47,15 +47,11 @@ pub(crate) async fn append(
     retry: &RetryPolicy,
     commit: &Commit,
 ) -> Result<Appended, AppendError> {
-    let mut attempts = 1;
+    let mut attempts = Attempts::default();
     loop {
         match store.append(commit).await {
-            Err(error) if passes(&error) && retry.allows_more_than(attempts) => {
-                tracing::debug!(stream = %commit.first().stream, attempts, %error, "append is tried again");
-                retry.pause(attempts).await;
-                attempts += 1;
-            }
-            answer => return answer,
+            Ok(appended) => return Ok(appended),
+            Err(error) => attempts.again_or(retry, error).await?,
         }
     }
 }
@@ -67,22 +63,56 @@ pub(crate) async fn append_chain(
     commits: &[Commit],
 ) -> Vec<Result<Appended, AppendError>> {
     let mut answers = Vec::with_capacity(commits.len());
-    let mut attempts = 1;
+    let mut attempts = Attempts::default();
     loop {
         answers.append(&mut store.append_chain(&commits[answers.len()..]).await);
-        match answers.last() {
-            Some(Err(error)) if passes(error) && retry.allows_more_than(attempts) => {
-                answers.pop();
-                retry.pause(attempts).await;
-                attempts += 1;
+        match answers.pop() {
+            Some(Err(error)) => {
+                if let Err(error) = attempts.again_or(retry, error).await {
+                    answers.push(Err(error));
+                    return answers;
+                }
             }
-            _ => return answers,
+            last => {
+                answers.extend(last);
+                return answers;
+            }
         }
     }
 }
 
-fn passes(error: &AppendError) -> bool {
-    matches!(error.category(), ErrorCategory::Transient | ErrorCategory::OutcomeUnknown)
+#[derive(Default)]
+struct Attempts {
+    failed: u32,
+    /// Whether the answer to one of them was lost. Then a later one that fails says nothing about
+    /// what became of that one.
+    unknown: bool,
+}
+
+impl Attempts {
+    /// Waits before the next attempt, or gives the error back if there is to be none.
+    async fn again_or(
+        &mut self,
+        retry: &RetryPolicy,
+        error: AppendError,
+    ) -> Result<(), AppendError> {
+        self.failed += 1;
+        self.unknown |= error.category() == ErrorCategory::OutcomeUnknown;
+        let passes =
+            matches!(error.category(), ErrorCategory::Transient | ErrorCategory::OutcomeUnknown);
+        if passes && retry.allows_more_than(self.failed) {
+            tracing::debug!(attempts = self.failed, %error, "append is tried again");
+            retry.pause(self.failed).await;
+            return Ok(());
+        }
+        Err(match error {
+            AppendError::Transient(failure) | AppendError::Permanent(failure) if self.unknown => {
+                AppendError::OutcomeUnknown(failure)
+            }
+            // A refusal is an answer: the commit is not stored, whatever became of the others.
+            error => error,
+        })
+    }
 }
 
 /// The receipt of a command that was carried out before, found by the ids of its events.

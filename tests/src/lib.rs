@@ -1,0 +1,6 @@
+//! What the tests share: a small domain, and stores that misbehave on command.
+
+#![allow(missing_docs, reason = "read by its tests only")]
+
+pub mod counter;
+pub mod faulty;
