@@ -30,6 +30,7 @@ fn main() {
     match (arguments.next().as_deref(), arguments.next()) {
         (Some("--memory"), Some(side)) => memory(&side),
         (Some("--commands"), Some(count)) => commands(count.parse().unwrap()),
+        (Some("--loads"), Some(count)) => loads(count.parse().unwrap()),
         (wanted, _) => ratios(wanted.unwrap_or_default()),
     }
 }
@@ -252,6 +253,16 @@ fn commands(count: u64) {
     let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bank = tokio.block_on(bank(MemoryStore::new()));
     tokio.block_on(deposit_and_withdraw(&bank, 1, count));
+}
+
+/// Loads an aggregate with 1,000 events so many times, for a tool that counts instructions.
+fn loads(count: u64) {
+    let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let bank = tokio.block_on(bank(MemoryStore::new()));
+    tokio.block_on(deposit_and_withdraw(&bank, 1, 1_000));
+    for _ in 0..count {
+        black_box(tokio.block_on(bank.load::<Account>(&1)).unwrap());
+    }
 }
 
 /// Prints how many bytes an event takes; in a process of its own, so that nothing else counts.

@@ -170,15 +170,11 @@ impl Log {
 
     /// Adds the events of one stream, and answers with its version.
     fn extend(&mut self, append: &StreamAppend, recorded_at: Microseconds) -> Version {
-        let stream = match self.by_stream.get(&append.stream) {
-            Some(stream) => *stream,
-            None => {
-                let stream = self.streams.len() as u32;
-                self.by_stream.insert(append.stream.clone(), stream);
-                self.streams.push(Stream { id: append.stream.clone(), slots: Vec::new() });
-                stream
-            }
-        };
+        let new = self.streams.len() as u32;
+        let stream = *self.by_stream.entry_ref(&append.stream).or_insert(new);
+        if stream == new {
+            self.streams.push(Stream { id: append.stream.clone(), slots: Vec::new() });
+        }
         for event in &append.events {
             let slot = self.length;
             let slots = &mut self.streams[stream as usize].slots;

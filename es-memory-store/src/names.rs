@@ -13,7 +13,7 @@ use crate::segment::Slot;
 pub(crate) struct Names {
     /// A kind is a name in one schema version.
     kinds: Vec<(Box<str>, SchemaVersion)>,
-    by_name: HashMap<Box<str>, Name>,
+    by_name: HashMap<String, Name>,
 }
 
 #[derive(Default)]
@@ -26,12 +26,7 @@ struct Name {
 impl Names {
     /// Notes an event, and answers with the index of its kind.
     pub(crate) fn add(&mut self, name: &str, version: SchemaVersion, slot: Slot) -> u32 {
-        if !self.by_name.contains_key(name) {
-            self.by_name.insert(name.into(), Name::default());
-        }
-        let Some(entry) = self.by_name.get_mut(name) else {
-            unreachable!("it was just inserted");
-        };
+        let entry = self.by_name.entry_ref(name).or_default();
         entry.slots.push(slot);
         if let Some((_, kind)) = entry.kinds.iter().find(|(known, _)| *known == version) {
             return *kind;
@@ -65,12 +60,7 @@ impl<K> Default for Postings<K> {
 
 impl<K: Hash + Eq + Clone> Postings<K> {
     pub(crate) fn add(&mut self, key: &K, slot: Slot) {
-        match self.0.get_mut(key) {
-            Some(slots) => slots.push(slot),
-            None => {
-                self.0.insert(key.clone(), vec![slot]);
-            }
-        }
+        self.0.entry_ref(key).or_default().push(slot);
     }
 
     pub(crate) fn slots<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> &[Slot]

@@ -57,7 +57,8 @@ impl Microseconds {
     }
 
     fn time(self) -> Option<Timestamp> {
-        Timestamp::from_microsecond(self.0).ok()
+        // Asked first, because an error is expensive to make.
+        if self == Self::NONE { None } else { Timestamp::from_microsecond(self.0).ok() }
     }
 }
 

@@ -123,9 +123,8 @@ where
     });
     match (entry, order) {
         (Entry::Turn(warm), Some((command, envelope))) => {
-            let mut turn = Turn::new(shared, instance, None);
-            let (warm, outcome) =
-                carry_out(shared, &turn.instance, warm, &command, &envelope).await;
+            let mut turn = Turn::new(shared, &instance);
+            let (warm, outcome) = carry_out(shared, &instance, warm, &command, &envelope).await;
             turn.warm = warm;
             outcome
         }

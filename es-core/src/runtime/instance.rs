@@ -2,8 +2,7 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, RwLock};
-use std::{any::TypeId, collections::HashMap};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use quick_cache::sync::Cache;
 
@@ -22,43 +21,46 @@ use crate::stream::{InvalidStreamId, StreamId};
 /// One that is forgotten while it is in use does no harm: another is made, and the versions that
 /// guard every append keep the two apart.
 pub(crate) struct Instances {
-    by_type: RwLock<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    /// A program has few aggregate types and never forgets one: a list that only grows is found
+    /// through without a lock.
+    first: OnceLock<Box<OfOneType>>,
     kept_of_each_type: usize,
+}
+
+struct OfOneType {
+    instances: Box<dyn Any + Send + Sync>,
+    next: OnceLock<Box<OfOneType>>,
 }
 
 type InstancesOf<A> = Cache<<A as Aggregate>::Id, Arc<Instance<A>>>;
 
 impl Instances {
     pub(crate) fn new(kept_of_each_type: usize) -> Self {
-        Self { by_type: RwLock::default(), kept_of_each_type }
+        Self { first: OnceLock::new(), kept_of_each_type }
     }
 
     pub(crate) fn get<A: Aggregate>(
         &self,
         id: &A::Id,
     ) -> Result<Arc<Instance<A>>, InvalidStreamId> {
-        let make = || A::stream(id).map(|stream| Arc::new(Instance::new(stream)));
-        {
-            let by_type = ignore_poison(self.by_type.read());
-            if let Some(instances) = downcast::<A>(&by_type) {
-                return instances.get_or_insert_with(id, make);
+        self.of_type::<A>()
+            .get_or_insert_with(id, || A::stream(id).map(|stream| Arc::new(Instance::new(stream))))
+    }
+
+    fn of_type<A: Aggregate>(&self) -> &InstancesOf<A> {
+        let make = || {
+            let instances = Box::new(InstancesOf::<A>::new(self.kept_of_each_type));
+            Box::new(OfOneType { instances, next: OnceLock::new() })
+        };
+        let mut place = &self.first;
+        loop {
+            let of_one_type = place.get_or_init(make);
+            if let Some(instances) = of_one_type.instances.downcast_ref() {
+                return instances;
             }
-        }
-        let mut by_type = ignore_poison(self.by_type.write());
-        by_type
-            .entry(TypeId::of::<A>())
-            .or_insert_with(|| Box::new(InstancesOf::<A>::new(self.kept_of_each_type)));
-        match downcast::<A>(&by_type) {
-            Some(instances) => instances.get_or_insert_with(id, make),
-            None => make(),
+            place = &of_one_type.next;
         }
     }
-}
-
-fn downcast<A: Aggregate>(
-    by_type: &HashMap<TypeId, Box<dyn Any + Send + Sync>>,
-) -> Option<&InstancesOf<A>> {
-    by_type.get(&TypeId::of::<A>())?.downcast_ref()
 }
 
 /// One aggregate instance. Its commands are decided one after another: whoever has the turn holds

@@ -20,42 +20,44 @@ const BATCH: usize = 128;
 type Batch<A> = VecDeque<Box<dyn Waiting<A>>>;
 
 /// The turn on an instance. When it ends, however it ends, those who wait are served.
-pub(crate) struct Turn<A: Aggregate, S: EventStore> {
-    shared: Arc<Shared<S>>,
-    pub(crate) instance: Arc<Instance<A>>,
+pub(crate) struct Turn<'a, A: Aggregate, S: EventStore> {
+    shared: &'a Arc<Shared<S>>,
+    instance: &'a Arc<Instance<A>>,
     /// The baseline that the next holder gets; none when the holder did not come to an end.
     pub(crate) warm: Option<Warm<A>>,
 }
 
-impl<A: Aggregate, S: EventStore> Turn<A, S> {
-    pub(crate) fn new(
-        shared: &Arc<Shared<S>>,
-        instance: Arc<Instance<A>>,
-        warm: Option<Warm<A>>,
-    ) -> Self {
-        Self { shared: Arc::clone(shared), instance, warm }
+impl<'a, A: Aggregate, S: EventStore> Turn<'a, A, S> {
+    pub(crate) fn new(shared: &'a Arc<Shared<S>>, instance: &'a Arc<Instance<A>>) -> Self {
+        Self { shared, instance, warm: None }
     }
 }
 
-impl<A: Aggregate, S: EventStore> Drop for Turn<A, S> {
+impl<A: Aggregate, S: EventStore> Drop for Turn<'_, A, S> {
     fn drop(&mut self) {
         if let Leave::OthersWait(warm) = self.instance.leave(self.warm.take()) {
             // In a task of its own: whoever had the turn has its answer and need not serve others,
             // and dropping its future must not drop theirs.
-            let turn = Self::new(&self.shared, Arc::clone(&self.instance), warm);
-            self.shared.tokio.spawn(serve(turn));
+            let (shared, instance) = (Arc::clone(self.shared), Arc::clone(self.instance));
+            self.shared.tokio.spawn(serve(shared, instance, warm));
         }
     }
 }
 
-async fn serve<A: Aggregate, S: EventStore>(mut turn: Turn<A, S>) {
+async fn serve<A: Aggregate, S: EventStore>(
+    shared: Arc<Shared<S>>,
+    instance: Arc<Instance<A>>,
+    warm: Option<Warm<A>>,
+) {
+    let mut turn = Turn::new(&shared, &instance);
+    turn.warm = warm;
     loop {
-        let batch = turn.instance.next_batch(BATCH);
+        let batch = instance.next_batch(BATCH);
         if batch.is_empty() {
             return;
         }
         let warm = turn.warm.take();
-        turn.warm = carry_out(&turn.shared, &turn.instance, warm, batch).await;
+        turn.warm = carry_out(&shared, &instance, warm, batch).await;
     }
 }
 
