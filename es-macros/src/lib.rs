@@ -1,26 +1,121 @@
-//! stub
+//! The derive macros of [`es_core`](https://docs.rs/es-core). An implementation detail of that
+//! crate: depend on it, which re-exports them, and never on this one.
+//!
+//! A derive goes through four steps, one module each: [`attribute`] reads what stands in the
+//! attributes, [`model`] resolves it, [`validate`] checks the rules, [`expand`] generates code.
+//! All mistakes of one derive are reported at once, and beside them code with which the rest of
+//! the user's crate compiles.
+
+mod attribute;
+mod crate_path;
+mod ctxt;
+mod derive;
+mod expand;
+mod model;
+mod validate;
+mod written;
+
 use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Makes a struct an event.
+///
+/// The struct has named fields, or is a newtype, or a unit struct. It is written and read by
+/// serde, so derive `Serialize` and `Deserialize` too. Type parameters are allowed.
+///
+/// | above the struct | meaning | default |
+/// |---|---|---|
+/// | `name = "account.deposited"` | the stored name: it must never change | required |
+/// | `version = 3` | the version of the schema that is written today, from 1 | `1` |
+/// | `codec = path::to::Codec` | how the payload is written | `es_core::Json` |
+/// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
+///
+/// | on a field | meaning |
+/// |---|---|
+/// | `tag` | queries can select the event by the tag `field:value`; an `Option` has one when it is `Some` |
+/// | `tag = "key"` | the same with another key; a newtype's field needs one |
 #[proc_macro_derive(Event, attributes(event))]
-pub fn event(_: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn event(input: TokenStream) -> TokenStream {
+    derive::event(&parse_macro_input!(input as DeriveInput)).into()
 }
+
+/// Makes an enum of yours a set of events. Each variant holds one event: `Opened(Opened)`.
+///
+/// It generates `From` for each event, and `ApplyTo` for every state that has an `Apply` for each
+/// event: an aggregate can use the enum with `events = ThisEnum`.
+///
+/// | `#[event_set(..)]` above the enum | meaning | default |
+/// |---|---|---|
+/// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
 #[proc_macro_derive(EventSet, attributes(event_set))]
-pub fn event_set(_: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn event_set(input: TokenStream) -> TokenStream {
+    derive::event_set(&parse_macro_input!(input as DeriveInput)).into()
 }
+
+/// Makes a struct or an enum an aggregate, and an enum of its events.
+///
+/// The type needs `Default`, the state before the first event, and one `Apply` for each event. It
+/// can not be generic.
+///
+/// | above the type | meaning | default |
+/// |---|---|---|
+/// | `name = "account"` | the stored name: it must never change | required |
+/// | `id = AccountId` | the type that tells one from the other | required |
+/// | `events(Opened, billing::Paid as BillingPaid)` | its events; each becomes a variant, named like the event or as you say | required, or: |
+/// | `events = AccountEvent` | its events as an enum of yours, with `#[derive(EventSet)]` | |
+/// | `enum = AccountFact` | the name of the generated enum | type name + `Event` |
+/// | `derive(Debug, Clone)` | derives for the generated enum | none |
+/// | `register = false` | keeps it out of `Registry::linked` | `true` |
+/// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
 #[proc_macro_derive(Aggregate, attributes(aggregate))]
-pub fn aggregate(_: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn aggregate(input: TokenStream) -> TokenStream {
+    derive::aggregate(&parse_macro_input!(input as DeriveInput)).into()
 }
+
+/// Gives a newtype the `Display` and `FromStr` of its field, which the id of an aggregate needs.
+///
+/// Derive `Debug`, `Clone`, `PartialEq`, `Eq` and `Hash` too.
+///
+/// | `#[aggregate_id(..)]` above the struct | meaning | default |
+/// |---|---|---|
+/// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
 #[proc_macro_derive(AggregateId, attributes(aggregate_id))]
-pub fn aggregate_id(_: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn aggregate_id(input: TokenStream) -> TokenStream {
+    derive::aggregate_id(&parse_macro_input!(input as DeriveInput)).into()
 }
+
+/// Makes a struct a command to one aggregate.
+///
+/// | above the struct | meaning | default |
+/// |---|---|---|
+/// | `aggregate = Account` | the aggregate that decides it | required |
+/// | `creates` | it makes a new instance: there must be none yet | may come at any time |
+/// | `name = "withdraw"` | its name in logs | the name of the struct |
+/// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
+///
+/// | on a field | meaning |
+/// |---|---|
+/// | `id` | holds the id of the aggregate; exactly one field has it |
 #[proc_macro_derive(Command, attributes(command))]
-pub fn command(_: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn command(input: TokenStream) -> TokenStream {
+    derive::command(&parse_macro_input!(input as DeriveInput)).into()
 }
+
+/// Makes a struct or an enum a projection, and an enum of the events that it projects.
+///
+/// The type needs one `Project` for each event, and `Default` unless it says `register = false`.
+/// It can not be generic.
+///
+/// | above the type | meaning | default |
+/// |---|---|---|
+/// | `name = "balances"` | the stored name | required |
+/// | `version = 2` | the version of what is held, from 1; a new one is built anew | `1` |
+/// | `events(Opened, billing::Paid as BillingPaid)` | the events; each becomes a variant, named like the event or as you say | required |
+/// | `enum = BalancesFact` | the name of the generated enum | type name + `Event` |
+/// | `derive(Debug, Clone)` | derives for the generated enum | none |
+/// | `register = false` | keeps it out of `Registry::linked` | `true` |
+/// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
 #[proc_macro_derive(Projection, attributes(projection))]
-pub fn projection(_: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn projection(input: TokenStream) -> TokenStream {
+    derive::projection(&parse_macro_input!(input as DeriveInput)).into()
 }

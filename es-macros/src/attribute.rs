@@ -1,0 +1,15 @@
+//! What the user wrote in the attributes of a derive: tokens in, values with spans out.
+//!
+//! Nothing here returns early: a mistake is recorded and the next option is read.
+
+mod given;
+mod list;
+mod nearest;
+mod raw;
+mod slot;
+pub(crate) mod value;
+
+pub(crate) use self::given::{AttributeKind, Attributes, Given};
+pub(crate) use self::list::{EventsOption, events, listed_events, listed_paths};
+pub(crate) use self::slot::Slot;
+pub(crate) use self::value::tag_key;

@@ -1,0 +1,86 @@
+//! Lists in an attribute: `events(Opened, billing::Paid as BillingPaid)`, `derive(Debug, Clone)`.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::parse::{ParseStream, Parser};
+use syn::{Lit, Path, Token};
+
+use super::raw::{Form, RawOption, split_at_commas};
+use super::value;
+use crate::ctxt::Ctxt;
+use crate::written::written;
+
+/// Reads `derive(Debug, Clone)`.
+pub(crate) fn listed_paths(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Path>> {
+    let list = value::list(ctxt, option)?;
+    let mut paths = Vec::new();
+    for tokens in split_at_commas(list) {
+        let tokens = TokenStream::from_iter(tokens);
+        match syn::parse2(tokens.clone()) {
+            Ok(path) => paths.push(path),
+            Err(_) => ctxt.error(&tokens, "expected the name of a derive, such as `Debug`"),
+        }
+    }
+    Some(paths)
+}
+
+/// What `events` of an aggregate may be.
+pub(crate) enum EventsOption {
+    /// `events(Opened, Paid)`
+    Listed(Vec<ListedEvent>),
+    /// `events = AccountEvent`
+    Own(Path),
+}
+
+/// An event of a list, and the name of its variant if the list gives one.
+pub(crate) type ListedEvent = (Path, Option<Ident>);
+
+/// Reads `events(..)` or `events = AccountEvent`.
+pub(crate) fn events(ctxt: &Ctxt, option: &RawOption) -> Option<EventsOption> {
+    if let Form::Value(value) = &option.form
+        && let Ok(own) = syn::parse2(value.clone())
+    {
+        return Some(EventsOption::Own(own));
+    }
+    listed_events(ctxt, option).map(EventsOption::Listed)
+}
+
+/// Reads `events(Opened, billing::Paid as BillingPaid)`.
+pub(crate) fn listed_events(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<ListedEvent>> {
+    let entries = split_at_commas(value::list(ctxt, option)?);
+    let mut events = Vec::new();
+    for tokens in &entries {
+        let tokens = TokenStream::from_iter(tokens.iter().cloned());
+        match listed_event.parse2(tokens.clone()) {
+            Ok(event) => events.push(event),
+            Err(_) => ctxt.error(&tokens, help_for_entry(&tokens)),
+        }
+    }
+    // A list in which nothing could be read is not an empty list.
+    (entries.is_empty() || !events.is_empty()).then_some(events)
+}
+
+fn listed_event(input: ParseStream<'_>) -> syn::Result<ListedEvent> {
+    let path = input.parse()?;
+    let alias = match input.parse::<Option<Token![as]>>()? {
+        Some(_) => Some(input.parse()?),
+        None => None,
+    };
+    Ok((path, alias))
+}
+
+fn help_for_entry(tokens: &TokenStream) -> String {
+    match syn::parse2(tokens.clone()) {
+        Ok(Lit::Str(name)) if syn::parse_str::<Path>(&name.value()).is_ok() => format!(
+            "an event is listed by its type, not by a string\nhelp: write `{}`",
+            name.value()
+        ),
+        Ok(Lit::Str(_)) => {
+            "an event is listed by its type, not by its stored name\nhelp: write the name of the struct"
+                .to_owned()
+        }
+        _ => format!(
+            "`{}` is no entry of a list of events\nhelp: write `Event`, `path::to::Event` or `path::to::Event as Variant`",
+            written(tokens)
+        ),
+    }
+}

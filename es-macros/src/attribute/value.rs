@@ -1,0 +1,175 @@
+//! Reads the value of an option, and says what to write when it is of the wrong kind.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::parse::Parse;
+use syn::{Lit, LitInt, LitStr, Path, Type};
+
+use super::raw::{Form, RawOption};
+use crate::ctxt::Ctxt;
+use crate::written::written;
+
+/// The kind of value that an option takes.
+struct Kind {
+    /// `a string`
+    noun: &'static str,
+    /// What to write when nothing better is known.
+    example: &'static str,
+}
+
+/// `name = "account.opened"`
+pub(crate) fn string(ctxt: &Ctxt, option: &RawOption) -> Option<LitStr> {
+    const KIND: Kind = Kind { noun: "a string", example: "\"...\"" };
+    let tokens = value(ctxt, option, &KIND)?;
+    match syn::parse2(tokens.clone()) {
+        Ok(Lit::Str(string)) if string.suffix().is_empty() => Some(string),
+        _ => wrong(ctxt, option, &KIND, tokens, |text| format!("{text:?}")),
+    }
+}
+
+/// `version = 3`
+pub(crate) fn number(ctxt: &Ctxt, option: &RawOption) -> Option<LitInt> {
+    const KIND: Kind = Kind { noun: "a number", example: "1" };
+    let tokens = value(ctxt, option, &KIND)?;
+    match syn::parse2(tokens.clone()) {
+        Ok(Lit::Int(number)) => {
+            if number.base10_parse::<u32>().is_ok() {
+                return Some(number);
+            }
+            let RawOption { key, .. } = option;
+            ctxt.error(
+                number,
+                format_args!("`{key}` is a number from 1 to {}, without a suffix", u32::MAX),
+            );
+            None
+        }
+        _ => wrong(ctxt, option, &KIND, tokens, |text| match text.parse::<u32>() {
+            Ok(number) => number.to_string(),
+            Err(_) => KIND.example.to_owned(),
+        }),
+    }
+}
+
+/// `register = false`
+pub(crate) fn boolean(ctxt: &Ctxt, option: &RawOption) -> Option<bool> {
+    const KIND: Kind = Kind { noun: "`true` or `false`", example: "false" };
+    let tokens = value(ctxt, option, &KIND)?;
+    match syn::parse2(tokens.clone()) {
+        Ok(Lit::Bool(boolean)) => Some(boolean.value),
+        _ => wrong(ctxt, option, &KIND, tokens, |text| match text {
+            "true" => text.to_owned(),
+            _ => KIND.example.to_owned(),
+        }),
+    }
+}
+
+/// `codec = path::to::Codec`
+pub(crate) fn path(ctxt: &Ctxt, option: &RawOption) -> Option<Path> {
+    syntax(ctxt, option, &Kind { noun: "a path", example: "path::to::it" })
+}
+
+/// `id = AccountId`
+pub(crate) fn ty(ctxt: &Ctxt, option: &RawOption) -> Option<Type> {
+    syntax(ctxt, option, &Kind { noun: "a type", example: "path::to::Type" })
+}
+
+/// `enum = AccountFact`
+pub(crate) fn ident(ctxt: &Ctxt, option: &RawOption) -> Option<Ident> {
+    syntax(ctxt, option, &Kind { noun: "a name", example: "Name" })
+}
+
+/// `creates`
+pub(crate) fn flag(ctxt: &Ctxt, option: &RawOption) -> Option<()> {
+    if let Form::Alone = option.form {
+        return Some(());
+    }
+    let RawOption { key, .. } = option;
+    ctxt.error(key, format_args!("`{key}` takes no value\nhelp: write `{key}` alone"));
+    None
+}
+
+/// `tag` or `tag = "student"`: the key, if there is one.
+pub(crate) fn tag_key(ctxt: &Ctxt, option: &RawOption) -> Option<Option<LitStr>> {
+    match option.form {
+        Form::Alone => Some(None),
+        _ => string(ctxt, option).map(Some),
+    }
+}
+
+/// `events(..)`: what stands between the parentheses.
+pub(crate) fn list(ctxt: &Ctxt, option: &RawOption) -> Option<TokenStream> {
+    let RawOption { key, .. } = option;
+    let inside = match &option.form {
+        Form::List(list) => return Some(list.stream()),
+        Form::Alone => None,
+        Form::Value(value) => Some(value),
+    };
+    let items = match inside.and_then(only_token) {
+        Some(TokenTree::Group(group)) => written(group.stream()),
+        Some(token) => written(token),
+        None => "...".to_owned(),
+    };
+    ctxt.error(key, format_args!("`{key}` is a list in parentheses\nhelp: write `{key}({items})`"));
+    None
+}
+
+/// Reads a value that is no literal.
+fn syntax<T: Parse>(ctxt: &Ctxt, option: &RawOption, kind: &Kind) -> Option<T> {
+    let tokens = value(ctxt, option, kind)?;
+    syn::parse2(tokens.clone()).ok().or_else(|| {
+        wrong(ctxt, option, kind, tokens, |text| match syn::parse_str::<T>(text) {
+            Ok(_) => text.to_owned(),
+            Err(_) => kind.example.to_owned(),
+        })
+    })
+}
+
+/// What stands behind the `=`.
+fn value<'a>(ctxt: &Ctxt, option: &'a RawOption, kind: &Kind) -> Option<&'a TokenStream> {
+    let (RawOption { key, .. }, Kind { example, .. }) = (option, kind);
+    match &option.form {
+        Form::Value(value) if !value.is_empty() => return Some(value),
+        Form::Alone | Form::Value(_) => {
+            ctxt.error(key, format_args!("`{key}` needs a value\nhelp: write `{key} = {example}`"))
+        }
+        Form::List(list) => {
+            let inside = written(list.stream());
+            let inside = if inside.is_empty() { *example } else { &inside };
+            ctxt.error(
+                list,
+                format_args!(
+                    "the value of `{key}` stands after `=`\nhelp: write `{key} = {inside}`"
+                ),
+            );
+        }
+    }
+    None
+}
+
+/// Reports a value of the wrong kind; `corrected` makes the right one of its text.
+fn wrong<T>(
+    ctxt: &Ctxt,
+    option: &RawOption,
+    kind: &Kind,
+    found: &TokenStream,
+    corrected: impl FnOnce(&str) -> String,
+) -> Option<T> {
+    let RawOption { key, .. } = option;
+    let noun = kind.noun;
+    let (but, text) = match syn::parse2(found.clone()) {
+        Ok(Lit::Str(string)) => (", not a string", string.value()),
+        Ok(Lit::Int(number)) => (", not a number", number.to_string()),
+        Ok(Lit::Float(number)) => (", not a number with a fraction", number.to_string()),
+        Ok(Lit::Char(character)) => (", not a character", character.value().to_string()),
+        _ => ("", written(found)),
+    };
+    let corrected = corrected(&text);
+    ctxt.error(found, format_args!("`{key}` is {noun}{but}\nhelp: write `{key} = {corrected}`"));
+    None
+}
+
+/// The only token, if there is just one.
+fn only_token(tokens: &TokenStream) -> Option<TokenTree> {
+    let mut tokens = tokens.clone().into_iter();
+    let only = tokens.next();
+    only.filter(|_| tokens.next().is_none())
+}

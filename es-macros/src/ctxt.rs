@@ -1,0 +1,51 @@
+//! All errors of one derive, so that a user sees every mistake in one compile.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+
+/// Collects errors. It must be asked for them with [`finish`](Self::finish): a forgotten error
+/// would accept a wrong program, so dropping an unfinished one panics.
+#[derive(Default)]
+pub(crate) struct Ctxt {
+    errors: RefCell<Vec<syn::Error>>,
+    finished: bool,
+}
+
+impl Ctxt {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Records an error under `tokens`, the smallest part of the input that must change.
+    pub(crate) fn error(&self, tokens: impl ToTokens, message: impl Display) {
+        self.record(syn::Error::new_spanned(tokens, message));
+    }
+
+    /// Records an error that is complete already.
+    pub(crate) fn record(&self, error: syn::Error) {
+        self.errors.borrow_mut().push(error);
+    }
+
+    /// The recorded errors as `compile_error!` calls, if there are any.
+    pub(crate) fn finish(mut self) -> Result<(), TokenStream> {
+        self.finished = true;
+        let errors = self.errors.take();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors.iter().map(syn::Error::to_compile_error).collect())
+        }
+    }
+}
+
+impl Drop for Ctxt {
+    fn drop(&mut self) {
+        assert!(
+            self.finished || std::thread::panicking(),
+            "the errors of a derive were collected but never looked at"
+        );
+    }
+}

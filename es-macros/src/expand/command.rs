@@ -1,0 +1,60 @@
+//! `impl Command`
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::{WherePredicate, parse_quote};
+
+use crate::model::Command;
+
+/// ```text
+/// impl Command for Withdraw {
+///     type Aggregate = Account;
+///     const NAME: &str = "Withdraw";
+///     fn aggregate_id(&self) -> &AccountId { id_of::<Account, AccountId>(&self.account) }
+/// }
+/// ```
+pub(crate) fn command(command: &Command<'_>) -> TokenStream {
+    let (Some(aggregate), Some(id)) = (command.aggregate.value(), command.ids.first()) else {
+        return TokenStream::new();
+    };
+    let es_core = &command.crate_path;
+    let (member, ty) = (&id.member, &id.field.ty);
+    implementation(command, &quote!(#es_core::__private::id_of::<#aggregate, #ty>(&self.#member)))
+}
+
+/// `id` is the body of `aggregate_id`. Without an aggregate there is nothing to say.
+pub(super) fn implementation(command: &Command<'_>, id: &TokenStream) -> TokenStream {
+    let Some(aggregate) = command.aggregate.value() else { return TokenStream::new() };
+    let (es_core, ident) = (&command.crate_path, &command.input.ident);
+    let name = match command.name.value() {
+        Some(name) => name.to_token_stream(),
+        None => ident.unraw().to_string().into_token_stream(),
+    };
+    let creates = command.creates.then(|| {
+        quote!(
+            const CREATES: ::core::primitive::bool = true;
+        )
+    });
+    let mut generics = command.input.generics.clone();
+    if !generics.params.is_empty() {
+        let (_, arguments, _) = command.input.generics.split_for_impl();
+        let sendable: WherePredicate =
+            parse_quote!(#ident #arguments: ::core::marker::Send + ::core::marker::Sync + 'static);
+        generics.make_where_clause().predicates.push(sendable);
+    }
+    let (parameters, arguments, conditions) = generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        #[allow(deprecated, unused_qualifications)]
+        impl #parameters #es_core::Command for #ident #arguments #conditions {
+            type Aggregate = #aggregate;
+            const NAME: &'static ::core::primitive::str = #name;
+            #creates
+
+            fn aggregate_id(&self) -> &<#aggregate as #es_core::Aggregate>::Id {
+                #id
+            }
+        }
+    }
+}

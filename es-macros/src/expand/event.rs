@@ -1,0 +1,78 @@
+//! `impl Event`
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::{Member, WherePredicate, parse_quote};
+
+use crate::model::{Event, Tag};
+
+/// ```text
+/// impl Event for Deposited {
+///     const NAME: &str = "account.deposited";
+///     const VERSION: SchemaVersion = schema_version(3);
+///     type Codec = Json;
+///     fn tags(&self, tags: &mut Tags) { tag(tags, "owner", &self.owner); }
+/// }
+/// ```
+pub(crate) fn event(event: &Event<'_>) -> TokenStream {
+    let tags = event.tags.iter().map(|one| tag(event, one));
+    let es_core = &event.crate_path;
+    let tags = (!event.tags.is_empty()).then(|| {
+        quote! {
+            fn tags(&self, __tags: &mut #es_core::Tags) {
+                #(#tags)*
+            }
+        }
+    });
+    implementation(event, tags)
+}
+
+/// The impl without anything that could fail for a reason of its own.
+pub(super) fn implementation(event: &Event<'_>, tags: Option<TokenStream>) -> TokenStream {
+    let (es_core, ident) = (&event.crate_path, &event.input.ident);
+    let name = match event.name.value() {
+        Some(name) => name.to_token_stream(),
+        None => ident.unraw().to_string().into_token_stream(),
+    };
+    let version = match event.version.value() {
+        Some(version) => version.to_token_stream(),
+        None => quote!(1),
+    };
+    let codec = match event.codec.value() {
+        Some(codec) => codec.to_token_stream(),
+        None => quote!(#es_core::Json),
+    };
+    let mut generics = event.input.generics.clone();
+    if !generics.params.is_empty() {
+        // Which parameters must be stored is for serde to know.
+        let (_, arguments, _) = event.input.generics.split_for_impl();
+        let stored: WherePredicate = parse_quote!(#ident #arguments: #es_core::Stored);
+        generics.make_where_clause().predicates.push(stored);
+    }
+    let (parameters, arguments, conditions) = generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        #[allow(deprecated, unused_qualifications)]
+        impl #parameters #es_core::Event for #ident #arguments #conditions {
+            const NAME: &'static ::core::primitive::str = #name;
+            const VERSION: #es_core::SchemaVersion = #es_core::__private::schema_version(#version);
+            type Codec = #codec;
+            #tags
+        }
+    }
+}
+
+fn tag(event: &Event<'_>, tag: &Tag<'_>) -> TokenStream {
+    let (es_core, member) = (&event.crate_path, &tag.member);
+    let key = match (&tag.key, member) {
+        (Some(key), _) => key.value(),
+        (None, Member::Named(field)) => field.unraw().to_string(),
+        (None, Member::Unnamed(index)) => index.index.to_string(),
+    };
+    let (value, optional) = tag.value_type();
+    let function = if optional { quote!(optional_tag) } else { quote!(tag) };
+    quote! {
+        #es_core::__private::#function::<#value>(__tags, #key, &self.#member);
+    }
+}

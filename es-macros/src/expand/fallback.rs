@@ -1,0 +1,102 @@
+//! What is generated beside errors: impls with which the rest of the user's crate still compiles,
+//! so that one mistake gives one message and an editor keeps completing.
+//!
+//! Whatever could fail for a reason of its own is left out: dispatch, checks, registration.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{aggregate as of_aggregate, command as of_command, event as of_event};
+use super::{event_set, projection as of_projection};
+use crate::model::{
+    Aggregate, AggregateEvents, AggregateId, Command, Event, OwnEventSet, Projection,
+};
+
+pub(crate) fn event(event: &Event<'_>) -> TokenStream {
+    // A lifetime is refused, and `impl Event` would refuse it again.
+    if event.input.generics.lifetimes().next().is_some() {
+        return TokenStream::new();
+    }
+    of_event::implementation(event, None)
+}
+
+pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
+    // Only of an enum whose variants all make sense can the functions match all of them.
+    let syn::Data::Enum(data) = &own.input.data else { return TokenStream::new() };
+    if data.variants.len() != own.set.variants.len() || !own.input.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    event_set::implementation(&own.set)
+}
+
+pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
+    if !aggregate.input.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    let nothing = quote!(let _ = __event;);
+    match &aggregate.events {
+        AggregateEvents::Generated(generated) => {
+            let events = of_aggregate::events(aggregate, generated);
+            let ident = &generated.set.ident;
+            let implementation = of_aggregate::implementation(aggregate, &quote!(#ident), &nothing);
+            quote! {
+                #events
+                #implementation
+            }
+        }
+        AggregateEvents::Own(own) => {
+            of_aggregate::implementation(aggregate, &quote!(#own), &nothing)
+        }
+    }
+}
+
+pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
+    if !projection.input.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    let events = of_projection::events(projection);
+    let implementation = of_projection::implementation(
+        projection,
+        &quote! {
+            let _ = (__event, __recorded);
+            ::core::result::Result::Ok(())
+        },
+    );
+    quote! {
+        #events
+        #implementation
+    }
+}
+
+pub(crate) fn command(command: &Command<'_>) -> TokenStream {
+    if command.input.generics.lifetimes().next().is_some() {
+        return TokenStream::new();
+    }
+    of_command::implementation(command, &quote!(::core::unimplemented!()))
+}
+
+pub(crate) fn aggregate_id(id: &AggregateId<'_>) -> TokenStream {
+    if !id.input.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    let ident = &id.input.ident;
+    quote! {
+        #[automatically_derived]
+        impl ::core::fmt::Display for #ident {
+            fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::unimplemented!()
+            }
+        }
+
+        #[automatically_derived]
+        impl ::core::str::FromStr for #ident {
+            type Err = ::core::convert::Infallible;
+
+            fn from_str(
+                _: &::core::primitive::str,
+            ) -> ::core::result::Result<Self, ::core::convert::Infallible> {
+                ::core::unimplemented!()
+            }
+        }
+    }
+}

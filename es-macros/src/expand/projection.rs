@@ -1,0 +1,90 @@
+//! `impl Projection`
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+
+use super::{event_set, registration};
+use crate::model::{EventSet, Projection, Variant};
+
+/// ```text
+/// pub enum BalancesEvent { .. }
+/// impl EventSet for BalancesEvent { .. }
+/// impl Projection for Balances { .. }
+/// const _: () = { stored_name_is_unique(..); };
+/// const _: () = { inventory::submit!(..); };
+/// ```
+pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
+    let events = events(projection);
+    let implementation = implementation(projection, &dispatch(&projection.events.set));
+    let checks = event_set::name_checks(&projection.events.set);
+    let registration = registration::projection(projection);
+    quote! {
+        #events
+        #implementation
+        #checks
+        #registration
+    }
+}
+
+/// The generated enum.
+pub(super) fn events(projection: &Projection<'_>) -> TokenStream {
+    let Projection { input, events, .. } = projection;
+    let description = format!("Every event that [`{}`] projects.", input.ident.unraw());
+    let declaration = event_set::declaration(events, input, &description);
+    let implementation = event_set::implementation(&events.set);
+    quote! {
+        #declaration
+        #implementation
+    }
+}
+
+/// `project` is the body of `project_event`.
+pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
+    let Projection { input, crate_path: es_core, events, .. } = projection;
+    let (ident, events) = (&input.ident, &events.set.ident);
+    let name = match projection.name.value() {
+        Some(name) => name.to_token_stream(),
+        None => ident.unraw().to_string().into_token_stream(),
+    };
+    let version = match projection.version.value() {
+        Some(version) => version.to_token_stream(),
+        None => quote!(1),
+    };
+    quote! {
+        #[automatically_derived]
+        #[allow(deprecated, unused_qualifications)]
+        impl #es_core::Projection for #ident {
+            const NAME: &'static ::core::primitive::str = #name;
+            const VERSION: ::core::primitive::u32 = #version;
+            type Event = #events;
+
+            fn project_event(
+                &mut self,
+                __event: &#events,
+                __recorded: &#es_core::Recorded<'_>,
+            ) -> ::core::result::Result<(), #es_core::ProjectError> {
+                #project
+            }
+        }
+    }
+}
+
+fn dispatch(set: &EventSet) -> TokenStream {
+    let EventSet { crate_path: es_core, ident, variants } = set;
+    let arms = variants.iter().map(|variant| {
+        let Variant { ident: name, event } = variant;
+        // A missing `Project` is reported under the type that lacks it, which is `Self`.
+        let state = Ident::new("Self", variant.span());
+        quote! {
+            #ident::#name(__event) => {
+                <#state as #es_core::Project<#event>>::project(self, __event, __recorded)
+            }
+        }
+    });
+    quote! {
+        match __event {
+            #(#arms)*
+        }
+    }
+}

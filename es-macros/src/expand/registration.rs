@@ -1,0 +1,38 @@
+//! Submissions to the registry of linked aggregates and projections.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use crate::crate_path::CratePath;
+use crate::model::{Aggregate, Projection};
+
+/// One submission for an aggregate.
+pub(super) fn aggregate(aggregate: &Aggregate<'_>) -> Option<TokenStream> {
+    let Aggregate { input, crate_path: es_core, register, .. } = aggregate;
+    let ident = &input.ident;
+    let function = quote!(#es_core::__private::Registration::aggregate::<#ident>);
+    register.then(|| submission(es_core, &function))
+}
+
+/// One submission for a projection, which must have a `Default` to be found by itself.
+pub(super) fn projection(projection: &Projection<'_>) -> Option<TokenStream> {
+    let Projection { input, crate_path: es_core, register, .. } = projection;
+    let ident = &input.ident;
+    let function = quote_spanned!(ident.span()=> projection_registration::<#ident>);
+    let function = quote!(#es_core::__private::#function);
+    register.then(|| submission(es_core, &function))
+}
+
+fn submission(es_core: &CratePath, function: &TokenStream) -> TokenStream {
+    quote! {
+        #[allow(deprecated, unused_qualifications)]
+        const _: () = {
+            #es_core::__private::inventory::submit! {
+                #function(
+                    ::core::env!("CARGO_PKG_NAME"),
+                    ::core::concat!(::core::file!(), ":", ::core::line!()),
+                )
+            }
+        };
+    }
+}

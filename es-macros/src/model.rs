@@ -1,0 +1,17 @@
+//! What the user said, resolved: one model for each derive. Rules are checked elsewhere.
+
+mod aggregate;
+mod aggregate_id;
+mod command;
+mod event;
+mod event_set;
+mod generated_set;
+mod projection;
+
+pub(crate) use self::aggregate::{Aggregate, AggregateEvents};
+pub(crate) use self::aggregate_id::AggregateId;
+pub(crate) use self::command::Command;
+pub(crate) use self::event::{Event, Tag};
+pub(crate) use self::event_set::{EventSet, OwnEventSet, Variant};
+pub(crate) use self::generated_set::GeneratedSet;
+pub(crate) use self::projection::Projection;

@@ -1,0 +1,63 @@
+//! The enum that `events(..)` of an aggregate or a projection becomes.
+
+use proc_macro2::{Ident, Span};
+use quote::format_ident;
+use syn::ext::IdentExt;
+use syn::{DeriveInput, Path, Type, TypePath};
+
+use super::event_set::{EventSet, Variant};
+use crate::attribute::{Given, Slot, listed_paths, value};
+use crate::crate_path::CratePath;
+
+/// The options about the enum, which aggregates and projections share.
+#[derive(Default)]
+pub(crate) struct SetOptions {
+    pub(crate) name: Slot<Ident>,
+    pub(crate) derives: Slot<Vec<Path>>,
+}
+
+impl SetOptions {
+    /// Reads `enum` or `derive`.
+    pub(crate) fn take(&mut self, given: Given<'_>) {
+        match given.name().as_str() {
+            "enum" => given.fill(&mut self.name, value::ident),
+            "derive" => given.fill(&mut self.derives, listed_paths),
+            _ => given.refuse(),
+        }
+    }
+}
+
+/// An enum that a derive generates.
+pub(crate) struct GeneratedSet {
+    pub(crate) set: EventSet,
+    pub(crate) derives: Vec<Path>,
+}
+
+impl GeneratedSet {
+    /// The enum of the events that `input` lists.
+    pub(crate) fn new(
+        input: &DeriveInput,
+        crate_path: CratePath,
+        events: Vec<(Path, Option<Ident>)>,
+        options: SetOptions,
+    ) -> Self {
+        let ident = options.name.into_value().unwrap_or_else(|| {
+            format_ident!("{}Event", input.ident.unraw(), span = input.ident.span())
+        });
+        let variants = events.into_iter().filter_map(variant).collect();
+        Self {
+            set: EventSet { crate_path, ident, variants },
+            derives: options.derives.into_value().unwrap_or_default(),
+        }
+    }
+}
+
+/// A variant has the name of its event unless the list gives another.
+fn variant((path, alias): (Path, Option<Ident>)) -> Option<Variant> {
+    let named = alias.as_ref().or_else(|| path.segments.last().map(|last| &last.ident))?;
+    let mut ident = named.clone();
+    // An editor goes from the variant to the entry in the list; lints see the macro.
+    ident.set_span(named.span().resolved_at(Span::call_site()));
+    let event = Type::Path(TypePath { attrs: Vec::new(), qself: None, path });
+    Some(Variant { ident, event })
+}

@@ -1,0 +1,18 @@
+//! The rules: one sentence for each, under the token that must change.
+
+mod aggregate;
+mod aggregate_id;
+mod command;
+mod event;
+mod event_set;
+mod item;
+mod missing;
+mod projection;
+mod stored_name;
+
+pub(crate) use self::aggregate::aggregate;
+pub(crate) use self::aggregate_id::aggregate_id;
+pub(crate) use self::command::command;
+pub(crate) use self::event::event;
+pub(crate) use self::event_set::own_event_set;
+pub(crate) use self::projection::projection;

@@ -1,0 +1,96 @@
+//! Rules of `#[derive(Event)]`.
+
+use syn::{Data, Fields};
+
+use super::item;
+use super::missing::Required;
+use super::stored_name::{self, NameRule};
+use crate::ctxt::Ctxt;
+use crate::model::Event;
+
+const NAME: NameRule = NameRule { of: "an event", bytes: 1024, begins_stream: false };
+
+/// Checks everything that one event says.
+pub(crate) fn event(ctxt: &Ctxt, event: &Event<'_>) {
+    if !is_struct(ctxt, event) {
+        return;
+    }
+    item::owns_its_data(ctxt, event.input, "an event");
+    has_name(ctxt, event);
+    stored_name::check(ctxt, event.input, event.name.value(), &NAME);
+    has_version(ctxt, event);
+    tags_have_keys(ctxt, event);
+}
+
+/// An event is a struct whose fields have names, or a newtype, or nothing but its name.
+fn is_struct(ctxt: &Ctxt, event: &Event<'_>) -> bool {
+    match &event.input.data {
+        Data::Struct(data) => {
+            if let Fields::Unnamed(fields) = &data.fields
+                && fields.unnamed.len() != 1
+            {
+                let ident = &event.input.ident;
+                ctxt.error(
+                    fields,
+                    format_args!(
+                        "the fields of an event need names: stored data is read by them\nhelp: write `struct {ident} {{ amount: u64, .. }}`"
+                    ),
+                );
+                return false;
+            }
+            true
+        }
+        Data::Enum(_) => {
+            ctxt.error(
+                item::keyword(event.input),
+                "an event is a struct\nhelp: derive `Event` on one struct for each event; `#[derive(Aggregate)]` makes the enum",
+            );
+            false
+        }
+        Data::Union(_) => {
+            ctxt.error(item::keyword(event.input), "an event is a struct, not a union");
+            false
+        }
+    }
+}
+
+fn has_name(ctxt: &Ctxt, event: &Event<'_>) {
+    let Event { input, attribute, .. } = *event;
+    let example = format!("name = \"{}\"", stored_name::suggestion(input));
+    let required = Required { ctxt, kind: &Event::ATTRIBUTE, input, attribute };
+    if let Some(attribute) = required.attribute(&example)
+        && event.name.is_missing()
+    {
+        required.option(
+            attribute,
+            "name",
+            &format!("`{example}`, under which it is stored for ever,"),
+        );
+    }
+}
+
+fn has_version(ctxt: &Ctxt, event: &Event<'_>) {
+    if let Some(version) = event.version.value()
+        && version.base10_digits() == "0"
+    {
+        ctxt.error(
+            version,
+            "the versions of an event start at 1\nhelp: write `version = 1`, or leave it out",
+        );
+    }
+}
+
+fn tags_have_keys(ctxt: &Ctxt, event: &Event<'_>) {
+    for tag in &event.tags {
+        match &tag.key {
+            None if tag.field.ident.is_none() => ctxt.error(
+                &tag.field.ty,
+                "the tag needs a key: a tag is the text `key:value`, and this field has no name\nhelp: write `#[event(tag = \"...\")]`",
+            ),
+            Some(key) if key.value().trim().is_empty() => {
+                ctxt.error(key, "the key of a tag can not be empty");
+            }
+            _ => {}
+        }
+    }
+}

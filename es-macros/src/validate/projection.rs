@@ -1,0 +1,64 @@
+//! Rules of `#[derive(Projection)]`.
+
+use super::event_set::listed_events;
+use super::item;
+use super::missing::Required;
+use super::stored_name::{self, NameRule};
+use crate::ctxt::Ctxt;
+use crate::model::Projection;
+
+const NAME: NameRule = NameRule { of: "a projection", bytes: 256, begins_stream: false };
+
+/// Checks everything that one projection says.
+pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {
+    if let syn::Data::Union(_) = projection.input.data {
+        ctxt.error(item::keyword(projection.input), "a projection is a struct or an enum");
+        return;
+    }
+    item::is_concrete(
+        ctxt,
+        projection.input,
+        "a projection can not be generic: one stored name stands for one type\nhelp: list concrete events, such as `events(Priced<Eur>)`, or put the generic type in a field of a concrete projection",
+    );
+    has_required_options(ctxt, projection);
+    stored_name::check(ctxt, projection.input, projection.name.value(), &NAME);
+    if let Some(version) = projection.version.value()
+        && version.base10_digits() == "0"
+    {
+        ctxt.error(
+            version,
+            "the versions of a projection start at 1\nhelp: write `version = 1`, or leave it out",
+        );
+    }
+    if let Some(key) = &projection.events_key
+        && projection.events_are_empty
+    {
+        ctxt.error(
+            key,
+            format_args!(
+                "projection `{}` has no events, so it would stay empty\nhelp: list them: `events(Opened, ...)`",
+                projection.input.ident
+            ),
+        );
+    }
+    listed_events(ctxt, &projection.events.set);
+}
+
+fn has_required_options(ctxt: &Ctxt, projection: &Projection<'_>) {
+    let Projection { input, attribute, .. } = *projection;
+    let required = Required { ctxt, kind: &Projection::ATTRIBUTE, input, attribute };
+    let name = stored_name::suggestion(input);
+    let Some(attribute) = required.attribute(&format!("name = \"{name}\", events(...)")) else {
+        return;
+    };
+    if projection.name.is_missing() {
+        required.option(
+            attribute,
+            "name",
+            &format!("`name = \"{name}\"`, under which it is stored,"),
+        );
+    }
+    if projection.events_key.is_none() {
+        required.option(attribute, "events", "the list of events that it projects, `events(...)`,");
+    }
+}
