@@ -16,17 +16,7 @@ pub use self::events::{
 
 /// The number of an account.
 #[derive(
-    AggregateId,
-    Serialize,
-    Deserialize,
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
+    AggregateId, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
 )]
 #[serde(transparent)]
 pub struct AccountId(pub u64);

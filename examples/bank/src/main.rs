@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_output() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            program::complain(format_args!("error: {failure}"));
             ExitCode::FAILURE
         }
     }

@@ -4,8 +4,8 @@
 //! nothing of the file is imported. What a row *says* may still be refused by the account it is
 //! about; see [`import`](crate::import).
 
-use std::collections::{HashMap, HashSet};
-use std::fmt::{self, Display};
+use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -319,11 +319,10 @@ impl<'a> Row<'a> {
     fn occurred_at(&self) -> Result<Timestamp, Mistake> {
         const EXPECTED: &str = "a date such as 1993-01-31";
         let date: Date = self.parse(Column::Date, EXPECTED)?;
-        let midnight = date.to_zoned(TimeZone::UTC).map_err(|_| {
+        TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).map_err(|_| {
             let text = date.to_string();
             self.mistake(Column::Date, Problem::Malformed { text, expected: EXPECTED })
-        })?;
-        Ok(midnight.timestamp())
+        })
     }
 
     fn direction(&self) -> Result<Direction, Mistake> {

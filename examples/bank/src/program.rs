@@ -1,12 +1,12 @@
 //! What happens when the program is run.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use es_core::{
-    EventStore, LoadError, Projection, ProjectionView, Registry, RegistryError, Runtime,
-    StartError, WaitError,
+    EventStore, LoadError, Projection, Registry, RegistryError, Runtime, StartError, WaitError,
 };
 use es_memory_store::MemoryStore;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,7 +15,7 @@ use crate::account::AccountId;
 use crate::command_line::{Action, CommandLine, ImportOptions, Source, StoreChoice};
 use crate::import::{ImportError, Imported, import};
 use crate::movements::{InputError, Movements};
-use crate::projections::{Balances, Days, Purposes};
+use crate::projections::Balances;
 use crate::report;
 
 /// Why a run did not end well.
@@ -57,9 +57,11 @@ impl Failure {
 /// See [`Failure`]. What was printed until then stands.
 pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(), Failure> {
     let outcome = match command_line.store {
-        StoreChoice::Memory => act(&start(MemoryStore::new()).await?, &command_line.action, out),
-    }
-    .await;
+        StoreChoice::Memory => {
+            let runtime = start(MemoryStore::new()).await?;
+            act(&runtime, &command_line.action, out).await
+        }
+    };
     out.flush()?;
     outcome
 }
@@ -78,36 +80,128 @@ async fn act<S: EventStore>(
     action: &Action,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    match action {
+    let done = match action {
         Action::Import { file, options } => {
-            let movements = Movements::read(file)?;
-            import_and_tell(runtime, &movements, options, out).await?;
+            import_and_tell(runtime, Movements::read(file)?, options, out).await?
         }
         Action::Demo { file, options } => {
             let movements = read_or_sample(file.as_deref())?;
-            let refused = import_and_tell(runtime, &movements, options, out).await;
-            if !matches!(refused, Ok(()) | Err(Failure::Rejected { .. })) {
-                return refused;
-            }
+            let done = import_and_tell(runtime, movements, options, out).await?;
             report::write_balances(out, &current(runtime).await?)?;
-            refused?;
+            done
         }
         Action::Balances { source } => {
-            fill(runtime, source).await?;
+            let done = fill(runtime, source).await?;
             report::write_balances(out, &current(runtime).await?)?;
+            done
         }
         Action::Statement { account, source } => {
-            fill(runtime, source).await?;
+            let done = fill(runtime, source).await?;
             let lines = report::statement(runtime, *account).await?;
             if lines.is_empty() {
                 return Err(Failure::NoAccount(*account));
             }
             report::write_statement(out, &lines)?;
+            done
         }
         Action::Summary { source } => {
-            fill(runtime, source).await?;
+            let done = fill(runtime, source).await?;
             report::write_totals(out, &current(runtime).await?, &current(runtime).await?)?;
+            done
+        }
+    };
+    done.verdict()
+}
+
+/// A file and what came of it.
+struct Done {
+    file: String,
+    imported: Imported,
+}
+
+impl Done {
+    fn verdict(self) -> Result<(), Failure> {
+        match self.imported.rejected.len() {
+            0 => Ok(()),
+            rows => Err(Failure::Rejected { file: self.file, rows }),
         }
     }
-    Ok(())
+}
+
+fn read_or_sample(file: Option<&Path>) -> Result<Movements, InputError> {
+    file.map_or_else(Movements::sample, Movements::read)
+}
+
+/// Imports into a store that is empty what a report is to be about.
+async fn fill<S: EventStore>(runtime: &Runtime<S>, source: &Source) -> Result<Done, Failure> {
+    import_with_progress(runtime, read_or_sample(source.from.as_deref())?, 1).await
+}
+
+async fn import_and_tell<S: EventStore>(
+    runtime: &Runtime<S>,
+    movements: Movements,
+    options: &ImportOptions,
+    out: &mut impl Write,
+) -> Result<Done, Failure> {
+    let done = import_with_progress(runtime, movements, options.tasks.get()).await?;
+    report::write_summary_line(out, &done.imported)?;
+    if let Some(path) = &options.balances {
+        if let Some(receipt) = &done.imported.receipt {
+            runtime.wait_for::<Balances>(receipt).await?;
+        }
+        let balances: Balances = current(runtime).await?;
+        write_file(path, |file| report::write_balances(file, &balances))?;
+    }
+    Ok(done)
+}
+
+/// Imports under a progress bar and says afterwards which rows were refused.
+async fn import_with_progress<S: EventStore>(
+    runtime: &Runtime<S>,
+    movements: Movements,
+    tasks: usize,
+) -> Result<Done, Failure> {
+    // Hidden by itself when the standard error is no terminal.
+    let bar = ProgressBar::new(movements.rows.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} rows, {eta} left") {
+        bar.set_style(style);
+    }
+    let rows = bar.clone();
+    let outcome = import(runtime, &movements, tasks, move || rows.inc(1)).await;
+    bar.finish_and_clear();
+    let file = movements.file;
+    match outcome {
+        Ok(imported) => {
+            for rejection in &imported.rejected {
+                complain(format_args!("warning: {file}: {rejection}"));
+            }
+            Ok(Done { file, imported })
+        }
+        Err(error) => Err(Failure::Import { file, error }),
+    }
+}
+
+/// A copy of a read model that has seen everything in the store.
+async fn current<P: Projection + Clone, S: EventStore>(
+    runtime: &Runtime<S>,
+) -> Result<P, WaitError> {
+    runtime.wait_until_current::<P>().await?;
+    let view = runtime.projection::<P>().ok_or(WaitError::NotRegistered { name: P::NAME })?;
+    Ok(view.read(P::clone))
+}
+
+fn write_file(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let written = File::create(path).map(BufWriter::new).and_then(|mut file| {
+        write(&mut file)?;
+        file.flush()
+    });
+    written.map_err(|error| Failure::Write { path: path.to_owned(), error })
+}
+
+/// Writes a line to the standard error. When even that can not be written, nobody is to be told.
+pub fn complain(message: impl Display) {
+    let _ = writeln!(io::stderr(), "{message}");
 }

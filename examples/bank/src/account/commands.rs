@@ -109,7 +109,11 @@ impl Handle<OpenAccount> for Account {
 impl Handle<Deposit> for Account {
     type Error = AccountError;
 
-    fn handle(&self, command: &Deposit, _: &Context) -> Result<impl IntoEvents<Self>, AccountError> {
+    fn handle(
+        &self,
+        command: &Deposit,
+        _: &Context,
+    ) -> Result<impl IntoEvents<Self>, AccountError> {
         self.ensure_open()?;
         let &Deposit { amount, purpose, .. } = command;
         self.balance.checked_add_unsigned(amount).ok_or_else(|| self.out_of_range(amount))?;

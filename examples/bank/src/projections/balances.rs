@@ -7,7 +7,7 @@ use es_core::prelude::*;
 use crate::account::{AccountId, Closed, Deposited, Opened, RoundingPosted, Withdrawn};
 
 /// The balance of every account that was ever opened, sorted by its number.
-#[derive(Projection, Default, Debug)]
+#[derive(Projection, Default, Debug, Clone)]
 #[projection(
     name = "balances",
     version = 1,

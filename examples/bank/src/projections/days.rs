@@ -11,7 +11,7 @@ use crate::projections::Totals;
 
 /// Movements of all accounts, summed up by the day on which they happened in the bank, which is
 /// not the day on which they were imported. Roundings are no movements.
-#[derive(Projection, Default, Debug)]
+#[derive(Projection, Default, Debug, Clone)]
 #[projection(name = "days", version = 1, events(Deposited, Withdrawn))]
 pub struct Days {
     by_day: BTreeMap<Date, Totals>,

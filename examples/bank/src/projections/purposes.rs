@@ -8,7 +8,7 @@ use crate::account::{Deposited, Purpose, Withdrawn};
 use crate::projections::Totals;
 
 /// Movements of all accounts, summed up by purpose. Roundings are no movements.
-#[derive(Projection, Default, Debug)]
+#[derive(Projection, Default, Debug, Clone)]
 #[projection(name = "purposes", version = 1, events(Deposited, Withdrawn))]
 pub struct Purposes {
     by_purpose: BTreeMap<Option<Purpose>, Totals>,
