@@ -26,7 +26,8 @@ pub struct AccountId(pub u64);
 #[aggregate(
     name = "account",
     id = AccountId,
-    events(Opened, Deposited, Withdrawn, RoundingPosted, Closed)
+    events(Opened, Deposited, Withdrawn, RoundingPosted, Closed),
+    derive(Debug, Clone, PartialEq, Eq)
 )]
 pub struct Account {
     status: Status,

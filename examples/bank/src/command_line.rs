@@ -29,7 +29,7 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Action {
-    /// Import a file of movements and print what was done in one line.
+    /// Import a file of movements and print one line about it.
     ///
     /// The file is checked as a whole before anything is imported. A row that an account refuses is
     /// reported, counted as rejected and passed over.
@@ -64,8 +64,9 @@ pub enum Action {
         #[command(flatten)]
         source: Source,
     },
-    /// Import the bundled sample, or FILE, into a fresh memory store; print what was done in one
-    /// line, and the balances.
+    /// Import the bundled sample, or FILE, and print what was done and the balances.
+    ///
+    /// It always runs on a fresh memory store.
     Demo {
         /// A file to import instead of the bundled sample.
         file: Option<PathBuf>,

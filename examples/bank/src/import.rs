@@ -71,6 +71,21 @@ pub enum ImportError {
     Task(#[from] JoinError),
 }
 
+/// The id of the command that opens an account.
+pub fn opening_id(account: AccountId) -> CommandId {
+    CommandId::from_name(&format!("berka/open/{account}"))
+}
+
+/// The id of the command that moves the money of a transaction.
+pub fn movement_id(transaction: u64) -> CommandId {
+    CommandId::from_name(&format!("berka/{transaction}"))
+}
+
+/// The id of the command that reconciles the account after a transaction.
+pub fn reconciling_id(transaction: u64) -> CommandId {
+    CommandId::from_name(&format!("berka/{transaction}/reconcile"))
+}
+
 /// Carries out every row in `tasks` tasks at once, over disjoint accounts: rows of one account stay
 /// in their order. With one task the whole store has the order of the file. `done` is called after
 /// every row.
@@ -106,14 +121,16 @@ pub async fn import<S: EventStore>(
     Ok(imported)
 }
 
-/// Gives every account to one task, in turn.
+/// Gives every account to one of at most so many tasks, in turn.
 fn share_out(rows: &[Movement], tasks: usize) -> Vec<Vec<Movement>> {
-    let tasks = tasks.max(1);
-    let mut shares = vec![Vec::new(); tasks];
+    let mut shares = Vec::<Vec<_>>::new();
     let mut share_of = HashMap::new();
     for row in rows {
-        let next = share_of.len() % tasks;
+        let next = share_of.len() % tasks.max(1);
         let share = *share_of.entry(row.account).or_insert(next);
+        if share == shares.len() {
+            shares.push(Vec::new());
+        }
         shares[share].push(*row);
     }
     shares
@@ -203,7 +220,16 @@ impl<S: EventStore> Importer<S> {
         }
         let moved = self.move_money(row).await?;
         self.imported.movements += 1;
-        if self.needs_reconciling(row, &moved).await? {
+        if !moved.repeated {
+            match self.reconcile(row).await {
+                Err(Stop::Refused(_)) => {}
+                outcome => return outcome,
+            }
+        }
+        // Another import, an earlier one or one that runs just now, may have gone on with the
+        // account: what it held right after this movement is what the row is about. A command that
+        // led to no event has left no trace, so that it can not simply be sent again.
+        if self.differed(row, &moved).await? {
             self.reconcile(row).await?;
         }
         Ok(())
@@ -214,7 +240,7 @@ impl<S: EventStore> Importer<S> {
         let opened = self
             .runtime
             .execute(OpenAccount { account, overdraft: Overdraft::Allowed })
-            .command_id(CommandId::from_name(&format!("berka/open/{account}")))
+            .command_id(opening_id(account))
             .occurred_at(occurred_at)
             .await;
         match opened {
@@ -230,7 +256,7 @@ impl<S: EventStore> Importer<S> {
 
     async fn move_money(&mut self, row: &Movement) -> Result<Receipt, Stop> {
         let &Movement { account, occurred_at, amount, purpose, transaction, .. } = row;
-        let id = CommandId::from_name(&format!("berka/{transaction}"));
+        let id = movement_id(transaction);
         let runtime = &self.runtime;
         let moved = match row.direction {
             Direction::Credit => {
@@ -247,19 +273,10 @@ impl<S: EventStore> Importer<S> {
         Ok(receipt)
     }
 
-    /// Whether the balance is still to be compared with the row's.
-    ///
-    /// A command that leads to no event leaves no trace, so that an earlier import's may not just
-    /// be sent again: by now the account holds something else. What it held after the movement
-    /// says what was decided then.
-    async fn needs_reconciling(&mut self, row: &Movement, moved: &Receipt) -> Result<bool, Stop> {
-        if !moved.repeated {
-            return Ok(true);
-        }
-        let balance = self
-            .past_balance(row.account, moved.version)
-            .await
-            .map_err(|error| Stop::unreadable(row, error))?;
+    /// Whether the account held something else than the row says, right after the movement.
+    async fn differed(&mut self, row: &Movement, moved: &Receipt) -> Result<bool, Stop> {
+        let balance = self.past_balance(row.account, moved.version).await;
+        let balance = balance.map_err(|error| Stop::unreadable(row, error))?;
         match rounding_between(balance, row.balance) {
             Ok(rounding) => Ok(rounding.is_some()),
             Err(reason) => Err(Stop::refused(row, "balance", reason)),
@@ -288,7 +305,7 @@ impl<S: EventStore> Importer<S> {
         let receipt = self
             .runtime
             .execute(Reconcile { account, stated_balance: balance })
-            .command_id(CommandId::from_name(&format!("berka/{transaction}/reconcile")))
+            .command_id(reconciling_id(transaction))
             .occurred_at(occurred_at)
             .await
             .map_err(|error| Stop::new(row, "balance", error))?;

@@ -26,7 +26,7 @@ pub enum Failure {
     Input(#[from] InputError),
     #[error("the import ended early: {file}: {error}")]
     Import { file: String, error: ImportError },
-    #[error("{file}: {rows} of its rows were refused, see the warnings above")]
+    #[error("{file}: rows refused by their accounts: {rows}; see the warnings above")]
     Rejected { file: String, rows: usize },
     #[error("there is no account {0}")]
     NoAccount(AccountId),
