@@ -155,6 +155,10 @@ async fn import_and_tell<S: EventStore>(
     Ok(done)
 }
 
+/// One wrong amount makes every later balance of its account wrong: what is said about the first
+/// rows is enough.
+const SHOWN_REJECTIONS: usize = 20;
+
 /// Imports under a progress bar and says afterwards which rows were refused.
 async fn import_with_progress<S: EventStore>(
     runtime: &Runtime<S>,
@@ -172,8 +176,11 @@ async fn import_with_progress<S: EventStore>(
     let file = movements.file;
     match outcome {
         Ok(imported) => {
-            for rejection in &imported.rejected {
+            for rejection in imported.rejected.iter().take(SHOWN_REJECTIONS) {
                 complain(format_args!("warning: {file}: {rejection}"));
+            }
+            if let Some(more @ 1..) = imported.rejected.len().checked_sub(SHOWN_REJECTIONS) {
+                complain(format_args!("warning: {file}: and {more} more rows were refused"));
             }
             Ok(Done { file, imported })
         }

@@ -248,3 +248,21 @@ fn a_balance_that_does_not_come_out_rejects_the_row_and_nothing_else() {
     );
     assert_eq!(run.code, Some(1));
 }
+
+#[test]
+fn an_amount_that_is_wrong_rejects_what_comes_after_it_and_is_not_said_over_and_over() {
+    let mut rows = first_rows(2771);
+    rows[1][column("amount")] = "60500".to_owned();
+    let path = file("wrong_amount.csv", joined(&rows, "\n"));
+    let path = path.to_str().unwrap();
+    let run = bank(&["import", path]);
+    let account = &rows[1][column("account_id")];
+    let count = rows.iter().filter(|row| row[column("account_id")] == *account).count();
+    assert!(run.out.contains(&format!(" rejected={count}\n")), "{}", run.out);
+    let said: Vec<_> = run.err.lines().collect();
+    assert_eq!(said.len(), 22);
+    assert!(said[0].starts_with(&format!("warning: {path}: line 2, column `balance`: ")));
+    let more = count - 20;
+    assert_eq!(said[20], format!("warning: {path}: and {more} more rows were refused"));
+    assert_eq!(run.code, Some(1));
+}

@@ -8,10 +8,10 @@ use std::process::{Command, Output, Stdio};
 use crate::books::{Expected, SAMPLE, expected, rows_by_account};
 
 /// What a run of the program left behind.
-pub struct Run {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 fn command(arguments: &[&str]) -> Command {
@@ -21,7 +21,7 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-pub fn bank(arguments: &[&str]) -> Run {
+pub(crate) fn bank(arguments: &[&str]) -> Run {
     let Output { status, stdout, stderr } = command(arguments).output().unwrap();
     Run {
         code: status.code(),
@@ -38,7 +38,7 @@ fn printed_by(arguments: &[&str]) -> String {
 }
 
 /// A file for one test.
-pub fn file(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+pub(crate) fn file(name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, content).unwrap();
     path
