@@ -22,6 +22,8 @@ mod runtime;
 mod store;
 mod stream;
 mod tag;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod version;
 
 #[doc(hidden)]

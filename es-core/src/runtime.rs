@@ -1,7 +1,7 @@
 //! The runtime: carries out commands, loads state, keeps projections current.
 
 mod commit_log;
-pub(crate) mod decide;
+mod decide;
 mod error;
 mod execute;
 mod history;
@@ -31,6 +31,8 @@ use crate::runtime::instance::Instances;
 use crate::store::EventStore;
 use crate::version::Position;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::decide::{Envelope, decide};
 pub use self::error::{ExecuteError, StartError, WaitError};
 pub use self::execute::Execute;
 pub use self::history::History;

@@ -28,6 +28,7 @@ mod names;
 mod segment;
 mod states;
 
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use es_core::{
@@ -35,7 +36,7 @@ use es_core::{
     Position, Query, QueryPage, QueryRange, ReadError, RecordedEvent, StreamId, StreamPage,
     StreamRange, SystemClock,
 };
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::log::Log;
 use crate::states::States;
@@ -43,8 +44,8 @@ use crate::states::States;
 /// Events and state records in memory. See the [crate](crate) for what it promises.
 pub struct MemoryStore {
     log: RwLock<Log>,
-    /// Tells those who wait that there is news.
-    head: watch::Sender<Position>,
+    /// Wakes those who wait for news.
+    news: Notify,
     states: States,
     clock: Arc<dyn Clock>,
 }
@@ -59,7 +60,7 @@ impl MemoryStore {
     pub fn with_clock(clock: impl Clock) -> Self {
         Self {
             log: RwLock::default(),
-            head: watch::Sender::new(Position::ZERO),
+            news: Notify::new(),
             states: States::default(),
             clock: Arc::new(clock),
         }
@@ -70,12 +71,11 @@ impl MemoryStore {
         commit: &Commit,
         conditions: &[AppendCondition],
     ) -> Result<Appended, AppendError> {
-        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
-        let appended = log.append(commit, conditions, || self.clock.now())?;
-        // Inside the lock, so that the head that waiters see never goes back.
-        if !appended.repeated {
-            self.head.send_replace(appended.last_position);
-        }
+        let appended = {
+            let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+            log.append(commit, conditions, || self.clock.now())?
+        };
+        self.news.notify_waiters();
         Ok(appended)
     }
 
@@ -117,11 +117,15 @@ impl EventStore for MemoryStore {
     }
 
     async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
-        let mut head = self.head.subscribe();
-        match head.wait_for(|head| *head > position).await {
-            Ok(head) => Ok(*head),
-            // The sender lives in the store, which is borrowed here: it can not be gone.
-            Err(_) => Ok(self.log().head()),
+        loop {
+            let mut news = pin!(self.news.notified());
+            // Listen first and look then, or what is appended in between is not heard of.
+            news.as_mut().enable();
+            let head = self.log().head();
+            if head > position {
+                return Ok(head);
+            }
+            news.await;
         }
     }
 }
