@@ -6,13 +6,12 @@ pub use inventory;
 
 pub use crate::registry::Registration;
 
-use std::fmt::{self, Display, Formatter};
-use std::str::FromStr;
+use std::fmt::Display;
 
-use crate::aggregate::Aggregate;
-use crate::event::Event;
+use crate::aggregate::{Aggregate, Apply};
+use crate::event::{Event, EventType};
 use crate::event_set::{DecodeError, EncodeError, EncodedEvent, EventSet};
-use crate::projection::Projection;
+use crate::projection::{Project, ProjectError, Projection};
 use crate::recorded::Recorded;
 use crate::tag::{Tag, Tags};
 use crate::version::SchemaVersion;
@@ -25,16 +24,70 @@ pub const fn schema_version(number: u32) -> SchemaVersion {
     }
 }
 
-/// Writes one event.
-#[inline]
-pub fn encode<E: Event>(event: &E, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError> {
-    crate::event_set::encode(event, buffer)
+/// What generated code does with an event of a list.
+///
+/// All of it goes through this one trait and not through functions, each with a bound of its own:
+/// so a type in the list that is no event is reported once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event",
+    note = "write `#[derive(Event, Serialize, Deserialize)]` and `#[event(name = \"...\")]` above `struct {Self}`"
+)]
+pub trait ListedEvent: Sized {
+    /// The same type, known to be an event.
+    type Itself: Event;
+    /// The stored name.
+    const NAME: &'static str;
+    /// What is known of the type.
+    const TYPE: EventType;
+
+    /// Writes the event.
+    fn encode(&self, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError>;
+
+    /// Reads an event that has this stored name.
+    fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError>;
+
+    /// Changes the state of an aggregate.
+    fn apply<S: Apply<Self::Itself>>(&self, state: &mut S);
+
+    /// Changes a read model.
+    fn project<P: Project<Self::Itself>>(
+        &self,
+        projection: &mut P,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError>;
 }
 
-/// Reads an event that has `E`'s stored name.
-#[inline]
-pub fn decode<E: Event>(recorded: &Recorded<'_>) -> Result<E, DecodeError> {
-    crate::event_set::decode(recorded)
+#[diagnostic::do_not_recommend]
+impl<E: Event> ListedEvent for E {
+    type Itself = E;
+
+    const NAME: &'static str = E::NAME;
+    const TYPE: EventType = EventType::of::<E>();
+
+    #[inline]
+    fn encode(&self, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError> {
+        crate::event_set::encode(self, buffer)
+    }
+
+    #[inline]
+    fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError> {
+        crate::event_set::decode(recorded)
+    }
+
+    #[inline]
+    fn apply<S: Apply<E>>(&self, state: &mut S) {
+        state.apply(self);
+    }
+
+    #[inline]
+    fn project<P: Project<E>>(
+        &self,
+        projection: &mut P,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError> {
+        projection.project(self, recorded)
+    }
 }
 
 /// The answer to a stored name that is not in the set.
@@ -70,55 +123,25 @@ pub fn optional_tag<T: TagValue>(tags: &mut Tags, key: &str, value: &Option<T>) 
 
 /// A command's field as the id of its aggregate.
 #[inline]
-pub fn id_of<A: Aggregate, T: IdOf<A>>(field: &T) -> &A::Id {
+pub fn id_of<A: Aggregate, T: IdOf<A, A::Id>>(field: &T) -> &A::Id {
     field.as_id()
 }
 
-/// The type that identifies the aggregate `A`: only `A::Id` does.
+/// The type that identifies the aggregate `A`: only its `Id` does.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the id of aggregate `{A}`",
-    label = "not the `id` that `#[aggregate(...)]` of `{A}` states",
-    note = "give the field the type that stands in `#[aggregate(id = ...)]` of `{A}`"
+    label = "expected `{Id}`",
+    note = "`#[aggregate(id = ...)]` of `{A}` says that `{Id}` identifies it: give the field that type"
 )]
-pub trait IdOf<A: Aggregate> {
+pub trait IdOf<A, Id> {
     /// The same.
-    fn as_id(&self) -> &A::Id;
+    fn as_id(&self) -> &Id;
 }
 
-#[diagnostic::do_not_recommend]
-impl<A: Aggregate> IdOf<A> for A::Id {
-    fn as_id(&self) -> &A::Id {
+impl<A, T> IdOf<A, T> for T {
+    #[inline]
+    fn as_id(&self) -> &T {
         self
-    }
-}
-
-/// What a derived id of an aggregate can hold.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can not be the value of an id: it must implement `Display` and `FromStr`",
-    label = "does not print as text that reads back",
-    note = "use a number, a `String`, a `Uuid` or another type that prints as text and reads back"
-)]
-pub trait IdValue: Sized {
-    /// Why text is no such value.
-    type Error;
-    /// Prints it.
-    fn print(&self, formatter: &mut Formatter<'_>) -> fmt::Result;
-    /// Reads it back.
-    fn read(text: &str) -> Result<Self, Self::Error>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Display + FromStr> IdValue for T {
-    type Error = T::Err;
-
-    #[inline]
-    fn print(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        self.fmt(formatter)
-    }
-
-    #[inline]
-    fn read(text: &str) -> Result<Self, T::Err> {
-        text.parse()
     }
 }
 

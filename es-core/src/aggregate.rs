@@ -83,10 +83,20 @@ pub trait Apply<E: Event> {
     label = "no state before the first event",
     note = "add `Default` to the derives of `{Self}`, or write `impl Default for {Self}`"
 )]
-pub trait InitialState: Default + Send + Sync + 'static {}
+pub trait InitialState: Sized + Send + Sync + 'static {
+    /// That state.
+    fn initial() -> Self;
+}
 
+// `Default` stands here and not above `InitialState`: the compiler reports a missing supertrait in
+// its own words, a missing impl in ours.
 #[diagnostic::do_not_recommend]
-impl<T: Default + Send + Sync + 'static> InitialState for T {}
+impl<T: Default + Send + Sync + 'static> InitialState for T {
+    #[inline]
+    fn initial() -> Self {
+        Self::default()
+    }
+}
 
 /// What identifies one instance of an aggregate: it prints as the text that names the stream, and
 /// that text reads back as the same id.

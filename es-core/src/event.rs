@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::Codec;
+use crate::codec::{Codec, CodecError};
 use crate::tag::Tags;
 use crate::version::SchemaVersion;
 
@@ -58,10 +58,30 @@ pub trait Event: Stored {
     label = "can not be written or read",
     note = "write `#[derive(Event, Serialize, Deserialize)]` above `struct {Self}`; both come from serde"
 )]
-pub trait Stored: Serialize + DeserializeOwned + Send + Sync + 'static {}
+pub trait Stored: Sized + Send + Sync + 'static {
+    /// Appends the bytes that the codec writes.
+    #[doc(hidden)]
+    fn write<C: Codec>(&self, buffer: &mut Vec<u8>) -> Result<(), CodecError>;
 
+    /// Reads the bytes that the codec wrote.
+    #[doc(hidden)]
+    fn read<C: Codec>(bytes: &[u8]) -> Result<Self, CodecError>;
+}
+
+// Serde's traits stand here and not above `Stored`: the compiler reports a missing supertrait in
+// its own words, a missing impl in ours.
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Stored for T {}
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Stored for T {
+    #[inline]
+    fn write<C: Codec>(&self, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
+        C::encode(self, buffer)
+    }
+
+    #[inline]
+    fn read<C: Codec>(bytes: &[u8]) -> Result<Self, CodecError> {
+        C::decode(bytes)
+    }
+}
 
 /// What is known about an event type without a value of it.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::codec::{Codec, CodecError};
+use crate::codec::CodecError;
 use crate::error::ErrorCategory;
 use crate::event::{Event, EventType};
 use crate::query::{Query, QueryItem};
@@ -69,6 +69,11 @@ pub trait EventSet: Sized + Send + Sync + 'static {
 /// Applies an event of a set to a state, through the state's `Apply` of each event.
 ///
 /// `#[derive(EventSet)]` generates it, so that an aggregate can use an enum you wrote.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of events that can change `{State}`",
+    label = "not a set of events",
+    note = "write `#[derive(EventSet)]` above `enum {Self}`, with one variant `Name(Event)` for each event"
+)]
 pub trait ApplyTo<State>: EventSet {
     /// Changes the state as the event says.
     fn apply_to(&self, state: &mut State);
@@ -95,7 +100,7 @@ pub(crate) fn encode<E: Event>(
     buffer: &mut Vec<u8>,
 ) -> Result<EncodedEvent, EncodeError> {
     buffer.clear();
-    E::Codec::encode(event, buffer).map_err(|source| EncodeError {
+    event.write::<E::Codec>(buffer).map_err(|source| EncodeError {
         name: E::NAME,
         type_name: std::any::type_name::<E>(),
         source,
@@ -113,7 +118,7 @@ pub(crate) fn encode<E: Event>(
 /// The one read path of an event whose name is `E`'s.
 pub(crate) fn decode<E: Event>(recorded: &Recorded<'_>) -> Result<E, DecodeError> {
     if recorded.schema_version == E::VERSION {
-        E::Codec::decode(recorded.payload)
+        E::read::<E::Codec>(recorded.payload)
             .map_err(|source| DecodeError::new(recorded, DecodeProblem::Payload(source)))
     } else {
         Err(other_version(recorded, E::VERSION))

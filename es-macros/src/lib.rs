@@ -11,6 +11,8 @@ mod crate_path;
 mod ctxt;
 mod derive;
 mod expand;
+#[cfg(test)]
+mod expansions;
 mod model;
 mod validate;
 mod written;
@@ -74,12 +76,8 @@ pub fn aggregate(input: TokenStream) -> TokenStream {
 
 /// Gives a newtype the `Display` and `FromStr` of its field, which the id of an aggregate needs.
 ///
-/// Derive `Debug`, `Clone`, `PartialEq`, `Eq` and `Hash` too.
-///
-/// | `#[aggregate_id(..)]` above the struct | meaning | default |
-/// |---|---|---|
-/// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
-#[proc_macro_derive(AggregateId, attributes(aggregate_id))]
+/// Derive `Debug`, `Clone`, `PartialEq`, `Eq` and `Hash` too. There are no options.
+#[proc_macro_derive(AggregateId)]
 pub fn aggregate_id(input: TokenStream) -> TokenStream {
     derive::aggregate_id(&parse_macro_input!(input as DeriveInput)).into()
 }

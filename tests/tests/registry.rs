@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use es_core::prelude::*;
 use es_core::{Registry, RegistryProblem};
 use es_tests::counter::{Counter, Sums};
 
 mod billing {
+    #![expect(unreachable_pub, reason = "as a module of a user has it")]
+
     use es_core::prelude::*;
 
     #[derive(Event, Serialize, Deserialize)]

@@ -9,12 +9,19 @@ use crate::stream::{InvalidStreamId, StreamId};
 use crate::version::Version;
 
 /// The state of an aggregate at a version of its stream.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loaded<A> {
     /// The state.
     pub state: A,
     /// The version of the last event that is in it; zero if there is none.
     pub version: Version,
+}
+
+impl<A: Aggregate> Default for Loaded<A> {
+    /// The state before the first event.
+    fn default() -> Self {
+        Self { state: A::initial(), version: Version::ZERO }
+    }
 }
 
 /// Whether a replay takes the next event.

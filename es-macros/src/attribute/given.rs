@@ -28,6 +28,13 @@ impl AttributeKind {
     pub(crate) fn first_on<'a>(&self, input: &'a DeriveInput) -> Option<&'a Attribute> {
         input.attrs.iter().find(|attribute| attribute.path().is_ident(self.name))
     }
+
+    fn options(&self, place: Place) -> &'static [&'static str] {
+        match place {
+            Place::Item => self.item_options,
+            Place::Field => self.field_options,
+        }
+    }
 }
 
 /// Where an attribute stands.
@@ -35,6 +42,15 @@ impl AttributeKind {
 enum Place {
     Item,
     Field,
+}
+
+impl Place {
+    fn other(self) -> Self {
+        match self {
+            Self::Item => Self::Field,
+            Self::Field => Self::Item,
+        }
+    }
 }
 
 /// The attributes of one kind on an item and its fields.
@@ -67,7 +83,7 @@ impl<'a> Attributes<'a> {
     /// item.
     pub(crate) fn refuse_inside(&self) {
         let refuse = |attributes: &[Attribute]| {
-            self.read(attributes, Place::Field, |given| given.refuse());
+            self.read(attributes, Place::Field, |_| {});
         };
         match &self.input.data {
             Data::Struct(data) => data.fields.iter().for_each(|field| refuse(&field.attrs)),
@@ -87,9 +103,57 @@ impl<'a> Attributes<'a> {
                 continue;
             }
             for option in raw::split(self.ctxt, self.tokens_of(attribute)) {
-                read(Given { attributes: self, place, option });
+                let name = option.key.unraw().to_string();
+                let known = self.kind.options(place).iter().find(|known| **known == name);
+                match known {
+                    Some(name) => read(Given { ctxt: self.ctxt, name, option, meant: false }),
+                    // What it most likely means is read too: its value may have mistakes of its
+                    // own, and it should not be asked for again.
+                    None => {
+                        if let Some(name) = self.refuse(place, &name, &option) {
+                            read(Given { ctxt: self.ctxt, name, option, meant: true });
+                        }
+                    }
+                }
             }
         }
+    }
+
+    /// Refuses an option that the place does not have, and guesses which one is meant.
+    fn refuse(&self, place: Place, key: &str, option: &RawOption) -> Option<&'static str> {
+        let AttributeKind { name, noun, .. } = self.kind;
+        let item = self.item();
+        let (options, elsewhere) = (self.kind.options(place), self.kind.options(place.other()));
+        let mut meant = None;
+        let message = if elsewhere.contains(&key) {
+            match place {
+                Place::Item => format!(
+                    "`{key}` belongs to a field, not to the {noun}\nhelp: move it to the field: `#[{name}({key})]`"
+                ),
+                Place::Field => format!(
+                    "`{key}` belongs to the {noun}, not to a field\nhelp: move it to the `#[{name}(...)]` above `{item}`"
+                ),
+            }
+        } else if options.is_empty() {
+            let elsewhere = quoted(elsewhere);
+            format!(
+                "`{name}` has no options here\nhelp: above `{item}` the options are {elsewhere}"
+            )
+        } else {
+            let on = if place == Place::Field { " on a field" } else { "" };
+            meant = nearest(key, options.iter().copied());
+            let help = match (meant, options) {
+                (Some(meant), _) => format!("did you mean `{meant}`?"),
+                (None, [only]) => {
+                    meant = Some(*only);
+                    format!("the only option here is `{only}`")
+                }
+                (None, _) => format!("the options are {}", quoted(options)),
+            };
+            format!("unknown `{name}` option `{key}`{on}\nhelp: {help}")
+        };
+        self.ctxt.error(&option.key, message);
+        meant
     }
 
     /// What stands between the parentheses.
@@ -124,14 +188,16 @@ impl<'a> Attributes<'a> {
 
 /// One option that was given.
 pub(crate) struct Given<'a> {
-    attributes: &'a Attributes<'a>,
-    place: Place,
+    ctxt: &'a Ctxt,
+    name: &'static str,
     option: RawOption,
+    /// Whether the user wrote another name, which is reported.
+    meant: bool,
 }
 
 impl Given<'_> {
-    pub(crate) fn name(&self) -> String {
-        self.option.key.unraw().to_string()
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Reads the value into its slot. An option can be given once.
@@ -140,50 +206,13 @@ impl Given<'_> {
         slot: &mut Slot<T>,
         read: impl FnOnce(&Ctxt, &RawOption) -> Option<T>,
     ) {
-        let RawOption { key, .. } = &self.option;
+        let key = &self.option.key;
         if slot.is_missing() {
-            let value = read(self.attributes.ctxt, &self.option);
+            let value = read(self.ctxt, &self.option);
             slot.fill(key.clone(), value);
-        } else {
-            self.error(format_args!("`{key}` is given twice\nhelp: keep one of them"));
+        } else if !self.meant {
+            self.ctxt.error(key, format_args!("`{key}` is given twice\nhelp: keep one of them"));
         }
-    }
-
-    /// Refuses an option that the place does not have: it is unknown or stands in the wrong place.
-    pub(crate) fn refuse(self) {
-        let AttributeKind { name, noun, item_options, field_options } = *self.attributes.kind;
-        let (key, item) = (self.name(), self.attributes.item());
-        let (here, elsewhere, on_a_field) = match self.place {
-            Place::Item => (item_options, field_options, ""),
-            Place::Field => (field_options, item_options, " on a field"),
-        };
-        if elsewhere.contains(&key.as_str()) {
-            let place = match self.place {
-                Place::Item => format!(
-                    "belongs to a field, not to the {noun}\nhelp: move it to the field: `#[{name}({key})]`"
-                ),
-                Place::Field => format!(
-                    "belongs to the {noun}, not to a field\nhelp: move it to the `#[{name}(...)]` above `{item}`"
-                ),
-            };
-            return self.error(format_args!("`{key}` {place}"));
-        }
-        if here.is_empty() {
-            let options = quoted(item_options);
-            return self.error(format_args!(
-                "`{name}` has no options for a field\nhelp: above `{item}` the options are {options}"
-            ));
-        }
-        let help = match nearest(&key, here.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None if here.len() == 1 => format!("the only option here is {}", quoted(here)),
-            None => format!("the options are {}", quoted(here)),
-        };
-        self.error(format_args!("unknown `{name}` option `{key}`{on_a_field}\nhelp: {help}"));
-    }
-
-    fn error(&self, message: impl Display) {
-        self.attributes.ctxt.record(syn::Error::new(self.option.key.span(), message));
     }
 }
 

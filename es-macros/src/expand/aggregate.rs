@@ -1,30 +1,34 @@
 //! `impl Aggregate`
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use syn::Path;
 use syn::ext::IdentExt;
 
 use super::{event_set, registration};
-use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet, Variant};
+use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 
 /// ```text
 /// pub enum AccountEvent { .. }
 /// impl EventSet for AccountEvent { .. }
-/// impl IntoEvents<Account> for AccountEvent { .. }
+/// impl<A: Aggregate<Event = AccountEvent>> IntoEvents<A> for AccountEvent { .. }
 /// impl Aggregate for Account { .. }
 /// const _: () = { stored_name_is_unique(..); };
 /// const _: () = { inventory::submit!(..); };
 /// ```
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
     let registration = registration::aggregate(aggregate);
-    let Aggregate { input, crate_path: es_core, .. } = aggregate;
+    let es_core = &aggregate.crate_path;
     match &aggregate.events {
-        AggregateEvents::Generated(generated) => {
-            let EventSet { ident, .. } = &generated.set;
-            let events = events(aggregate, generated);
-            let implementation =
-                implementation(aggregate, &ident.to_token_stream(), &dispatch(&generated.set));
-            let checks = event_set::name_checks(&generated.set);
+        AggregateEvents::Generated(GeneratedSet { set, derives }) => {
+            let EventSet { ident, .. } = set;
+            let events = events(aggregate, set, derives);
+            let implementation = implementation(
+                aggregate,
+                &ident.to_token_stream(),
+                &event_set::dispatch(set, "apply", &TokenStream::new()),
+            );
+            let checks = event_set::name_checks(set);
             quote! {
                 #events
                 #implementation
@@ -33,7 +37,6 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             }
         }
         AggregateEvents::Own(own) => {
-            let _ = input;
             let apply = quote! {
                 <#own as #es_core::ApplyTo<Self>>::apply_to(__event, self)
             };
@@ -47,24 +50,15 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
 }
 
 /// The generated enum with everything that makes it the aggregate's set of events.
-pub(super) fn events(aggregate: &Aggregate<'_>, generated: &GeneratedSet) -> TokenStream {
-    let Aggregate { input, crate_path: es_core, .. } = aggregate;
-    let owner = &input.ident;
-    let description = format!("Every event of [`{}`].", owner.unraw());
-    let declaration = event_set::declaration(generated, input, &description);
-    let implementation = event_set::implementation(&generated.set);
-    let events = &generated.set.ident;
+pub(super) fn events(aggregate: &Aggregate<'_>, set: &EventSet, derives: &[Path]) -> TokenStream {
+    let description = format!(" Every event of [`{}`].", aggregate.input.ident.unraw());
+    let declaration = event_set::declaration(set, derives, aggregate.input, &description);
+    let implementation = event_set::implementation(set);
+    let answer = event_set::answer(set);
     quote! {
         #declaration
         #implementation
-
-        #[automatically_derived]
-        #[allow(deprecated, unused_qualifications)]
-        impl #es_core::IntoEvents<#owner> for #events {
-            fn into_events(self, __events: &mut #es_core::Events<#owner>) {
-                __events.push_event(self);
-            }
-        }
+        #answer
     }
 }
 
@@ -95,23 +89,6 @@ pub(super) fn implementation(
             fn apply_event(&mut self, __event: &#events) {
                 #apply
             }
-        }
-    }
-}
-
-fn dispatch(set: &EventSet) -> TokenStream {
-    let EventSet { crate_path: es_core, ident, variants } = set;
-    let arms = variants.iter().map(|variant| {
-        let Variant { ident: name, event } = variant;
-        // A missing `Apply` is reported under the type that lacks it, which is `Self`.
-        let state = Ident::new("Self", variant.span());
-        quote! {
-            #ident::#name(__event) => <#state as #es_core::Apply<#event>>::apply(self, __event),
-        }
-    });
-    quote! {
-        match __event {
-            #(#arms)*
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `impl Command`
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{WherePredicate, parse_quote};
 
 use crate::model::Command;
@@ -18,9 +19,14 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     let (Some(aggregate), Some(id)) = (command.aggregate.value(), command.ids.first()) else {
         return TokenStream::new();
     };
-    let es_core = &command.crate_path;
+    // All of it at one place, so that `self` is the same there and here.
+    let span = aggregate.span();
+    let es_core = command.crate_path.at(span);
     let (member, ty) = (&id.member, &id.field.ty);
-    implementation(command, &quote!(#es_core::__private::id_of::<#aggregate, #ty>(&self.#member)))
+    implementation(
+        command,
+        &quote_spanned!(span=> #es_core::__private::id_of::<#aggregate, #ty>(&self.#member)),
+    )
 }
 
 /// `id` is the body of `aggregate_id`. Without an aggregate there is nothing to say.
@@ -44,6 +50,14 @@ pub(super) fn implementation(command: &Command<'_>, id: &TokenStream) -> TokenSt
         generics.make_where_clause().predicates.push(sendable);
     }
     let (parameters, arguments, conditions) = generics.split_for_impl();
+    let span = aggregate.span();
+    let at_aggregate = es_core.at(span);
+    // A type that is no aggregate is reported where it is named.
+    let method = quote_spanned! {span=>
+        fn aggregate_id(&self) -> &<#aggregate as #at_aggregate::Aggregate>::Id {
+            #id
+        }
+    };
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
@@ -51,10 +65,7 @@ pub(super) fn implementation(command: &Command<'_>, id: &TokenStream) -> TokenSt
             type Aggregate = #aggregate;
             const NAME: &'static ::core::primitive::str = #name;
             #creates
-
-            fn aggregate_id(&self) -> &<#aggregate as #es_core::Aggregate>::Id {
-                #id
-            }
+            #method
         }
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! One mechanism for `#[derive(EventSet)]` and for the enums of aggregates and projections.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{DeriveInput, Type};
+use syn::{DeriveInput, Path, Type};
 
-use crate::model::{EventSet, GeneratedSet, OwnEventSet, Variant};
+use crate::crate_path::CratePath;
+use crate::model::{EventSet, OwnEventSet, Variant, ends};
 use crate::written::written;
 
 /// Everything for an enum that the user wrote.
@@ -41,16 +42,16 @@ pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
 /// }
 /// ```
 pub(super) fn declaration(
-    generated: &GeneratedSet,
+    set: &EventSet,
+    derives: &[Path],
     owner: &DeriveInput,
     description: &str,
 ) -> TokenStream {
-    let EventSet { ident, variants, .. } = &generated.set;
+    let EventSet { ident, variants, .. } = set;
     let visibility = &owner.vis;
-    let derives = &generated.derives;
     let derives = (!derives.is_empty()).then(|| quote!(#[derive(#(#derives),*)]));
     let variants = variants.iter().map(|Variant { ident, event }| {
-        let documentation = format!("The event {}.", link(event));
+        let documentation = format!(" The event {}.", link(event));
         quote! {
             #[doc = #documentation]
             #ident(#event)
@@ -77,14 +78,15 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
     let EventSet { crate_path: es_core, ident, variants } = set;
     let events: Vec<_> = variants.iter().map(|variant| &variant.event).collect();
     let names: Vec<_> = variants.iter().map(|variant| &variant.ident).collect();
+    let listed = |item| variants.iter().map(move |variant| listed(es_core, variant, item));
+    let (event_types, stored_names) = (listed("TYPE"), listed("NAME"));
+    let (encode, decode) = (listed("encode"), listed("decode"));
     let indices = (0..variants.len()).map(Literal::usize_unsuffixed);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unreachable_patterns, unused_qualifications)]
         impl #es_core::EventSet for #ident {
-            const EVENTS: &'static [#es_core::EventType] = &[
-                #(#es_core::EventType::of::<#events>()),*
-            ];
+            const EVENTS: &'static [#es_core::EventType] = &[#(#event_types),*];
 
             fn event_type(&self) -> &'static #es_core::EventType {
                 match self {
@@ -97,7 +99,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
                 __buffer: &mut ::std::vec::Vec<::core::primitive::u8>,
             ) -> ::core::result::Result<#es_core::EncodedEvent, #es_core::EncodeError> {
                 match self {
-                    #(Self::#names(__event) => #es_core::__private::encode::<#events>(__event, __buffer),)*
+                    #(Self::#names(__event) => #encode(__event, __buffer),)*
                 }
             }
 
@@ -105,9 +107,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
                 __recorded: &#es_core::Recorded<'_>,
             ) -> ::core::result::Result<Self, #es_core::DecodeError> {
                 match __recorded.name {
-                    #(<#events as #es_core::Event>::NAME => {
-                        #es_core::__private::decode::<#events>(__recorded).map(Self::#names)
-                    })*
+                    #(#stored_names => #decode(__recorded).map(Self::#names),)*
                     _ => ::core::result::Result::Err(
                         #es_core::__private::unknown_event::<Self>(__recorded)
                     ),
@@ -127,8 +127,45 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
     }
 }
 
+/// `<Opened as ListedEvent>::NAME`, which begins and ends where the event is listed.
+///
+/// All errors about a type that is no event underline the same text that way, and the compiler
+/// prints only the first.
+fn listed(es_core: &CratePath, variant: &Variant, item: &str) -> TokenStream {
+    let (first, last) = ends(&variant.event);
+    let (event, es_core, item) = (&variant.event, es_core.at(first), Ident::new(item, last));
+    let open = quote_spanned!(first=> <);
+    quote_spanned!(last=> #open #event as #es_core::__private::ListedEvent>::#item)
+}
+
+/// Gives each event to the method `item` of `ListedEvent`, for the type `Self`.
+///
+/// ```text
+/// match event {
+///     AccountEvent::Opened(event) => <Opened as ListedEvent>::apply::<Self>(event, self),
+/// }
+/// ```
+pub(super) fn dispatch(set: &EventSet, item: &str, further_arguments: &TokenStream) -> TokenStream {
+    let EventSet { crate_path: es_core, ident, variants } = set;
+    let arms = variants.iter().map(|variant| {
+        let (name, function) = (&variant.ident, listed(es_core, variant, item));
+        let arguments = quote!(__event, self #further_arguments);
+        // What is missing is reported under the type that lacks it, which is `Self`.
+        let call = quote_spanned!(variant.span()=> #function::<Self>(#arguments));
+        quote!(#ident::#name(__event) => #call,)
+    });
+    quote! {
+        match __event {
+            #(#arms)*
+        }
+    }
+}
+
 /// Lets a decision answer with a value of the enum.
-fn answer(set: &EventSet) -> TokenStream {
+///
+/// For whatever aggregate has the enum, so that nothing here depends on an aggregate that may lack
+/// something.
+pub(super) fn answer(set: &EventSet) -> TokenStream {
     let EventSet { crate_path: es_core, ident, .. } = set;
     quote! {
         #[automatically_derived]

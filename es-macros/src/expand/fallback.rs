@@ -26,6 +26,9 @@ pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
     if data.variants.len() != own.set.variants.len() || !own.input.generics.params.is_empty() {
         return TokenStream::new();
     }
+    if own.set.repetitions().next().is_some() {
+        return TokenStream::new();
+    }
     event_set::implementation(&own.set)
 }
 
@@ -36,7 +39,8 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
     let nothing = quote!(let _ = __event;);
     match &aggregate.events {
         AggregateEvents::Generated(generated) => {
-            let events = of_aggregate::events(aggregate, generated);
+            let set = generated.set.distinct();
+            let events = of_aggregate::events(aggregate, &set, &generated.derives);
             let ident = &generated.set.ident;
             let implementation = of_aggregate::implementation(aggregate, &quote!(#ident), &nothing);
             quote! {
@@ -54,7 +58,7 @@ pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
     if !projection.input.generics.params.is_empty() {
         return TokenStream::new();
     }
-    let events = of_projection::events(projection);
+    let events = of_projection::events(projection, &projection.events.set.distinct());
     let implementation = of_projection::implementation(
         projection,
         &quote! {

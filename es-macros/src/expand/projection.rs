@@ -1,11 +1,11 @@
 //! `impl Projection`
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 
 use super::{event_set, registration};
-use crate::model::{EventSet, Projection, Variant};
+use crate::model::{EventSet, Projection};
 
 /// ```text
 /// pub enum BalancesEvent { .. }
@@ -15,8 +15,11 @@ use crate::model::{EventSet, Projection, Variant};
 /// const _: () = { inventory::submit!(..); };
 /// ```
 pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
-    let events = events(projection);
-    let implementation = implementation(projection, &dispatch(&projection.events.set));
+    let events = events(projection, &projection.events.set);
+    let implementation = implementation(
+        projection,
+        &event_set::dispatch(&projection.events.set, "project", &quote!(, __recorded)),
+    );
     let checks = event_set::name_checks(&projection.events.set);
     let registration = registration::projection(projection);
     quote! {
@@ -28,11 +31,11 @@ pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
 }
 
 /// The generated enum.
-pub(super) fn events(projection: &Projection<'_>) -> TokenStream {
+pub(super) fn events(projection: &Projection<'_>, set: &EventSet) -> TokenStream {
     let Projection { input, events, .. } = projection;
-    let description = format!("Every event that [`{}`] projects.", input.ident.unraw());
-    let declaration = event_set::declaration(events, input, &description);
-    let implementation = event_set::implementation(&events.set);
+    let description = format!(" Every event that [`{}`] projects.", input.ident.unraw());
+    let declaration = event_set::declaration(set, &events.derives, input, &description);
+    let implementation = event_set::implementation(set);
     quote! {
         #declaration
         #implementation
@@ -66,25 +69,6 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             ) -> ::core::result::Result<(), #es_core::ProjectError> {
                 #project
             }
-        }
-    }
-}
-
-fn dispatch(set: &EventSet) -> TokenStream {
-    let EventSet { crate_path: es_core, ident, variants } = set;
-    let arms = variants.iter().map(|variant| {
-        let Variant { ident: name, event } = variant;
-        // A missing `Project` is reported under the type that lacks it, which is `Self`.
-        let state = Ident::new("Self", variant.span());
-        quote! {
-            #ident::#name(__event) => {
-                <#state as #es_core::Project<#event>>::project(self, __event, __recorded)
-            }
-        }
-    });
-    quote! {
-        match __event {
-            #(#arms)*
         }
     }
 }

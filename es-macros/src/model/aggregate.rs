@@ -46,14 +46,14 @@ impl<'a> Aggregate<'a> {
         let (mut name, mut id, mut listed) = (Slot::default(), Slot::default(), Slot::default());
         let (mut register, mut crate_path) = (Slot::default(), Slot::default());
         let mut options = SetOptions::default();
-        attributes.read_item(|given| match given.name().as_str() {
+        attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "id" => given.fill(&mut id, value::ty),
             "events" => given.fill(&mut listed, events),
             "enum" | "derive" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
-            _ => given.refuse(),
+            _ => {}
         });
         attributes.refuse_inside();
         let crate_path = CratePath::new(ctxt, crate_path.value());

@@ -17,8 +17,6 @@ pub(crate) struct Command<'a> {
     pub(crate) creates: bool,
     /// The fields that are marked as the id; the rules want one.
     pub(crate) ids: Vec<IdField<'a>>,
-    /// Whether a field has another option: its mistake is reported, and it may have meant `id`.
-    pub(crate) misread_fields: bool,
 }
 
 /// A field that is marked as the id of the aggregate.
@@ -49,14 +47,13 @@ impl<'a> Command<'a> {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
         let (mut aggregate, mut name) = (Slot::default(), Slot::default());
         let (mut creates, mut crate_path) = (Slot::default(), Slot::default());
-        attributes.read_item(|given| match given.name().as_str() {
+        attributes.read_item(|given| match given.name() {
             "aggregate" => given.fill(&mut aggregate, value::path),
             "creates" => given.fill(&mut creates, value::flag),
             "name" => given.fill(&mut name, value::string),
             "crate" => given.fill(&mut crate_path, value::path),
-            _ => given.refuse(),
+            _ => {}
         });
-        let (ids, misread_fields) = read_ids(&attributes, input);
         Self {
             input,
             attribute: Self::ATTRIBUTE.first_on(input),
@@ -64,28 +61,21 @@ impl<'a> Command<'a> {
             aggregate,
             name,
             creates: creates.value().is_some(),
-            ids,
-            misread_fields,
+            ids: read_ids(&attributes, input),
         }
     }
 }
 
-/// The fields that are marked, and whether one has an option that does not exist.
-fn read_ids<'a>(attributes: &Attributes<'_>, input: &'a DeriveInput) -> (Vec<IdField<'a>>, bool) {
-    let (mut ids, mut misread) = (Vec::new(), false);
-    let Data::Struct(data) = &input.data else { return (ids, misread) };
+fn read_ids<'a>(attributes: &Attributes<'_>, input: &'a DeriveInput) -> Vec<IdField<'a>> {
+    let Data::Struct(data) = &input.data else { return Vec::new() };
+    let mut ids = Vec::new();
     for (field, member) in data.fields.iter().zip(data.fields.members()) {
         let mut id = Slot::default();
-        attributes.read_field(field, |given| match given.name().as_str() {
-            "id" => given.fill(&mut id, value::flag),
-            _ => {
-                misread = true;
-                given.refuse();
-            }
-        });
+        attributes.read_field(field, |given| given.fill(&mut id, value::flag));
+        // With a value it does not take, it still says which field is the id.
         if id.key().is_some() {
             ids.push(IdField { field, member });
         }
     }
-    (ids, misread)
+    ids
 }

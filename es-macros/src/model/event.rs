@@ -40,12 +40,12 @@ impl<'a> Event<'a> {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
         let (mut name, mut version) = (Slot::default(), Slot::default());
         let (mut codec, mut crate_path) = (Slot::default(), Slot::default());
-        attributes.read_item(|given| match given.name().as_str() {
+        attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "version" => given.fill(&mut version, value::number),
             "codec" => given.fill(&mut codec, value::path),
             "crate" => given.fill(&mut crate_path, value::path),
-            _ => given.refuse(),
+            _ => {}
         });
         Self {
             input,
@@ -64,10 +64,7 @@ fn read_tags<'a>(attributes: &Attributes<'_>, input: &'a DeriveInput) -> Vec<Tag
     let mut tags = Vec::new();
     for (field, member) in data.fields.iter().zip(data.fields.members()) {
         let mut key = Slot::default();
-        attributes.read_field(field, |given| match given.name().as_str() {
-            "tag" => given.fill(&mut key, tag_key),
-            _ => given.refuse(),
-        });
+        attributes.read_field(field, |given| given.fill(&mut key, tag_key));
         if let Some(key) = key.into_value() {
             tags.push(Tag { field, member, key });
         }

@@ -1,6 +1,8 @@
 //! `#[derive(EventSet)]`, and the enum that aggregates and projections generate.
 
 use proc_macro2::{Ident, Span};
+use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Fields, Type};
 
@@ -16,19 +18,46 @@ pub(crate) struct EventSet {
     pub(crate) variants: Vec<Variant>,
 }
 
+impl EventSet {
+    /// Every variant with the first one before it that it can not stand beside: it has the same
+    /// event or the same name.
+    pub(crate) fn repetitions(&self) -> impl Iterator<Item = (&Variant, &Variant)> {
+        self.variants.iter().enumerate().filter_map(|(index, second)| {
+            let first = self.variants.iter().take(index).find(|first| first.repeats(second))?;
+            Some((first, second))
+        })
+    }
+
+    /// The set without repetitions.
+    pub(crate) fn distinct(&self) -> Self {
+        let mut variants: Vec<Variant> = Vec::new();
+        for variant in &self.variants {
+            if !variants.iter().any(|first| first.repeats(variant)) {
+                variants.push(variant.clone());
+            }
+        }
+        Self { crate_path: self.crate_path.clone(), ident: self.ident.clone(), variants }
+    }
+}
+
 /// One event of a set.
+#[derive(Clone)]
 pub(crate) struct Variant {
     pub(crate) ident: Ident,
     pub(crate) event: Type,
 }
 
 impl Variant {
+    fn repeats(&self, other: &Self) -> bool {
+        self.ident.unraw() == other.ident.unraw() || self.written() == other.written()
+    }
+
     /// The event's type as it is written.
     pub(crate) fn written(&self) -> String {
         written(&self.event)
     }
 
-    /// The smallest token that names the event: where its errors are reported.
+    /// The token that names the event: where its errors are reported.
     pub(crate) fn span(&self) -> Span {
         match &self.event {
             Type::Path(path) => match path.path.segments.last() {
@@ -38,6 +67,13 @@ impl Variant {
             other => other.span(),
         }
     }
+}
+
+/// The first and the last token of `tokens`: between them lies what an error underlines.
+pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let mut spans = tokens.into_token_stream().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    (first, spans.last().unwrap_or(first))
 }
 
 /// An enum that the user wrote.
@@ -57,10 +93,7 @@ impl<'a> OwnEventSet<'a> {
     pub(crate) fn read(ctxt: &Ctxt, input: &'a DeriveInput) -> Self {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
         let mut crate_path = Slot::default();
-        attributes.read_item(|given| match given.name().as_str() {
-            "crate" => given.fill(&mut crate_path, value::path),
-            _ => given.refuse(),
-        });
+        attributes.read_item(|given| given.fill(&mut crate_path, value::path));
         attributes.refuse_inside();
         let set = EventSet {
             crate_path: CratePath::new(ctxt, crate_path.value()),

@@ -19,10 +19,10 @@ pub(crate) struct SetOptions {
 impl SetOptions {
     /// Reads `enum` or `derive`.
     pub(crate) fn take(&mut self, given: Given<'_>) {
-        match given.name().as_str() {
+        match given.name() {
             "enum" => given.fill(&mut self.name, value::ident),
             "derive" => given.fill(&mut self.derives, listed_paths),
-            _ => given.refuse(),
+            _ => {}
         }
     }
 }

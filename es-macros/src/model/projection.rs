@@ -37,14 +37,14 @@ impl<'a> Projection<'a> {
         let (mut events, mut register) = (Slot::default(), Slot::default());
         let mut crate_path = Slot::default();
         let mut options = SetOptions::default();
-        attributes.read_item(|given| match given.name().as_str() {
+        attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "version" => given.fill(&mut version, value::number),
             "events" => given.fill(&mut events, listed_events),
             "enum" | "derive" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
-            _ => given.refuse(),
+            _ => {}
         });
         attributes.refuse_inside();
         let crate_path = CratePath::new(ctxt, crate_path.value());

@@ -43,7 +43,6 @@ fn has_one_id(ctxt: &Ctxt, command: &Command<'_>) {
         None => "the aggregate's id".to_owned(),
     };
     match command.ids.as_slice() {
-        [] if command.misread_fields => {}
         [] => ctxt.error(
             ident,
             format_args!(

@@ -54,10 +54,11 @@ pub(crate) fn listed_events(ctxt: &Ctxt, set: &EventSet) {
     no_variant_twice(ctxt, set);
 }
 
+/// Says at both ends that one event is listed twice.
 fn no_event_twice(ctxt: &Ctxt, set: &EventSet) {
-    for (first, second) in pairs(set) {
-        if first.written() == second.written() {
-            let event = second.written();
+    for (first, second) in set.repetitions() {
+        let event = second.written();
+        if first.written() == event {
             ctxt.error(
                 &second.event,
                 format_args!("event `{event}` is listed twice\nhelp: remove it here"),
@@ -67,11 +68,12 @@ fn no_event_twice(ctxt: &Ctxt, set: &EventSet) {
     }
 }
 
+/// Says at both ends that two events of a list would become one variant.
 fn no_variant_twice(ctxt: &Ctxt, set: &EventSet) {
-    for (first, second) in pairs(set) {
-        if first.ident.unraw() == second.ident.unraw() && first.written() != second.written() {
-            let (set, variant, event) = (&set.ident, &second.ident, second.written());
-            let alias = alias(second);
+    for (first, second) in set.repetitions() {
+        let (event, variant) = (second.written(), &second.ident);
+        if first.written() != event {
+            let (set, alias) = (&set.ident, alias(second));
             ctxt.error(
                 &second.event,
                 format_args!(
@@ -84,17 +86,6 @@ fn no_variant_twice(ctxt: &Ctxt, set: &EventSet) {
             );
         }
     }
-}
-
-/// Every variant with the first one before it that it could be confused with.
-fn pairs(set: &EventSet) -> impl Iterator<Item = (&Variant, &Variant)> {
-    let confused = |one: &Variant, other: &Variant| {
-        one.written() == other.written() || one.ident.unraw() == other.ident.unraw()
-    };
-    set.variants.iter().enumerate().filter_map(move |(index, second)| {
-        let first = set.variants.iter().take(index).find(|first| confused(first, second))?;
-        Some((first, second))
-    })
 }
 
 /// Another name for a variant: `billing::Paid` as `BillingPaid`, `Priced<Eur>` as `PricedEur`.

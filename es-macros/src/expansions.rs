@@ -1,0 +1,111 @@
+//! What the derives generate, kept as snapshots: a change of the generated code is read in review.
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use crate::derive;
+
+/// The input and under it what the derive makes of it, formatted.
+fn expanded(derive: fn(&DeriveInput) -> TokenStream, input: &str) -> String {
+    let input = input.trim();
+    let output = derive(&syn::parse_str(input).unwrap());
+    let output = prettyplease::unparse(&syn::parse2(output).unwrap());
+    format!("{input}\n\n// generates\n\n{output}")
+}
+
+macro_rules! snapshots {
+    ($($(#[$doc:meta])* $test:ident: $derive:path = $input:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[test]
+            fn $test() {
+                let settings = {
+                    let mut settings = insta::Settings::clone_current();
+                    settings.set_omit_expression(true);
+                    settings.set_prepend_module_to_snapshot(false);
+                    settings
+                };
+                settings.bind(|| {
+                    insta::assert_snapshot!(stringify!($test), expanded($derive, $input));
+                });
+            }
+        )*
+    };
+}
+
+snapshots! {
+    event: derive::event = r#"
+#[event(name = "account.deposited", version = 3)]
+pub struct Deposited {
+    #[event(tag)]
+    owner: String,
+    #[event(tag = "by")]
+    referrer: Option<UserId>,
+    amount: u64,
+}"#;
+
+    event_without_options: derive::event = r#"
+#[event(name = "lamp.lit")]
+struct Lit;"#;
+
+    event_of_a_newtype_with_a_codec_and_a_crate: derive::event = r#"
+#[event(name = "order.type", codec = Postcard, crate = ::framework::core)]
+struct r#type(#[event(tag = "type")] u8);"#;
+
+    event_with_type_parameters: derive::event = r#"
+#[event(name = "priced")]
+struct Priced<C: Currency, const N: usize> {
+    amounts: [Amount<C>; N],
+}"#;
+
+    event_set: derive::event_set = r#"
+enum LampEvent {
+    Lit(Lit),
+    Quenched(lamp::Quenched),
+}"#;
+
+    aggregate: derive::aggregate = r#"
+#[aggregate(
+    name = "account",
+    id = AccountId,
+    events(Opened, billing::Paid as BillingPaid, Priced<Eur>),
+    derive(Debug, Clone),
+)]
+pub struct Account {
+    balance: u64,
+}"#;
+
+    aggregate_with_an_own_enum: derive::aggregate = r#"
+#[aggregate(name = "lamp", id = u64, events = LampEvent, register = false)]
+enum Lamp {
+    Dark,
+    Lit,
+}"#;
+
+    aggregate_id: derive::aggregate_id = "pub struct AccountId(u64);";
+
+    command: derive::command = r#"
+#[command(aggregate = Account, creates)]
+pub struct Open {
+    #[command(id)]
+    account: AccountId,
+    owner: String,
+}"#;
+
+    command_with_type_parameters: derive::command = r#"
+#[command(aggregate = Account, name = "import")]
+struct Import<S>(#[command(id)] AccountId, S);"#;
+
+    projection: derive::projection = r#"
+#[projection(name = "balances", version = 2, events(Opened, Deposited), enum = BalanceFact)]
+pub(crate) struct Balances {
+    by_account: BTreeMap<AccountId, u64>,
+}"#;
+
+    /// All of them are reported, and the rest of the crate finds an aggregate.
+    aggregate_with_mistakes: derive::aggregate = r#"
+#[aggregate(nam = "account", events(Opened, "Deposited", billing::Opened), derive)]
+pub struct Account {
+    balance: u64,
+}"#;
+}
