@@ -33,7 +33,7 @@ use crate::version::Position;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
-pub use self::error::{ExecuteError, StartError, WaitError};
+pub use self::error::{ExecuteError, NotRegistered, StartError, WaitError};
 pub use self::execute::Execute;
 pub use self::history::History;
 pub use self::receipt::Receipt;
@@ -136,9 +136,13 @@ impl<S: EventStore> Runtime<S> {
         Ok(History::new(&self.shared.store, A::stream(id)?))
     }
 
-    /// The read model of a projection, if this runtime runs it.
-    pub fn projection<P: Projection>(&self) -> Option<ProjectionView<P>> {
-        ProjectionView::of(Arc::clone(self.shared.projections.get(&TypeId::of::<P>())?))
+    /// The read model of a projection.
+    ///
+    /// # Errors
+    /// When this runtime does not run it.
+    pub fn projection<P: Projection>(&self) -> Result<ProjectionView<P>, NotRegistered> {
+        let host = self.shared.projections.get(&TypeId::of::<P>()).cloned();
+        host.and_then(ProjectionView::of).ok_or(NotRegistered { name: P::NAME })
     }
 
     /// Where every projection stands and how it is, sorted by name.
@@ -177,7 +181,7 @@ impl<S: EventStore> Runtime<S> {
 
     async fn wait_for_position<P: Projection>(&self, wanted: Position) -> Result<(), WaitError> {
         let Some(host) = self.shared.projections.get(&TypeId::of::<P>()) else {
-            return Err(WaitError::NotRegistered { name: P::NAME });
+            return Err(NotRegistered { name: P::NAME }.into());
         };
         let mut progress = host.progress().subscribe();
         let settled = |status: &ProjectionStatus| {

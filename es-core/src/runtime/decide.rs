@@ -39,7 +39,7 @@ pub(crate) fn decide<A: Handle<C>, C: Command<Aggregate = A>>(
     if C::CREATES && version > Version::ZERO {
         return Err(ExecuteError::AlreadyExists { stream: stream.clone(), version });
     }
-    let context = Context::new(surroundings, envelope.command_id, &envelope.metadata);
+    let context = Context::new(surroundings, version, envelope.command_id, &envelope.metadata);
     state.handle(command, &context).map_err(ExecuteError::Rejected)?.into_events(events);
     if events.as_slice().is_empty() {
         return Ok(None);

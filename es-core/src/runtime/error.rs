@@ -79,18 +79,23 @@ pub enum StartError {
     NoTokio,
 }
 
+/// The runtime does not run a projection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "projection `{name}` is not registered in this runtime: derive `Projection` without `register = false`, or add it with `Registry::builder().projection_with(...)`"
+)]
+pub struct NotRegistered {
+    /// The stored name of the projection.
+    pub name: &'static str,
+}
+
 /// Why a projection has not applied what was waited for.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// The runtime has no such projection.
-    #[error(
-        "projection `{name}` is not registered in this runtime: derive `Projection` without `register = false`, or add it with `Registry::builder().projection_with(...)`"
-    )]
-    NotRegistered {
-        /// The stored name of the projection.
-        name: &'static str,
-    },
+    #[error(transparent)]
+    NotRegistered(#[from] NotRegistered),
     /// The projection stands before an event that it can not apply.
     #[error(
         "projection `{name}` waits at position {position} and has not applied {wanted}: {error}"

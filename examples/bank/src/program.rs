@@ -193,7 +193,7 @@ async fn current<P: Projection + Clone, S: EventStore>(
     runtime: &Runtime<S>,
 ) -> Result<P, WaitError> {
     runtime.wait_until_current::<P>().await?;
-    let view = runtime.projection::<P>().ok_or(WaitError::NotRegistered { name: P::NAME })?;
+    let view = runtime.projection::<P>()?;
     Ok(view.read(P::clone))
 }
 
