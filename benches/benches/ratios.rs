@@ -264,7 +264,7 @@ async fn fill(store: &MemoryStore, events: u64) {
     for index in 0..events {
         let stream = StreamId::new("account", index % ACCOUNTS).unwrap();
         let event = NewEvent {
-            id: EventId::from_uuid(Uuid::now_v7()),
+            id: EventId::generate(),
             name: Deposited::NAME.into(),
             schema_version: SchemaVersion::FIRST,
             payload: Bytes::from(serde_json::to_vec(&Deposited { amount: index }).unwrap()),

@@ -126,38 +126,49 @@ impl Commit {
 
     /// How many events the commit adds: at least one.
     pub fn event_count(&self) -> usize {
-        self.streams().map(|append| append.events.len()).sum()
+        let more: usize = self.more.iter().map(|append| append.events.len()).sum();
+        self.first.events.len() + more
     }
 
     fn check(&self) -> Result<(), InvalidCommit> {
-        let mut streams = HashSet::new();
-        let mut ids = HashSet::new();
-        // One event has nothing to be compared with, and is the common case.
-        let compare = self.event_count() > 1;
         for append in self.streams() {
-            let stream = &append.stream;
-            if append.events.is_empty() {
-                return Err(InvalidCommit::NoEvents { stream: stream.clone() });
+            append.check()?;
+        }
+        let count = self.event_count();
+        if count > MAX_COMMIT_EVENTS {
+            return Err(InvalidCommit::TooManyEvents { count });
+        }
+        // One event has nothing to be compared with, and is the common case.
+        if count > 1 { self.check_identities() } else { Ok(()) }
+    }
+
+    fn check_identities(&self) -> Result<(), InvalidCommit> {
+        let (mut streams, mut ids) = (HashSet::new(), HashSet::new());
+        for append in self.streams() {
+            if !streams.insert(&append.stream) {
+                return Err(InvalidCommit::StreamTwice { stream: append.stream.clone() });
             }
-            if compare && !streams.insert(stream) {
-                return Err(InvalidCommit::StreamTwice { stream: stream.clone() });
-            }
-            for (index, event) in append.events.iter().enumerate() {
-                check_event(event).map_err(|problem| InvalidCommit::Event {
-                    stream: stream.clone(),
-                    index,
-                    name: event.name.to_string(),
-                    problem,
-                })?;
-                if compare && !ids.insert(event.id) {
-                    return Err(InvalidCommit::EventTwice { event_id: event.id });
-                }
+            if let Some(event) = append.events.iter().find(|event| !ids.insert(event.id)) {
+                return Err(InvalidCommit::EventTwice { event_id: event.id });
             }
         }
-        match self.event_count() {
-            count if count > MAX_COMMIT_EVENTS => Err(InvalidCommit::TooManyEvents { count }),
-            _ => Ok(()),
+        Ok(())
+    }
+}
+
+impl StreamAppend {
+    fn check(&self) -> Result<(), InvalidCommit> {
+        let stream = || self.stream.clone();
+        if self.events.is_empty() {
+            return Err(InvalidCommit::NoEvents { stream: stream() });
         }
+        for (index, event) in self.events.iter().enumerate() {
+            if let Err(problem) = check_event(event) {
+                let name = event.name.to_string();
+                return Err(InvalidCommit::Event { stream: stream(), index, name, problem });
+            }
+        }
+        Ok(())
     }
 }
 
