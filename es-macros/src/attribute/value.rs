@@ -38,7 +38,11 @@ pub(crate) fn number(ctxt: &Ctxt, option: &RawOption) -> Option<LitInt> {
             let RawOption { key, .. } = option;
             ctxt.error(
                 number,
-                format_args!("`{key}` is a number from 1 to {}, without a suffix", u32::MAX),
+                format_args!(
+                    "`{key}` is a number from 1 to {}, without a suffix\nhelp: write `{key} = {}`",
+                    u32::MAX,
+                    KIND.example
+                ),
             );
             None
         }
