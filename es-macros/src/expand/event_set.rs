@@ -60,7 +60,7 @@ pub(super) fn declaration(
     quote! {
         #[doc = #description]
         #derives
-        #[allow(deprecated, clippy::large_enum_variant)]
+        #[allow(deprecated, unused_qualifications, clippy::large_enum_variant)]
         #visibility enum #ident {
             #(#variants),*
         }
@@ -191,7 +191,6 @@ pub(super) fn answer(set: &EventSet) -> TokenStream {
     let EventSet { crate_path: es_core, ident, .. } = set;
     quote! {
         #[automatically_derived]
-        #[diagnostic::do_not_recommend]
         impl<__Aggregate> #es_core::IntoEvents<__Aggregate> for #ident
         where
             __Aggregate: #es_core::Aggregate<Event = #ident>,
