@@ -139,7 +139,6 @@ impl<'a> Attributes<'a> {
             let elsewhere = quoted(elsewhere);
             format!("`{name}` has no options here\nhelp: above `{item}` it takes {elsewhere}")
         } else {
-            let on = if place == Place::Field { " on a field" } else { "" };
             meant = nearest(key, options.iter().copied());
             let help = match (meant, options) {
                 (Some(meant), _) => format!("did you mean `{meant}`?"),
@@ -151,7 +150,10 @@ impl<'a> Attributes<'a> {
                 }
                 (None, _) => format!("the options are {}", quoted(options)),
             };
-            format!("unknown `{name}` option `{key}`{on}\nhelp: {help}")
+            match place {
+                Place::Item => format!("unknown `{name}` option `{key}`\nhelp: {help}"),
+                Place::Field => format!("unknown `{name}` option `{key}` on a field\nhelp: {help}"),
+            }
         };
         self.ctxt.error(&option.key, message);
         meant
