@@ -1,5 +1,6 @@
 //! The error index (`docs/errors.md`) is complete: every message has an entry, and every entry a
 //! case that shows it.
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -149,7 +150,7 @@ fn collect_messages(tokens: TokenStream, reported: bool, messages: &mut Vec<Stri
                 // An attribute; behind `#[cfg(test)]` stands a module of tests.
                 let attribute = tokens.next().map(|token| token.to_string()).unwrap_or_default();
                 if attribute.replace(' ', "") == "[cfg(test)]" {
-                    while let Some(token) = tokens.next() {
+                    for token in tokens.by_ref() {
                         let text = token.to_string();
                         if text == ";"
                             || matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
