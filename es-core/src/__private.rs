@@ -8,10 +8,10 @@ pub use crate::registry::Registration;
 
 use std::fmt::Display;
 
-use crate::aggregate::{Aggregate, Apply};
+use crate::aggregate::Aggregate;
 use crate::event::{Event, EventType};
 use crate::event_set::{DecodeError, EncodeError, EncodedEvent, EventSet};
-use crate::projection::{Project, ProjectError, Projection};
+use crate::projection::Projection;
 use crate::recorded::Recorded;
 use crate::tag::{Tag, Tags};
 use crate::version::SchemaVersion;
@@ -46,16 +46,6 @@ pub trait ListedEvent: Sized {
 
     /// Reads an event that has this stored name.
     fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError>;
-
-    /// Changes the state of an aggregate.
-    fn apply<S: Apply<Self::Itself>>(&self, state: &mut S);
-
-    /// Changes a read model.
-    fn project<P: Project<Self::Itself>>(
-        &self,
-        projection: &mut P,
-        recorded: &Recorded<'_>,
-    ) -> Result<(), ProjectError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -73,20 +63,6 @@ impl<E: Event> ListedEvent for E {
     #[inline]
     fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError> {
         crate::event_set::decode(recorded)
-    }
-
-    #[inline]
-    fn apply<S: Apply<E>>(&self, state: &mut S) {
-        state.apply(self);
-    }
-
-    #[inline]
-    fn project<P: Project<E>>(
-        &self,
-        projection: &mut P,
-        recorded: &Recorded<'_>,
-    ) -> Result<(), ProjectError> {
-        projection.project(self, recorded)
     }
 }
 

@@ -5,7 +5,8 @@ use quote::{ToTokens, quote};
 use syn::Path;
 use syn::ext::IdentExt;
 
-use super::{event_set, registration};
+use super::event_set::{self, Dispatch};
+use super::registration;
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 
 /// ```text
@@ -23,11 +24,8 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
         AggregateEvents::Generated(GeneratedSet { set, derives }) => {
             let EventSet { ident, .. } = set;
             let events = events(aggregate, set, derives);
-            let implementation = implementation(
-                aggregate,
-                &ident.to_token_stream(),
-                &event_set::dispatch(set, "apply", &TokenStream::new()),
-            );
+            let implementation =
+                implementation(aggregate, &ident.to_token_stream(), &dispatch(set));
             let checks = event_set::name_checks(set);
             quote! {
                 #events
@@ -91,4 +89,14 @@ pub(super) fn implementation(
             }
         }
     }
+}
+
+fn dispatch(set: &EventSet) -> TokenStream {
+    let dispatch = Dispatch {
+        enumeration: set.ident.clone(),
+        handling: ("Apply", "apply"),
+        handler: "Self",
+        arguments: quote!(self, __event),
+    };
+    dispatch.of(set)
 }

@@ -3,7 +3,7 @@
 //! One mechanism for `#[derive(EventSet)]` and for the enums of aggregates and projections.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{DeriveInput, Path, Type};
 
 use crate::crate_path::CratePath;
@@ -60,7 +60,7 @@ pub(super) fn declaration(
     quote! {
         #[doc = #description]
         #derives
-        #[allow(deprecated, clippy::large_enum_variant)]
+        #[allow(deprecated, unused_qualifications, clippy::large_enum_variant)]
         #visibility enum #ident {
             #(#variants),*
         }
@@ -81,6 +81,8 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
     let listed = |item| variants.iter().map(move |variant| listed(es_core, variant, item));
     let (event_types, stored_names) = (listed("TYPE"), listed("NAME"));
     let (encode, decode) = (listed("encode"), listed("decode"));
+    // Only beside errors: an empty set is refused.
+    let no_events = variants.is_empty().then(|| quote!(_ => ::core::unreachable!(),));
     let indices = (0..variants.len()).map(Literal::usize_unsuffixed);
     quote! {
         #[automatically_derived]
@@ -91,6 +93,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
             fn event_type(&self) -> &'static #es_core::EventType {
                 match self {
                     #(Self::#names(_) => &<Self as #es_core::EventSet>::EVENTS[#indices],)*
+                    #no_events
                 }
             }
 
@@ -100,6 +103,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
             ) -> ::core::result::Result<#es_core::EncodedEvent, #es_core::EncodeError> {
                 match self {
                     #(Self::#names(__event) => #encode(__event, __buffer),)*
+                    #no_events
                 }
             }
 
@@ -138,25 +142,43 @@ fn listed(es_core: &CratePath, variant: &Variant, item: &str) -> TokenStream {
     quote_spanned!(last=> #open #event as #es_core::__private::ListedEvent>::#item)
 }
 
-/// Gives each event to the method `item` of `ListedEvent`, for the type `Self`.
+/// Gives each event to the `Apply` or `Project` that the type `handler` has for it.
 ///
 /// ```text
 /// match event {
-///     AccountEvent::Opened(event) => <Opened as ListedEvent>::apply::<Self>(event, self),
+///     Self::Opened(event) => <Account as Apply<Opened>>::apply(self, event),
 /// }
 /// ```
-pub(super) fn dispatch(set: &EventSet, item: &str, further_arguments: &TokenStream) -> TokenStream {
-    let EventSet { crate_path: es_core, ident, variants } = set;
-    let arms = variants.iter().map(|variant| {
-        let (name, function) = (&variant.ident, listed(es_core, variant, item));
-        let arguments = quote!(__event, self #further_arguments);
-        // What is missing is reported under the type that lacks it, which is `Self`.
-        let call = quote_spanned!(variant.span()=> #function::<Self>(#arguments));
-        quote!(#ident::#name(__event) => #call,)
-    });
-    quote! {
-        match __event {
-            #(#arms)*
+pub(super) struct Dispatch<'a> {
+    /// What each variant begins with: the enum.
+    pub(super) enumeration: Ident,
+    /// `Apply` and `apply`, or `Project` and `project`.
+    pub(super) handling: (&'static str, &'static str),
+    /// The type that handles the events.
+    pub(super) handler: &'a str,
+    /// The arguments, of which the event is called `__event`.
+    pub(super) arguments: TokenStream,
+}
+
+impl Dispatch<'_> {
+    pub(super) fn of(&self, set: &EventSet) -> TokenStream {
+        let Self { enumeration, handling, handler, arguments } = self;
+        let arms = set.variants.iter().map(|variant| {
+            let name = &variant.ident;
+            let span = variant.span();
+            let es_core = set.crate_path.at(span);
+            // What is missing is reported under the type that lacks it, the first of the path.
+            let [handler, handles, handle] =
+                [handler, handling.0, handling.1].map(|name| Ident::new(name, span));
+            // Through `Itself`, so that a type that is no event is reported by the set alone.
+            let event = listed(&set.crate_path, variant, "Itself");
+            let call = quote_spanned!(span=> <#handler as #es_core::#handles<#event>>::#handle);
+            quote!(#enumeration::#name(__event) => #call(#arguments),)
+        });
+        quote! {
+            match __event {
+                #(#arms)*
+            }
         }
     }
 }
@@ -183,21 +205,28 @@ pub(super) fn answer(set: &EventSet) -> TokenStream {
 /// Lets any state that has an `Apply` for each event be changed by the enum.
 fn application(set: &EventSet) -> TokenStream {
     let EventSet { crate_path: es_core, ident, variants } = set;
-    let events: Vec<_> = variants.iter().map(|variant| &variant.event).collect();
-    let names = variants.iter().map(|variant| &variant.ident);
+    let conditions = variants.iter().map(|variant| {
+        let span = variant.span();
+        let (event, es_core) = (&variant.event, es_core.at(span));
+        quote_spanned!(span=> #es_core::Apply<#event>)
+    });
+    let apply = Dispatch {
+        enumeration: format_ident!("Self"),
+        handling: ("Apply", "apply"),
+        handler: "__State",
+        arguments: quote!(__state, __event),
+    };
+    let apply = apply.of(set);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
         impl<__State> #es_core::ApplyTo<__State> for #ident
         where
-            __State: #(#es_core::Apply<#events>)+*,
+            __State: #(#conditions)+*,
         {
             fn apply_to(&self, __state: &mut __State) {
-                match self {
-                    #(Self::#names(__event) => {
-                        <__State as #es_core::Apply<#events>>::apply(__state, __event)
-                    })*
-                }
+                let __event = self;
+                #apply
             }
         }
     }

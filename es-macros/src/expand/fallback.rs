@@ -5,6 +5,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::{Data, DeriveInput};
 
 use super::{aggregate as of_aggregate, command as of_command, event as of_event};
 use super::{event_set, projection as of_projection};
@@ -12,9 +13,13 @@ use crate::model::{
     Aggregate, AggregateEvents, AggregateId, Command, Event, OwnEventSet, Projection,
 };
 
+fn is_union(input: &DeriveInput) -> bool {
+    matches!(input.data, Data::Union(_))
+}
+
 pub(crate) fn event(event: &Event<'_>) -> TokenStream {
-    // A lifetime is refused, and `impl Event` would refuse it again.
-    if event.input.generics.lifetimes().next().is_some() {
+    // A lifetime is refused, and `impl Event` would refuse it again. A union has no serde.
+    if event.input.generics.lifetimes().next().is_some() || is_union(event.input) {
         return TokenStream::new();
     }
     of_event::implementation(event, None)
@@ -22,7 +27,7 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
 
 pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
     // Only of an enum whose variants all make sense can the functions match all of them.
-    let syn::Data::Enum(data) = &own.input.data else { return TokenStream::new() };
+    let Data::Enum(data) = &own.input.data else { return TokenStream::new() };
     if data.variants.len() != own.set.variants.len() || !own.input.generics.params.is_empty() {
         return TokenStream::new();
     }
@@ -33,7 +38,7 @@ pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
 }
 
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
-    if !aggregate.input.generics.params.is_empty() {
+    if !aggregate.input.generics.params.is_empty() || is_union(aggregate.input) {
         return TokenStream::new();
     }
     let nothing = quote!(let _ = __event;);
@@ -55,7 +60,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
 }
 
 pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
-    if !projection.input.generics.params.is_empty() {
+    if !projection.input.generics.params.is_empty() || is_union(projection.input) {
         return TokenStream::new();
     }
     let events = of_projection::events(projection, &projection.events.set.distinct());

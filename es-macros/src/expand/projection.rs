@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 
-use super::{event_set, registration};
+use super::event_set::{self, Dispatch};
+use super::registration;
 use crate::model::{EventSet, Projection};
 
 /// ```text
@@ -16,10 +17,7 @@ use crate::model::{EventSet, Projection};
 /// ```
 pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
     let events = events(projection, &projection.events.set);
-    let implementation = implementation(
-        projection,
-        &event_set::dispatch(&projection.events.set, "project", &quote!(, __recorded)),
-    );
+    let implementation = implementation(projection, &dispatch(&projection.events.set));
     let checks = event_set::name_checks(&projection.events.set);
     let registration = registration::projection(projection);
     quote! {
@@ -71,4 +69,14 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             }
         }
     }
+}
+
+fn dispatch(set: &EventSet) -> TokenStream {
+    let dispatch = Dispatch {
+        enumeration: set.ident.clone(),
+        handling: ("Project", "project"),
+        handler: "Self",
+        arguments: quote!(self, __event, __recorded),
+    };
+    dispatch.of(set)
 }
