@@ -70,6 +70,6 @@ fn it_all_works() {
     assert_eq!(OwnEvent::from(Lit { r#gen: 1 }).event_type().name(), "lamp.lit");
     assert_eq!(Light { lamp: LampId(7) }.aggregate_id(), &LampId(7));
     assert_eq!(Lamps::default().lit, 0);
-    let registry = framework::Registry::linked().build().unwrap();
+    let registry = Registry::linked().build().unwrap();
     assert_eq!(registry.aggregates().collect::<Vec<_>>(), ["lamp"]);
 }

@@ -1,4 +1,5 @@
 use es_core::prelude::*;
+use es_memory_store::MemoryStore;
 
 #[derive(Event, Serialize, Deserialize)]
 #[event(name = "account.opened")]
@@ -19,12 +20,8 @@ struct Close {
     account: u64,
 }
 
-fn execute<C: Command>(_: C)
-where
-    C::Aggregate: Handle<C>,
-{
+async fn close(runtime: Runtime<MemoryStore>) {
+    let _ = runtime.execute(Close { account: 7 }).await;
 }
 
-fn main() {
-    execute(Close { account: 7 });
-}
+fn main() {}
