@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::clock::{Clock, SystemClock};
 use crate::identity::{CommandId, IdGenerator, TimeOrderedIds};
 use crate::metadata::Metadata;
+use crate::version::Version;
 
 /// Clock, ids and services of a runtime: everything of the outside world that a decision may use.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ impl Default for Surroundings {
 /// that the runtime was built with.
 pub struct Context<'a> {
     surroundings: &'a Surroundings,
+    version: Version,
     command_id: Option<CommandId>,
     metadata: &'a Metadata,
     now: OnceCell<Timestamp>,
@@ -42,10 +44,16 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     pub(crate) fn new(
         surroundings: &'a Surroundings,
+        version: Version,
         command_id: Option<CommandId>,
         metadata: &'a Metadata,
     ) -> Self {
-        Self { surroundings, command_id, metadata, now: OnceCell::new() }
+        Self { surroundings, version, command_id, metadata, now: OnceCell::new() }
+    }
+
+    /// The version of the stream that the decision is made on.
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// The present; it stands still during one decision.

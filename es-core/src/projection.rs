@@ -1,7 +1,7 @@
 //! Projections: read models that are built from the global order.
 
 pub(crate) mod host;
-// pub(crate) mod runner;
+pub(crate) mod runner;
 mod status;
 mod view;
 

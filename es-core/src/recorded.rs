@@ -92,7 +92,7 @@ impl RecordedEvent {
     pub fn as_recorded(&self) -> Recorded<'_> {
         Recorded {
             position: self.position,
-            stream: self.stream.as_ref(),
+            stream: self.stream.borrowed(),
             version: self.version,
             event_id: self.event_id,
             name: &self.name,

@@ -53,12 +53,12 @@ impl StreamId {
 
     /// The text before the first `/`.
     pub fn category(&self) -> &str {
-        self.as_ref().category()
+        self.borrowed().category()
     }
 
     /// The text after the first `/`.
     pub fn id(&self) -> &str {
-        self.as_ref().id()
+        self.borrowed().id()
     }
 
     /// `category/id`.
@@ -67,8 +67,7 @@ impl StreamId {
     }
 
     /// A borrowed view.
-    #[expect(clippy::should_implement_trait, reason = "the view is a value, not a reference")]
-    pub fn as_ref(&self) -> StreamRef<'_> {
+    pub fn borrowed(&self) -> StreamRef<'_> {
         StreamRef { text: &self.text, category_bytes: self.category_bytes }
     }
 

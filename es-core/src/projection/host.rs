@@ -100,7 +100,6 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 #[derive(Clone, Copy)]
 pub(crate) struct ProjectionType {
     pub(crate) name: &'static str,
-    pub(crate) version: u32,
     pub(crate) events: &'static [EventType],
     pub(crate) type_id: fn() -> TypeId,
     pub(crate) type_name: fn() -> &'static str,
@@ -110,7 +109,6 @@ impl ProjectionType {
     pub(crate) const fn of<P: Projection>() -> Self {
         Self {
             name: P::NAME,
-            version: P::VERSION,
             events: P::Event::EVENTS,
             type_id: TypeId::of::<P>,
             type_name: std::any::type_name::<P>,

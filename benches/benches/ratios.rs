@@ -1,0 +1,360 @@
+//! `cargo bench -p es-benches`: es-core beside code written by hand, in one run.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark that fails has nothing to say")]
+
+use std::future::IntoFuture;
+use std::hint::black_box;
+use std::process::Command as Process;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use es_benches::domain::{Account, Balances, Deposit, Deposited, Withdraw};
+use es_benches::measure::{compare, resident_bytes, time};
+use es_benches::{by_hand, naive};
+use es_core::bytes::Bytes;
+use es_core::prelude::*;
+use es_core::{
+    Commit, EventId, EventStore, ExpectedVersion, Metadata, NewEvent, Registry, Runtime,
+    SchemaVersion, StreamId, Tags,
+};
+use es_memory_store::MemoryStore;
+use tokio::runtime::Runtime as Tokio;
+use uuid::Uuid;
+
+type Bank = Runtime<MemoryStore>;
+
+/// `cargo bench -p es-benches -- load` measures only what has `load` in its name.
+fn main() {
+    // Cargo adds `--bench`.
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    match (arguments.next().as_deref(), arguments.next()) {
+        (Some("--memory"), Some(side)) => memory(&side),
+        (Some("--commands"), Some(count)) => commands(count.parse().unwrap()),
+        (Some("--loads"), Some(count)) => loads(count.parse().unwrap()),
+        (wanted, _) => ratios(wanted.unwrap_or_default()),
+    }
+}
+
+fn ratios(wanted: &str) {
+    let tokio = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    println!(
+        "{:<46} {:>9} {:>9}   {:<11} {:>8} {:>8}",
+        "", "ours", "by hand", "", "ratio", "target"
+    );
+    type Benchmark = (&'static str, fn(&Tokio));
+    let benchmarks: [Benchmark; 7] = [
+        ("one task", one_task),
+        ("many aggregates", many_aggregates),
+        ("one aggregate", one_aggregate),
+        ("load", load),
+        ("load lean", load_lean),
+        ("projection", projection),
+        ("memory", both_memories),
+    ];
+    for (name, benchmark) in benchmarks {
+        if name.contains(wanted) {
+            benchmark(&tokio);
+        }
+    }
+}
+
+fn both_memories(_: &Tokio) {
+    for side in ["es-memory-store", "by-hand"] {
+        let myself = std::env::current_exe().unwrap();
+        let output = Process::new(myself).args(["--memory", side]).output().unwrap();
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+async fn bank(store: MemoryStore) -> Bank {
+    Runtime::builder(store).registry(Registry::builder().build().unwrap()).start().await.unwrap()
+}
+
+fn one_task(tokio: &Tokio) {
+    const COMMANDS: u64 = 200_000;
+    let (ours, theirs) = (tokio.block_on(bank(MemoryStore::new())), by_hand::Bank::default());
+    compare(
+        "execute, 1 task",
+        "commands/s",
+        COMMANDS,
+        ">= 0.8",
+        |round| time(|| tokio.block_on(deposit_and_withdraw(&ours, round as u64, COMMANDS))),
+        |round| time(|| deposit_and_withdraw_by_hand(&theirs, round as u64, COMMANDS)),
+    );
+}
+
+fn many_aggregates(tokio: &Tokio) {
+    const TASKS: u64 = 64;
+    const COMMANDS: u64 = 5_000;
+    let (ours, theirs) =
+        (tokio.block_on(bank(MemoryStore::new())), Arc::new(by_hand::Bank::default()));
+    compare(
+        "execute, 64 tasks on 64 aggregates",
+        "commands/s",
+        TASKS * COMMANDS,
+        ">= 0.8",
+        |round| {
+            in_tasks(tokio, TASKS, |task| {
+                let (bank, account) = (ours.clone(), round as u64 * TASKS + task);
+                async move { deposit_and_withdraw(&bank, account, COMMANDS).await }
+            })
+        },
+        |round| {
+            in_tasks(tokio, TASKS, |task| {
+                let (bank, account) = (Arc::clone(&theirs), round as u64 * TASKS + task);
+                async move { deposit_and_withdraw_by_hand(&bank, account, COMMANDS) }
+            })
+        },
+    );
+}
+
+fn one_aggregate(tokio: &Tokio) {
+    const TASKS: u64 = 16;
+    const MANY: u64 = 20_000;
+    let (ours, theirs) =
+        (tokio.block_on(bank(MemoryStore::new())), Arc::new(by_hand::Bank::default()));
+    compare(
+        "execute, 16 tasks on one aggregate (lock)",
+        "commands/s",
+        TASKS * MANY,
+        "",
+        |round| {
+            in_tasks(tokio, TASKS, |_| {
+                let bank = ours.clone();
+                async move { deposit_and_withdraw(&bank, round as u64, MANY).await }
+            })
+        },
+        |round| {
+            in_tasks(tokio, TASKS, |_| {
+                let bank = Arc::clone(&theirs);
+                async move { deposit_and_withdraw_by_hand(&bank, round as u64, MANY) }
+            })
+        },
+    );
+    const FEW: u64 = 125;
+    compare(
+        "execute, 16 tasks on one aggregate (naive)",
+        "commands/s",
+        TASKS * FEW,
+        ">= 50",
+        |round| {
+            in_tasks(tokio, TASKS, |_| {
+                let bank = ours.clone();
+                async move { deposit_and_withdraw(&bank, 1000 + round as u64, FEW).await }
+            })
+        },
+        |round| {
+            in_tasks(tokio, TASKS, |_| {
+                let bank = ours.clone();
+                async move {
+                    for _ in 0..FEW {
+                        naive::deposit(&bank, 2000 + round as u64, 1).await.unwrap();
+                    }
+                }
+            })
+        },
+    );
+}
+
+fn load(tokio: &Tokio) {
+    const EVENTS: u64 = 10_000;
+    const LOADS: u64 = 20;
+    let (ours, theirs) = (tokio.block_on(bank(MemoryStore::new())), by_hand::Bank::default());
+    tokio.block_on(deposit_and_withdraw(&ours, 1, EVENTS));
+    deposit_and_withdraw_by_hand(&theirs, 1, EVENTS);
+    let history = theirs.instance(1);
+    let history = history.lock().unwrap();
+    compare(
+        "load 10,000 events of one stream",
+        "events/s",
+        EVENTS * LOADS,
+        ">= 0.9",
+        |_| {
+            time(|| {
+                for _ in 0..LOADS {
+                    let loaded = tokio.block_on(ours.load::<Account>(&1)).unwrap();
+                    assert_eq!(black_box(loaded).version, Version::new(EVENTS));
+                }
+            })
+        },
+        |_| {
+            time(|| {
+                for _ in 0..LOADS {
+                    black_box(by_hand::Account::replay(&history.history).unwrap());
+                }
+            })
+        },
+    );
+}
+
+fn load_lean(tokio: &Tokio) {
+    const EVENTS: u64 = 10_000;
+    const LOADS: u64 = 20;
+    let ours = tokio.block_on(bank(MemoryStore::new()));
+    tokio.block_on(deposit_and_withdraw(&ours, 1, EVENTS));
+    let event = |index| match index % 2 {
+        0 => by_hand::Event::Deposited { amount: 100 },
+        _ => by_hand::Event::Withdrawn { amount: 100 },
+    };
+    let named = |index| by_hand::lean::Named::of(&event(index)).unwrap();
+    let history: Vec<_> = (0..EVENTS).map(named).collect();
+    compare(
+        "load 10,000 events of one stream (lean)",
+        "events/s",
+        EVENTS * LOADS,
+        "",
+        |_| {
+            time(|| {
+                for _ in 0..LOADS {
+                    black_box(tokio.block_on(ours.load::<Account>(&1)).unwrap());
+                }
+            })
+        },
+        |_| {
+            time(|| {
+                for _ in 0..LOADS {
+                    black_box(by_hand::lean::replay(&history).unwrap());
+                }
+            })
+        },
+    );
+}
+
+fn projection(tokio: &Tokio) {
+    const EVENTS: u64 = 1_000_000;
+    let store = Arc::new(MemoryStore::new());
+    tokio.block_on(fill(&store, EVENTS));
+    let log: Vec<_> = (0..EVENTS)
+        .map(|index| {
+            let event = by_hand::Event::Deposited { amount: index };
+            let (id, recorded_at) = (Uuid::now_v7(), SystemTime::now());
+            let record = by_hand::Record { id, recorded_at, payload: event.encode().unwrap() };
+            by_hand::Logged { account: index % ACCOUNTS, record }
+        })
+        .collect();
+    let expected = by_hand::project(&log).unwrap();
+    compare(
+        "projection over 1,000,000 events",
+        "events/s",
+        EVENTS,
+        ">= 0.9",
+        |_| {
+            let registry = Registry::builder().projection::<Balances>().build().unwrap();
+            let mut by_account = std::collections::BTreeMap::new();
+            let time = time(|| {
+                tokio.block_on(async {
+                    let builder = Runtime::builder_shared(Arc::clone(&store)).registry(registry);
+                    let runtime = builder.start().await.unwrap();
+                    runtime.wait_until_current::<Balances>().await.unwrap();
+                    let view = runtime.projection::<Balances>().unwrap();
+                    by_account = view.read(|balances| balances.by_account.clone());
+                });
+            });
+            assert_eq!(by_account, expected);
+            time
+        },
+        |_| time(|| assert_eq!(black_box(by_hand::project(&log).unwrap()), expected)),
+    );
+}
+
+const ACCOUNTS: u64 = 1_000;
+
+/// Fills a store with deposits, one commit each, as commands would.
+async fn fill(store: &MemoryStore, events: u64) {
+    for index in 0..events {
+        let stream = StreamId::new("account", index % ACCOUNTS).unwrap();
+        let event = NewEvent {
+            id: EventId::generate(),
+            name: Deposited::NAME.into(),
+            schema_version: SchemaVersion::FIRST,
+            payload: Bytes::from(serde_json::to_vec(&Deposited { amount: index }).unwrap()),
+            tags: Tags::new(),
+            occurred_at: None,
+            metadata: Metadata::EMPTY,
+        };
+        let commit = Commit::new(stream, ExpectedVersion::Any, vec![event]).unwrap();
+        store.append(&commit).await.unwrap();
+    }
+}
+
+/// Carries out so many commands and does nothing else, for a tool that counts instructions.
+fn commands(count: u64) {
+    let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let bank = tokio.block_on(bank(MemoryStore::new()));
+    tokio.block_on(deposit_and_withdraw(&bank, 1, count));
+}
+
+/// Loads an aggregate with 1,000 events so many times, for a tool that counts instructions.
+fn loads(count: u64) {
+    let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let bank = tokio.block_on(bank(MemoryStore::new()));
+    tokio.block_on(deposit_and_withdraw(&bank, 1, 1_000));
+    for _ in 0..count {
+        black_box(tokio.block_on(bank.load::<Account>(&1)).unwrap());
+    }
+}
+
+/// Prints how many bytes an event takes; in a process of its own, so that nothing else counts.
+fn memory(side: &str) {
+    const EVENTS: u64 = 1_000_000;
+    let before = resident_bytes();
+    match side {
+        "by-hand" => {
+            let bank = by_hand::Bank::default();
+            for index in 0..EVENTS {
+                bank.deposit(index % ACCOUNTS, index).unwrap();
+            }
+            report(side, EVENTS, before);
+            drop(bank);
+        }
+        _ => {
+            let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let store = MemoryStore::new();
+            tokio.block_on(fill(&store, EVENTS));
+            report(side, EVENTS, before);
+            drop(store);
+        }
+    }
+}
+
+fn report(side: &str, events: u64, before: Option<u64>) {
+    match (before, resident_bytes()) {
+        (Some(before), Some(after)) => {
+            let each = (after.saturating_sub(before)) as f64 / events as f64;
+            println!(
+                "memory of 1,000,000 events, {side:<18} {each:>9.1} bytes/event (target <= 100)"
+            );
+        }
+        _ => println!("memory: this system does not tell"),
+    }
+}
+
+async fn deposit_and_withdraw(bank: &Bank, account: u64, commands: u64) {
+    for _ in 0..commands / 2 {
+        bank.execute(Deposit { account, amount: 100 }).into_future().await.unwrap();
+        bank.execute(Withdraw { account, amount: 100 }).into_future().await.unwrap();
+    }
+}
+
+fn deposit_and_withdraw_by_hand(bank: &by_hand::Bank, account: u64, commands: u64) {
+    for _ in 0..commands / 2 {
+        bank.deposit(account, 100).unwrap();
+        bank.withdraw(account, 100).unwrap();
+    }
+}
+
+/// Runs a future in each of many tasks, and says how long all of them took.
+fn in_tasks<F: Future<Output = ()> + Send + 'static>(
+    tokio: &Tokio,
+    tasks: u64,
+    work: impl Fn(u64) -> F,
+) -> std::time::Duration {
+    time(|| {
+        tokio.block_on(async {
+            let tasks: Vec<_> = (0..tasks).map(|task| tokio::spawn(work(task))).collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+    })
+}

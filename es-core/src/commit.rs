@@ -1,0 +1,296 @@
+//! Commits: what is appended, all or nothing.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::event_set::EncodedEvent;
+use crate::identity::EventId;
+use crate::metadata::Metadata;
+use crate::query::Query;
+use crate::stream::StreamId;
+use crate::tag::Tags;
+use crate::version::{ExpectedVersion, Position, SchemaVersion, Version};
+
+/// The largest payload of one event, in bytes: 16 MiB.
+pub const MAX_PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
+/// The most events in one commit.
+pub const MAX_COMMIT_EVENTS: usize = 100_000;
+/// The longest stored name of an event, in bytes.
+pub const MAX_NAME_BYTES: usize = 1024;
+/// The most tags of one event.
+pub const MAX_TAGS: usize = 256;
+/// The longest tag, in bytes.
+pub const MAX_TAG_BYTES: usize = 1024;
+
+/// An event that is to be recorded.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NewEvent {
+    /// Its identity.
+    pub id: EventId,
+    /// Its stored name.
+    pub name: Cow<'static, str>,
+    /// The schema that its payload is written with.
+    pub schema_version: SchemaVersion,
+    /// The encoded event.
+    pub payload: Bytes,
+    /// What queries can select it by.
+    pub tags: Tags,
+    /// When it happened in the business, if that is known.
+    pub occurred_at: Option<Timestamp>,
+    /// Who and what led to it.
+    pub metadata: Metadata,
+}
+
+impl NewEvent {
+    /// An encoded event with an identity and nothing else.
+    pub fn new(id: EventId, event: EncodedEvent) -> Self {
+        Self {
+            id,
+            name: Cow::Borrowed(event.name),
+            schema_version: event.schema_version,
+            payload: event.payload,
+            tags: event.tags,
+            occurred_at: None,
+            metadata: Metadata::EMPTY,
+        }
+    }
+}
+
+/// The events that a commit adds to one stream, and the guard of that stream.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StreamAppend {
+    /// The stream.
+    pub stream: StreamId,
+    /// What must hold of it.
+    pub expected: ExpectedVersion,
+    /// The events, in order.
+    pub events: Vec<NewEvent>,
+}
+
+/// One or more events to one or more streams: all are recorded, or none.
+///
+/// A commit that exists is well formed: every store can rely on its [rules](InvalidCommit).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Commit {
+    first: StreamAppend,
+    more: Vec<StreamAppend>,
+}
+
+impl Commit {
+    /// A commit to one stream.
+    ///
+    /// # Errors
+    /// When the commit breaks a rule; see [`InvalidCommit`].
+    pub fn new(
+        stream: StreamId,
+        expected: ExpectedVersion,
+        events: Vec<NewEvent>,
+    ) -> Result<Self, InvalidCommit> {
+        let commit = Self { first: StreamAppend { stream, expected, events }, more: Vec::new() };
+        commit.check()?;
+        Ok(commit)
+    }
+
+    /// Extends the commit to another stream.
+    ///
+    /// # Errors
+    /// When the commit then breaks a rule; see [`InvalidCommit`].
+    pub fn and(
+        mut self,
+        stream: StreamId,
+        expected: ExpectedVersion,
+        events: Vec<NewEvent>,
+    ) -> Result<Self, InvalidCommit> {
+        self.more.push(StreamAppend { stream, expected, events });
+        self.check()?;
+        Ok(self)
+    }
+
+    /// The streams in the order they were given: at least one.
+    pub fn streams(&self) -> impl Iterator<Item = &StreamAppend> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    /// The stream that was given first.
+    pub fn first(&self) -> &StreamAppend {
+        &self.first
+    }
+
+    /// The streams, owned.
+    pub fn into_streams(self) -> impl Iterator<Item = StreamAppend> {
+        std::iter::once(self.first).chain(self.more)
+    }
+
+    /// How many events the commit adds: at least one.
+    pub fn event_count(&self) -> usize {
+        let more: usize = self.more.iter().map(|append| append.events.len()).sum();
+        self.first.events.len() + more
+    }
+
+    fn check(&self) -> Result<(), InvalidCommit> {
+        for append in self.streams() {
+            append.check()?;
+        }
+        let count = self.event_count();
+        if count > MAX_COMMIT_EVENTS {
+            return Err(InvalidCommit::TooManyEvents { count });
+        }
+        // One event has nothing to be compared with, and is the common case.
+        if count > 1 { self.check_identities() } else { Ok(()) }
+    }
+
+    fn check_identities(&self) -> Result<(), InvalidCommit> {
+        let (mut streams, mut ids) = (HashSet::new(), HashSet::new());
+        for append in self.streams() {
+            if !streams.insert(&append.stream) {
+                return Err(InvalidCommit::StreamTwice { stream: append.stream.clone() });
+            }
+            if let Some(event) = append.events.iter().find(|event| !ids.insert(event.id)) {
+                return Err(InvalidCommit::EventTwice { event_id: event.id });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StreamAppend {
+    fn check(&self) -> Result<(), InvalidCommit> {
+        let stream = || self.stream.clone();
+        if self.events.is_empty() {
+            return Err(InvalidCommit::NoEvents { stream: stream() });
+        }
+        for (index, event) in self.events.iter().enumerate() {
+            if let Err(problem) = check_event(event) {
+                let name = event.name.to_string();
+                return Err(InvalidCommit::Event { stream: stream(), index, name, problem });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_event(event: &NewEvent) -> Result<(), InvalidEvent> {
+    if event.name.is_empty() {
+        return Err(InvalidEvent::EmptyName);
+    }
+    if event.name.len() > MAX_NAME_BYTES {
+        return Err(InvalidEvent::LongName { bytes: event.name.len() });
+    }
+    if event.payload.len() > MAX_PAYLOAD_BYTES {
+        return Err(InvalidEvent::LargePayload { bytes: event.payload.len() });
+    }
+    let tags = event.tags.as_slice();
+    if tags.len() > MAX_TAGS {
+        return Err(InvalidEvent::ManyTags { count: tags.len() });
+    }
+    match tags.iter().find(|tag| tag.as_str().is_empty() || tag.as_str().len() > MAX_TAG_BYTES) {
+        Some(tag) => Err(InvalidEvent::Tag { bytes: tag.as_str().len() }),
+        None => Ok(()),
+    }
+}
+
+/// A commit that no store would take.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidCommit {
+    /// A stream is to get no event.
+    #[error("a commit to stream `{stream}` has no event; append at least one")]
+    NoEvents {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// A stream stands in the commit twice.
+    #[error("stream `{stream}` stands in one commit twice; give it all its events at once")]
+    StreamTwice {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// An event id stands in the commit twice.
+    #[error("event id {event_id} stands in one commit twice; every event needs its own")]
+    EventTwice {
+        /// The id.
+        event_id: EventId,
+    },
+    /// There are too many events.
+    #[error("a commit of {count} events; split it, at most {MAX_COMMIT_EVENTS} fit")]
+    TooManyEvents {
+        /// How many.
+        count: usize,
+    },
+    /// An event is not well formed.
+    #[error("event {index} (`{name}`) for stream `{stream}`: {problem}")]
+    Event {
+        /// The stream it is for.
+        stream: StreamId,
+        /// Which of the events for that stream, counted from zero.
+        index: usize,
+        /// Its stored name.
+        name: String,
+        /// What is wrong.
+        problem: InvalidEvent,
+    },
+}
+
+/// What is wrong with an event that no store would take.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidEvent {
+    /// It has no name.
+    #[error("its stored name is empty")]
+    EmptyName,
+    /// Its name is too long.
+    #[error("its stored name has {bytes} bytes, at most {MAX_NAME_BYTES} are allowed")]
+    LongName {
+        /// How long.
+        bytes: usize,
+    },
+    /// Its payload is too large.
+    #[error(
+        "its payload has {bytes} bytes, at most {MAX_PAYLOAD_BYTES} are allowed; store large documents elsewhere and their digest here"
+    )]
+    LargePayload {
+        /// How large.
+        bytes: usize,
+    },
+    /// It has too many tags.
+    #[error("it has {count} tags, at most {MAX_TAGS} are allowed")]
+    ManyTags {
+        /// How many.
+        count: usize,
+    },
+    /// A tag is empty or too long.
+    #[error("it has a tag of {bytes} bytes, 1 to {MAX_TAG_BYTES} are allowed")]
+    Tag {
+        /// How long.
+        bytes: usize,
+    },
+}
+
+/// "Fail if an event that matches this query exists after this position": the guard of a decision
+/// that was made on events of several streams.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AppendCondition {
+    /// What must not be there.
+    pub query: Query,
+    /// Where to begin: events at or below this position are not looked at. Without it any match
+    /// fails. Use [`QueryPage::token`](crate::QueryPage::token) of the read that the decision saw.
+    pub after: Option<Position>,
+}
+
+/// What a store answers to a commit that it has stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Appended {
+    /// The position of the commit's first event.
+    pub first_position: Position,
+    /// The position of the commit's last event; between them are the others, in order.
+    pub last_position: Position,
+    /// The version of the commit's first stream after it.
+    pub version: Version,
+    /// The versions of its other streams after it, in order.
+    pub more_versions: Vec<Version>,
+    /// Whether the commit was stored before, so that this answer repeats the first one.
+    pub repeated: bool,
+}

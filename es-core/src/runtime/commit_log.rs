@@ -1,0 +1,173 @@
+//! Appending so that the outcome is known: passing failures and lost answers are tried again.
+
+use crate::commit::{Appended, Commit};
+use crate::error::ErrorCategory;
+use crate::identity::CommandId;
+use crate::runtime::error::ExecuteError;
+use crate::runtime::receipt::Receipt;
+use crate::runtime::replay::LoadError;
+use crate::runtime::retry::RetryPolicy;
+use crate::store::{AppendError, EventStore, ReadError, StreamRange, VersionConflict};
+use crate::stream::StreamId;
+use crate::version::Version;
+
+/// Why a command was not carried out, as far as that does not depend on its type.
+#[derive(Clone)]
+pub(crate) enum Failure {
+    Load(LoadError),
+    Conflict { conflict: Box<VersionConflict>, attempts: u32 },
+    Append(AppendError),
+}
+
+impl<E> From<Failure> for ExecuteError<E> {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Load(error) => Self::Load(error),
+            Failure::Conflict { conflict, attempts } => Self::Conflict { conflict, attempts },
+            Failure::Append(error) => Self::Append(error),
+        }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::Load(error.into())
+    }
+}
+
+/// Appends a commit. A commit keeps its event ids, so that appending it again is safe.
+pub(crate) async fn append(
+    store: &impl EventStore,
+    retry: &RetryPolicy,
+    commit: &Commit,
+) -> Result<Appended, AppendError> {
+    let mut attempts = Attempts::default();
+    loop {
+        match store.append(commit).await {
+            Ok(appended) => return Ok(appended),
+            Err(error) => attempts.again_or(retry, error).await?,
+        }
+    }
+}
+
+/// Appends commits that build on each other, up to the first that is refused.
+pub(crate) async fn append_chain(
+    store: &impl EventStore,
+    retry: &RetryPolicy,
+    commits: &[Commit],
+) -> Vec<Result<Appended, AppendError>> {
+    let mut answers = Vec::with_capacity(commits.len());
+    let mut attempts = Attempts::default();
+    loop {
+        answers.append(&mut store.append_chain(&commits[answers.len()..]).await);
+        match answers.pop() {
+            Some(Err(error)) => {
+                if let Err(error) = attempts.again_or(retry, error).await {
+                    answers.push(Err(error));
+                    return answers;
+                }
+            }
+            last => {
+                answers.extend(last);
+                return answers;
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Attempts {
+    failed: u32,
+    /// Whether the answer to one of them was lost. Then a later one that fails says nothing about
+    /// what became of that one.
+    unknown: bool,
+}
+
+impl Attempts {
+    /// Waits before the next attempt, or gives the error back if there is to be none.
+    async fn again_or(
+        &mut self,
+        retry: &RetryPolicy,
+        error: AppendError,
+    ) -> Result<(), AppendError> {
+        self.failed += 1;
+        self.unknown |= error.category() == ErrorCategory::OutcomeUnknown;
+        let passes =
+            matches!(error.category(), ErrorCategory::Transient | ErrorCategory::OutcomeUnknown);
+        if passes && retry.allows_more_than(self.failed) {
+            tracing::debug!(attempts = self.failed, %error, "append is tried again");
+            retry.pause(self.failed).await;
+            return Ok(());
+        }
+        Err(match error {
+            AppendError::Transient(failure) | AppendError::Permanent(failure) if self.unknown => {
+                AppendError::OutcomeUnknown(failure)
+            }
+            // A refusal is an answer: the commit is not stored, whatever became of the others.
+            error => error,
+        })
+    }
+}
+
+/// The receipt of a command that was carried out before, found by the ids of its events.
+pub(crate) async fn first_receipt(
+    store: &impl EventStore,
+    stream: &StreamId,
+    command_id: CommandId,
+) -> Result<Option<Receipt>, Failure> {
+    let Some(first) = store.find(command_id.event_id(0)).await? else {
+        return Ok(None);
+    };
+    if first.stream != *stream {
+        let (event_id, position) = (first.event_id, first.position);
+        return Err(Failure::Append(AppendError::EventIdReused { event_id, position }));
+    }
+    let (mut events, mut version, mut position) = (1, first.version, first.position);
+    let mut range = StreamRange { limit: 16, ..StreamRange::after(first.version) };
+    'pages: loop {
+        let page = store.read_stream(stream, range).await?;
+        for recorded in page.events.iter() {
+            if recorded.event_id != command_id.event_id(events) {
+                break 'pages;
+            }
+            (events, version, position) = (events + 1, recorded.version, recorded.position);
+        }
+        match page.next {
+            Some(next) => range = range.continued(next),
+            None => break,
+        }
+    }
+    Ok(Some(Receipt {
+        stream: stream.clone(),
+        version,
+        events: events.into(),
+        position: Some(position),
+        attempts: 0,
+        repeated: true,
+    }))
+}
+
+/// The receipt of a commit that was appended.
+pub(crate) fn receipt(commit: &Commit, appended: &Appended, attempts: u32) -> Receipt {
+    let first = commit.first();
+    Receipt {
+        stream: first.stream.clone(),
+        version: appended.version,
+        events: first.events.len() as u64,
+        position: Some(appended.last_position),
+        attempts,
+        repeated: appended.repeated,
+    }
+}
+
+/// The receipt of a command that was accepted and changed nothing.
+pub(crate) fn receipt_of_nothing(stream: &StreamId, version: Version, attempts: u32) -> Receipt {
+    let stream = stream.clone();
+    Receipt { stream, version, events: 0, position: None, attempts, repeated: false }
+}

@@ -1,0 +1,81 @@
+//! One decision: a command and a state become a commit, or a refusal.
+
+use std::cell::Cell;
+
+use jiff::Timestamp;
+
+use crate::aggregate::Aggregate;
+use crate::command::{Command, Events, Handle, IntoEvents};
+use crate::commit::{Commit, NewEvent};
+use crate::context::{Context, Surroundings};
+use crate::event_set::EventSet;
+use crate::identity::{CommandId, EventId};
+use crate::metadata::Metadata;
+use crate::runtime::error::ExecuteError;
+use crate::stream::StreamId;
+use crate::version::{ExpectedVersion, Version};
+
+/// What the sender says about a command beside the command itself.
+#[derive(Clone, Default)]
+pub(crate) struct Envelope {
+    pub(crate) command_id: Option<CommandId>,
+    pub(crate) metadata: Metadata,
+    pub(crate) occurred_at: Option<Timestamp>,
+}
+
+/// Decides the command on the state. The events are left in `events`; they are not applied.
+///
+/// `None` is the answer of a command that is accepted and changes nothing.
+pub(crate) fn decide<A: Handle<C>, C: Command<Aggregate = A>>(
+    surroundings: &Surroundings,
+    stream: &StreamId,
+    state: &A,
+    version: Version,
+    command: &C,
+    envelope: &Envelope,
+    events: &mut Events<A>,
+) -> Result<Option<Commit>, ExecuteError<A::Error>> {
+    events.clear();
+    if C::CREATES && version > Version::ZERO {
+        return Err(ExecuteError::AlreadyExists { stream: stream.clone(), version });
+    }
+    let context = Context::new(surroundings, version, envelope.command_id, &envelope.metadata);
+    state.handle(command, &context).map_err(ExecuteError::Rejected)?.into_events(events);
+    if events.as_slice().is_empty() {
+        return Ok(None);
+    }
+    let new_events = encode(surroundings, envelope, events)?;
+    Ok(Some(Commit::new(stream.clone(), ExpectedVersion::Exact(version), new_events)?))
+}
+
+thread_local! {
+    /// Where events are written before their size is known.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Space that one large event needed is given back when more than this.
+const KEPT_SCRATCH_BYTES: usize = 64 * 1024;
+
+fn encode<A: Aggregate, E>(
+    surroundings: &Surroundings,
+    envelope: &Envelope,
+    events: &Events<A>,
+) -> Result<Vec<NewEvent>, ExecuteError<E>> {
+    let mut scratch = SCRATCH.take();
+    let mut new_events = Vec::with_capacity(events.as_slice().len());
+    for (index, event) in (0..).zip(events.as_slice()) {
+        let id = match envelope.command_id {
+            Some(command_id) => command_id.event_id(index),
+            None => EventId::from_uuid(surroundings.ids.next_id()),
+        };
+        new_events.push(NewEvent {
+            occurred_at: envelope.occurred_at,
+            metadata: envelope.metadata.clone(),
+            ..NewEvent::new(id, event.encode(&mut scratch)?)
+        });
+    }
+    if scratch.capacity() <= KEPT_SCRATCH_BYTES {
+        SCRATCH.set(scratch);
+    }
+    Ok(new_events)
+}

@@ -1,0 +1,130 @@
+//! Why a command was not carried out, or a wait not fulfilled.
+
+use crate::commit::InvalidCommit;
+use crate::error::{ErrorCategory, StoreFailure};
+use crate::event_set::EncodeError;
+use crate::registry::RegistryError;
+use crate::runtime::replay::LoadError;
+use crate::store::{AppendError, ReadError, VersionConflict};
+use crate::stream::StreamId;
+use crate::version::{Position, Version};
+
+/// Why a command was not carried out. `E` is the domain's own error.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError<E> {
+    /// The domain refused the command.
+    #[error(transparent)]
+    Rejected(E),
+    /// The command creates an instance, but that exists.
+    #[error("stream `{stream}` exists already, at version {version}; this command makes a new one")]
+    AlreadyExists {
+        /// The stream.
+        stream: StreamId,
+        /// The version of its last event.
+        version: Version,
+    },
+    /// Others were faster every time. Nothing was stored.
+    #[error("{conflict}, after {attempts} attempts")]
+    Conflict {
+        /// The last conflict.
+        conflict: Box<VersionConflict>,
+        /// How often the command was decided.
+        attempts: u32,
+    },
+    /// The state could not be had.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// An event of the decision can not be written.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The decision makes a commit that no store would take.
+    #[error(transparent)]
+    InvalidCommit(#[from] InvalidCommit),
+    /// The store did not take the commit.
+    #[error(transparent)]
+    Append(AppendError),
+    /// The runtime stopped while the command waited for its turn, or a handler of another command
+    /// on this aggregate panicked: it was carried out or not. Send it again with the same
+    /// [`command_id`](crate::Execute::command_id) to be sure.
+    #[error("it is not known whether the command was carried out: {0}")]
+    OutcomeUnknown(StoreFailure),
+}
+
+impl<E> ExecuteError<E> {
+    /// What the sender can do about it.
+    pub fn category(&self) -> ErrorCategory {
+        match self {
+            Self::Rejected(_) | Self::AlreadyExists { .. } => ErrorCategory::Rejected,
+            Self::Conflict { .. } => ErrorCategory::Conflict,
+            Self::Load(error) => error.category(),
+            Self::Encode(_) | Self::InvalidCommit(_) => ErrorCategory::Permanent,
+            Self::Append(error) => error.category(),
+            Self::OutcomeUnknown(_) => ErrorCategory::OutcomeUnknown,
+        }
+    }
+}
+
+/// Why a runtime did not start.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The registry is not sound.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// There is no tokio runtime to run projections on.
+    #[error(
+        "a runtime starts inside a tokio runtime: write `#[tokio::main]` above `async fn main`"
+    )]
+    NoTokio,
+}
+
+/// The runtime does not run a projection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "projection `{name}` is not registered in this runtime: derive `Projection` without `register = false`, or add it with `Registry::builder().projection_with(...)`"
+)]
+pub struct NotRegistered {
+    /// The stored name of the projection.
+    pub name: &'static str,
+}
+
+/// Why a projection has not applied what was waited for.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The runtime has no such projection.
+    #[error(transparent)]
+    NotRegistered(#[from] NotRegistered),
+    /// The projection stands before an event that it can not apply.
+    #[error(
+        "projection `{name}` waits at position {position} and has not applied {wanted}: {error}"
+    )]
+    Parked {
+        /// The stored name of the projection.
+        name: &'static str,
+        /// The position that was waited for.
+        wanted: Position,
+        /// The position of the event that failed.
+        position: Position,
+        /// What went wrong with it.
+        error: String,
+    },
+    /// The projection has ended.
+    #[error(
+        "projection `{name}` ended at position {position} and has not applied {wanted}: {reason}"
+    )]
+    Stopped {
+        /// The stored name of the projection.
+        name: &'static str,
+        /// The position that was waited for.
+        wanted: Position,
+        /// How far it had come.
+        position: Position,
+        /// Why it ended.
+        reason: String,
+    },
+    /// The store could not be asked for its head.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}

@@ -1,0 +1,273 @@
+//! Carrying out a command: load, decide, append, and again when somebody was faster.
+
+use std::any::Any;
+use std::future::IntoFuture;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::command::{Command, Handle};
+use crate::context::Surroundings;
+use crate::error::StoreFailure;
+use crate::identity::CommandId;
+use crate::runtime::Shared;
+use crate::runtime::commit_log::{self, Failure};
+use crate::runtime::decide::{Envelope, decide};
+use crate::runtime::error::ExecuteError;
+use crate::runtime::instance::{Decision, Entry, Instance, Waiting, Warm};
+use crate::runtime::queue::Turn;
+use crate::runtime::receipt::Receipt;
+use crate::runtime::replay::{Loaded, catch_up};
+use crate::store::{AppendError, EventStore};
+use crate::stream::StreamId;
+
+/// A command on its way, from [`Runtime::execute`](crate::Runtime::execute). Say what else is known
+/// about it, then `.await` it.
+///
+/// Dropping the future does not take the command back: it may be carried out or not. One with a
+/// [`command_id`](Self::command_id) can be sent again safely.
+#[must_use = "a command is carried out when it is awaited"]
+pub struct Execute<'a, C, S> {
+    shared: &'a Arc<Shared<S>>,
+    command: C,
+    envelope: Envelope,
+}
+
+impl<'a, C, S> Execute<'a, C, S> {
+    pub(crate) fn new(shared: &'a Arc<Shared<S>>, command: C) -> Self {
+        Self { shared, command, envelope: Envelope::default() }
+    }
+
+    /// Gives the command an identity: carried out once, it is answered with its first receipt ever
+    /// after, in every process and after every restart.
+    ///
+    /// A command that was refused, or that led to no event, is decided anew.
+    pub fn command_id(mut self, id: CommandId) -> Self {
+        self.envelope.command_id = Some(id);
+        self
+    }
+
+    /// Says who sends the command.
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.envelope.metadata = self.envelope.metadata.with_actor(actor);
+        self
+    }
+
+    /// Says to which request the command belongs.
+    pub fn correlation_id(mut self, id: Uuid) -> Self {
+        self.envelope.metadata = self.envelope.metadata.with_correlation_id(id);
+        self
+    }
+
+    /// Says which message led to the command.
+    pub fn causation_id(mut self, id: Uuid) -> Self {
+        self.envelope.metadata = self.envelope.metadata.with_causation_id(id);
+        self
+    }
+
+    /// Adds a free key and value to the metadata of the events.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.envelope.metadata = self.envelope.metadata.with(key, value);
+        self
+    }
+
+    /// Says when it happened in the business.
+    pub fn occurred_at(mut self, time: Timestamp) -> Self {
+        self.envelope.occurred_at = Some(time);
+        self
+    }
+}
+
+type Refusal<C> = <<C as Command>::Aggregate as Handle<C>>::Error;
+
+impl<'a, C: Command, S: EventStore> IntoFuture for Execute<'a, C, S>
+where
+    C::Aggregate: Handle<C>,
+{
+    type Output = Result<Receipt, ExecuteError<Refusal<C>>>;
+    /// Boxed, because the type of an `async` block can not be written down.
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(execute(self.shared, self.command, self.envelope))
+    }
+}
+
+async fn execute<C: Command, S: EventStore>(
+    shared: &Arc<Shared<S>>,
+    command: C,
+    envelope: Envelope,
+) -> Result<Receipt, ExecuteError<Refusal<C>>>
+where
+    C::Aggregate: Handle<C>,
+{
+    let instance = shared
+        .instances
+        .get::<C::Aggregate>(command.aggregate_id())
+        .map_err(|error| ExecuteError::Load(error.into()))?;
+    // The command goes one of two ways; the option lets the queue take it only if it must.
+    let mut order = Some((command, envelope));
+    let entry = instance.enter(|| {
+        let (sender, receiver) = oneshot::channel();
+        let queued: Box<dyn Waiting<C::Aggregate>> = match order.take() {
+            Some((command, envelope)) => {
+                Box::new(Queued { command, envelope, refusal: None, sender })
+            }
+            None => unreachable!("`enter` asks once"),
+        };
+        (queued, receiver)
+    });
+    match (entry, order) {
+        (Entry::Turn(warm), Some((command, envelope))) => {
+            let mut turn = Turn::new(shared, &instance);
+            let (warm, outcome) = carry_out(shared, &instance, warm, &command, &envelope).await;
+            turn.warm = warm;
+            outcome
+        }
+        (Entry::Queued(receiver), _) => match receiver.await {
+            Ok(Answer::Outcome(outcome)) => outcome,
+            Ok(Answer::Panic(panic)) => resume_unwind(panic),
+            Err(_) => Err(ExecuteError::OutcomeUnknown(StoreFailure::new(
+                "the task that served this aggregate ended before it answered",
+            ))),
+        },
+        (Entry::Turn(_), None) => unreachable!("whoever has the turn was not queued"),
+    }
+}
+
+type Outcome<C> = Result<Receipt, ExecuteError<Refusal<C>>>;
+
+/// Carries out one command whose turn it is. The state comes back as the baseline of the next.
+async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
+    shared: &Shared<S>,
+    instance: &Instance<A>,
+    warm: Option<Warm<A>>,
+    command: &C,
+    envelope: &Envelope,
+) -> (Option<Warm<A>>, Outcome<C>) {
+    let (store, retry, stream) = (&*shared.store, &shared.retry, &instance.stream);
+    // Warm state may be behind another process. That an append finds out; a refusal would not, so
+    // it is given only on state that was read after the command came.
+    let mut fresh = warm.is_none();
+    let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
+    if fresh && let Err(error) = catch_up(store, stream, &mut warm.loaded).await {
+        return (None, Err(error.into()));
+    }
+    let mut attempts = 1;
+    loop {
+        if let Some(command_id) = envelope.command_id {
+            match commit_log::first_receipt(store, stream, command_id).await {
+                Ok(None) => {}
+                Ok(Some(receipt)) => return (Some(warm), Ok(receipt)),
+                Err(failure) => return (Some(warm), Err(failure.into())),
+            }
+        }
+        let Warm { loaded, decided } = &mut warm;
+        let decision = decide(
+            &shared.surroundings,
+            stream,
+            &loaded.state,
+            loaded.version,
+            command,
+            envelope,
+            decided,
+        );
+        let conflict = match decision {
+            Ok(Some(commit)) => match commit_log::append(store, retry, &commit).await {
+                Ok(appended) => {
+                    // One that was stored before is in the history already, elsewhere.
+                    if !appended.repeated {
+                        warm.apply_decided();
+                    }
+                    return (Some(warm), Ok(commit_log::receipt(&commit, &appended, attempts)));
+                }
+                Err(AppendError::Conflict(conflict)) => Some(conflict),
+                Err(error) => return (Some(warm), Err(ExecuteError::Append(error))),
+            },
+            refused_or_nothing if fresh => {
+                let nothing =
+                    |_| commit_log::receipt_of_nothing(stream, warm.loaded.version, attempts);
+                let outcome = refused_or_nothing.map(nothing);
+                return (Some(warm), outcome);
+            }
+            _ => None,
+        };
+        if let Some(conflict) = conflict {
+            if !retry.allows_more_than(attempts) {
+                return (Some(warm), Err(ExecuteError::Conflict { conflict, attempts }));
+            }
+            tracing::debug!(%stream, attempts, %conflict, "command is decided again");
+            retry.pause(attempts).await;
+            attempts += 1;
+        }
+        if let Err(error) = catch_up(store, stream, &mut warm.loaded).await {
+            return (None, Err(error.into()));
+        }
+        fresh = true;
+    }
+}
+
+/// A command that waits in the queue of its aggregate.
+struct Queued<C: Command>
+where
+    C::Aggregate: Handle<C>,
+{
+    command: C,
+    envelope: Envelope,
+    /// What the last decision refused.
+    refusal: Option<Answer<C>>,
+    sender: oneshot::Sender<Answer<C>>,
+}
+
+enum Answer<C: Command>
+where
+    C::Aggregate: Handle<C>,
+{
+    Outcome(Outcome<C>),
+    /// The handler panicked: the sender's task goes on with it, nobody else's.
+    Panic(Box<dyn Any + Send>),
+}
+
+impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C> {
+    fn command_id(&self) -> Option<CommandId> {
+        self.envelope.command_id
+    }
+
+    fn decide(
+        &mut self,
+        surroundings: &Surroundings,
+        stream: &StreamId,
+        warm: &mut Warm<A>,
+    ) -> Decision {
+        let Warm { loaded, decided } = warm;
+        let (command, envelope) = (&self.command, &self.envelope);
+        // A handler can not change the state, so that a panic in it leaves nothing half done.
+        let decision = catch_unwind(AssertUnwindSafe(|| {
+            let Loaded { state, version } = &*loaded;
+            decide(surroundings, stream, state, *version, command, envelope, decided)
+        }));
+        let refusal = match decision {
+            Ok(Ok(Some(commit))) => return Decision::Events(commit),
+            Ok(Ok(None)) => return Decision::Nothing,
+            Ok(Err(error)) => Answer::Outcome(Err(error)),
+            Err(panic) => Answer::Panic(panic),
+        };
+        self.refusal = Some(refusal);
+        Decision::Refused
+    }
+
+    fn refuse(mut self: Box<Self>) {
+        if let Some(refusal) = self.refusal.take() {
+            // Nobody listens any more when the sender dropped its future.
+            let _ = self.sender.send(refusal);
+        }
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<Receipt, Failure>) {
+        let _ = self.sender.send(Answer::Outcome(outcome.map_err(ExecuteError::from)));
+    }
+}

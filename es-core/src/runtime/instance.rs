@@ -1,0 +1,186 @@
+//! One aggregate instance as this process knows it: its warm state, and whose turn it is.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use quick_cache::sync::Cache;
+
+use crate::aggregate::Aggregate;
+use crate::command::Events;
+use crate::context::Surroundings;
+use crate::error::ignore_poison;
+use crate::identity::CommandId;
+use crate::runtime::commit_log::Failure;
+use crate::runtime::receipt::Receipt;
+use crate::runtime::replay::Loaded;
+use crate::stream::{InvalidStreamId, StreamId};
+
+/// The instances that were used lately, by aggregate type and id.
+///
+/// One that is forgotten while it is in use does no harm: another is made, and the versions that
+/// guard every append keep the two apart.
+pub(crate) struct Instances {
+    /// A program has few aggregate types and never forgets one: a list that only grows is found
+    /// through without a lock.
+    first: OnceLock<Box<OfOneType>>,
+    kept_of_each_type: usize,
+}
+
+struct OfOneType {
+    instances: Box<dyn Any + Send + Sync>,
+    next: OnceLock<Box<OfOneType>>,
+}
+
+type InstancesOf<A> = Cache<<A as Aggregate>::Id, Arc<Instance<A>>>;
+
+impl Instances {
+    pub(crate) fn new(kept_of_each_type: usize) -> Self {
+        Self { first: OnceLock::new(), kept_of_each_type }
+    }
+
+    pub(crate) fn get<A: Aggregate>(
+        &self,
+        id: &A::Id,
+    ) -> Result<Arc<Instance<A>>, InvalidStreamId> {
+        self.of_type::<A>()
+            .get_or_insert_with(id, || A::stream(id).map(|stream| Arc::new(Instance::new(stream))))
+    }
+
+    fn of_type<A: Aggregate>(&self) -> &InstancesOf<A> {
+        let make = || {
+            let instances = Box::new(InstancesOf::<A>::new(self.kept_of_each_type));
+            Box::new(OfOneType { instances, next: OnceLock::new() })
+        };
+        let mut place = &self.first;
+        loop {
+            let of_one_type = place.get_or_init(make);
+            if let Some(instances) = of_one_type.instances.downcast_ref() {
+                return instances;
+            }
+            place = &of_one_type.next;
+        }
+    }
+}
+
+/// One aggregate instance. Its commands are decided one after another: whoever has the turn holds
+/// the state, the others wait in a queue.
+pub(crate) struct Instance<A: Aggregate> {
+    pub(crate) stream: StreamId,
+    turn: Mutex<Turn<A>>,
+}
+
+struct Turn<A: Aggregate> {
+    taken: bool,
+    warm: Option<Warm<A>>,
+    waiting: VecDeque<Box<dyn Waiting<A>>>,
+}
+
+/// State that is known from before. It is only a baseline: every append that is decided on it is
+/// guarded by its version.
+pub(crate) struct Warm<A: Aggregate> {
+    pub(crate) loaded: Loaded<A>,
+    /// What the last decision answered, not yet applied; kept for its allocation.
+    pub(crate) decided: Events<A>,
+}
+
+impl<A: Aggregate> Warm<A> {
+    pub(crate) fn new(loaded: Loaded<A>) -> Self {
+        Self { loaded, decided: Events::new() }
+    }
+
+    /// Applies the events of the last decision.
+    pub(crate) fn apply_decided(&mut self) {
+        for event in self.decided.as_slice() {
+            self.loaded.state.apply_event(event);
+            self.loaded.version = self.loaded.version.next();
+        }
+        self.decided.clear();
+    }
+}
+
+/// A command that waits for its turn.
+pub(crate) trait Waiting<A: Aggregate>: Send {
+    fn command_id(&self) -> Option<CommandId>;
+
+    /// Decides the command. The events are left in `warm`, a refusal in the command.
+    fn decide(
+        &mut self,
+        surroundings: &Surroundings,
+        stream: &StreamId,
+        warm: &mut Warm<A>,
+    ) -> Decision;
+
+    /// Tells the sender what its last decision refused.
+    fn refuse(self: Box<Self>);
+
+    /// Tells the sender what came of it.
+    fn answer(self: Box<Self>, outcome: Result<Receipt, Failure>);
+}
+
+/// What came of a decision.
+pub(crate) enum Decision {
+    /// Events, to be appended.
+    Events(crate::commit::Commit),
+    /// Accepted, and nothing changes.
+    Nothing,
+    /// Refused; the command keeps the reason.
+    Refused,
+}
+
+impl<A: Aggregate> Instance<A> {
+    fn new(stream: StreamId) -> Self {
+        let turn = Turn { taken: false, warm: None, waiting: VecDeque::new() };
+        Self { stream, turn: Mutex::new(turn) }
+    }
+
+    /// Takes the turn and the warm state if nobody has it; else leaves a command in the queue.
+    pub(crate) fn enter<R>(&self, wait: impl FnOnce() -> (Box<dyn Waiting<A>>, R)) -> Entry<A, R> {
+        let mut turn = ignore_poison(self.turn.lock());
+        if turn.taken {
+            let (command, answer) = wait();
+            turn.waiting.push_back(command);
+            Entry::Queued(answer)
+        } else {
+            turn.taken = true;
+            Entry::Turn(turn.warm.take())
+        }
+    }
+
+    /// Takes commands out of the queue, for the holder of the turn.
+    pub(crate) fn next_batch(&self, limit: usize) -> VecDeque<Box<dyn Waiting<A>>> {
+        let waiting = &mut ignore_poison(self.turn.lock()).waiting;
+        if waiting.len() <= limit {
+            std::mem::take(waiting)
+        } else {
+            waiting.drain(..limit).collect()
+        }
+    }
+
+    /// Gives the turn back, with the state. When others wait the turn is kept for them, the state
+    /// is handed back and somebody must serve them.
+    pub(crate) fn leave(&self, warm: Option<Warm<A>>) -> Leave<A> {
+        let mut turn = ignore_poison(self.turn.lock());
+        if turn.waiting.is_empty() {
+            turn.taken = false;
+            turn.warm = warm;
+            Leave::Free
+        } else {
+            Leave::OthersWait(warm)
+        }
+    }
+}
+
+/// How a command came to an instance.
+pub(crate) enum Entry<A: Aggregate, R> {
+    /// It has the turn.
+    Turn(Option<Warm<A>>),
+    /// It waits, and the answer will come this way.
+    Queued(R),
+}
+
+/// How an instance was left.
+pub(crate) enum Leave<A: Aggregate> {
+    Free,
+    OthersWait(Option<Warm<A>>),
+}

@@ -1,0 +1,244 @@
+//! Serving the commands that wait on one aggregate: they are decided one after another on the
+//! working state and appended together, each as a commit of its own with its own answer.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use crate::aggregate::Aggregate;
+use crate::commit::{Appended, Commit};
+use crate::runtime::Shared;
+use crate::runtime::commit_log::{self, Failure};
+use crate::runtime::instance::{Decision, Instance, Leave, Waiting, Warm};
+use crate::runtime::replay::{Loaded, catch_up};
+use crate::runtime::retry::RetryPolicy;
+use crate::store::{AppendError, EventStore};
+use crate::version::Version;
+
+/// The most commands that are decided before something is appended.
+const BATCH: usize = 128;
+
+type Batch<A> = VecDeque<Box<dyn Waiting<A>>>;
+
+/// The turn on an instance. When it ends, however it ends, those who wait are served.
+pub(crate) struct Turn<'a, A: Aggregate, S: EventStore> {
+    shared: &'a Arc<Shared<S>>,
+    instance: &'a Arc<Instance<A>>,
+    /// The baseline that the next holder gets; none when the holder did not come to an end.
+    pub(crate) warm: Option<Warm<A>>,
+}
+
+impl<'a, A: Aggregate, S: EventStore> Turn<'a, A, S> {
+    pub(crate) fn new(shared: &'a Arc<Shared<S>>, instance: &'a Arc<Instance<A>>) -> Self {
+        Self { shared, instance, warm: None }
+    }
+}
+
+impl<A: Aggregate, S: EventStore> Drop for Turn<'_, A, S> {
+    fn drop(&mut self) {
+        if let Leave::OthersWait(warm) = self.instance.leave(self.warm.take()) {
+            // In a task of its own: whoever had the turn has its answer and need not serve others,
+            // and dropping its future must not drop theirs.
+            let (shared, instance) = (Arc::clone(self.shared), Arc::clone(self.instance));
+            self.shared.tokio.spawn(serve(shared, instance, warm));
+        }
+    }
+}
+
+async fn serve<A: Aggregate, S: EventStore>(
+    shared: Arc<Shared<S>>,
+    instance: Arc<Instance<A>>,
+    warm: Option<Warm<A>>,
+) {
+    let mut turn = Turn::new(&shared, &instance);
+    turn.warm = warm;
+    loop {
+        let batch = instance.next_batch(BATCH);
+        if batch.is_empty() {
+            return;
+        }
+        let warm = turn.warm.take();
+        turn.warm = carry_out(&shared, &instance, warm, batch).await;
+    }
+}
+
+/// Carries out the commands of a batch, and answers all of them.
+async fn carry_out<A: Aggregate, S: EventStore>(
+    shared: &Shared<S>,
+    instance: &Instance<A>,
+    mut warm: Option<Warm<A>>,
+    mut waiting: Batch<A>,
+) -> Option<Warm<A>> {
+    let mut attempts = 1;
+    while !waiting.is_empty() {
+        let round = match decide_all(shared, instance, warm, waiting).await {
+            Ok(round) => round,
+            Err((failure, undecided)) => {
+                answer_all(undecided, &failure);
+                return None;
+            }
+        };
+        let answers = commit_log::append_chain(&*shared.store, &shared.retry, &round.commits).await;
+        let settled = settle(instance, round, answers, attempts, &shared.retry);
+        (warm, waiting) = (settled.warm, settled.again);
+        if settled.lost_race {
+            tracing::debug!(stream = %instance.stream, attempts, "waiting commands are decided again");
+            shared.retry.pause(attempts).await;
+            attempts += 1;
+        }
+    }
+    warm
+}
+
+/// Commands that were decided one after another, each on the state that the ones before it left.
+struct Round<A: Aggregate> {
+    /// The state after all of them, if all commits are stored.
+    warm: Warm<A>,
+    decided: Vec<Decided<A>>,
+    /// The commits of those that led to events, in order.
+    commits: Vec<Commit>,
+    /// Commands whose id another command of the round has.
+    postponed: Batch<A>,
+}
+
+struct Decided<A: Aggregate> {
+    command: Box<dyn Waiting<A>>,
+    verdict: Verdict,
+    /// The version after it.
+    version: Version,
+}
+
+enum Verdict {
+    Events,
+    Nothing,
+    Refused,
+}
+
+async fn decide_all<A: Aggregate, S: EventStore>(
+    shared: &Shared<S>,
+    instance: &Instance<A>,
+    warm: Option<Warm<A>>,
+    mut waiting: Batch<A>,
+) -> Result<Round<A>, (Failure, Batch<A>)> {
+    let (store, stream) = (&*shared.store, &instance.stream);
+    let mut fresh = warm.is_none();
+    let warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
+    let mut round =
+        Round { warm, decided: Vec::new(), commits: Vec::new(), postponed: Batch::new() };
+    if fresh && let Err(error) = catch_up(store, stream, &mut round.warm.loaded).await {
+        return Err((error.into(), waiting));
+    }
+    let mut command_ids = HashSet::new();
+    while let Some(mut command) = waiting.pop_front() {
+        if let Some(command_id) = command.command_id() {
+            if !command_ids.insert(command_id) {
+                round.postponed.push_back(command);
+                continue;
+            }
+            match commit_log::first_receipt(store, stream, command_id).await {
+                Ok(None) => {}
+                Ok(Some(receipt)) => {
+                    command.answer(Ok(receipt));
+                    continue;
+                }
+                Err(failure) => {
+                    command.answer(Err(failure));
+                    continue;
+                }
+            }
+        }
+        let mut decision = command.decide(&shared.surroundings, stream, &mut round.warm);
+        // Without an append that would find it out, the state may be behind another process.
+        if !fresh && round.commits.is_empty() && !matches!(decision, Decision::Events(_)) {
+            let known = round.warm.loaded.version;
+            if let Err(error) = catch_up(store, stream, &mut round.warm.loaded).await {
+                waiting.push_front(command);
+                waiting.append(&mut round.postponed);
+                return Err((error.into(), waiting));
+            }
+            fresh = true;
+            if round.warm.loaded.version > known {
+                decision = command.decide(&shared.surroundings, stream, &mut round.warm);
+            }
+        }
+        let verdict = match decision {
+            Decision::Events(commit) => {
+                round.warm.apply_decided();
+                round.commits.push(commit);
+                Verdict::Events
+            }
+            Decision::Nothing => Verdict::Nothing,
+            Decision::Refused => Verdict::Refused,
+        };
+        let version = round.warm.loaded.version;
+        round.decided.push(Decided { command, verdict, version });
+    }
+    Ok(round)
+}
+
+/// What is left of a round.
+struct Settled<A: Aggregate> {
+    /// The state, if everything that is applied in it is stored.
+    warm: Option<Warm<A>>,
+    /// Commands that must be decided again.
+    again: Batch<A>,
+    lost_race: bool,
+}
+
+/// Answers the commands of a round in order. What was decided behind a commit that is not stored
+/// was decided on a state that never was, and is decided again.
+fn settle<A: Aggregate>(
+    instance: &Instance<A>,
+    round: Round<A>,
+    answers: Vec<Result<Appended, AppendError>>,
+    attempts: u32,
+    retry: &RetryPolicy,
+) -> Settled<A> {
+    let mut answers = round.commits.iter().zip(answers);
+    let mut again = round.postponed;
+    let (mut sound, mut lost_race, mut store_failure) = (true, false, None);
+    for Decided { command, verdict, version } in round.decided {
+        match verdict {
+            Verdict::Events => match answers.next() {
+                Some((commit, Ok(appended))) => {
+                    // One that was stored before is in the working state at the wrong place.
+                    sound &= !appended.repeated;
+                    command.answer(Ok(commit_log::receipt(commit, &appended, attempts)));
+                }
+                Some((_, Err(AppendError::Conflict(conflict)))) => {
+                    (sound, lost_race) = (false, true);
+                    if retry.allows_more_than(attempts) {
+                        again.push_back(command);
+                    } else {
+                        command.answer(Err(Failure::Conflict { conflict, attempts }));
+                    }
+                }
+                Some((_, Err(error))) => {
+                    sound = false;
+                    // What the store can not do for one it can not do for the others; an id that
+                    // is taken is this command's own trouble.
+                    if !matches!(error, AppendError::EventIdReused { .. }) {
+                        store_failure = Some(error.clone());
+                    }
+                    command.answer(Err(Failure::Append(error)));
+                }
+                None => match &store_failure {
+                    Some(error) => command.answer(Err(Failure::Append(error.clone()))),
+                    None => again.push_back(command),
+                },
+            },
+            Verdict::Nothing | Verdict::Refused if !sound => again.push_back(command),
+            Verdict::Nothing => {
+                let stream = &instance.stream;
+                command.answer(Ok(commit_log::receipt_of_nothing(stream, version, attempts)));
+            }
+            Verdict::Refused => command.refuse(),
+        }
+    }
+    Settled { warm: sound.then_some(round.warm), again, lost_race }
+}
+
+fn answer_all<A: Aggregate>(commands: Batch<A>, failure: &Failure) {
+    for command in commands {
+        command.answer(Err(failure.clone()));
+    }
+}

@@ -1,0 +1,114 @@
+//! Folding a stream into state.
+
+use crate::aggregate::Aggregate;
+use crate::error::ErrorCategory;
+use crate::event_set::{DecodeError, EventSet};
+use crate::recorded::Recorded;
+use crate::store::{EventStore, ReadError, StreamRange};
+use crate::stream::{InvalidStreamId, StreamId};
+use crate::version::Version;
+
+/// The state of an aggregate at a version of its stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loaded<A> {
+    /// The state.
+    pub state: A,
+    /// The version of the last event that is in it; zero if there is none.
+    pub version: Version,
+}
+
+impl<A: Aggregate> Default for Loaded<A> {
+    /// The state before the first event.
+    fn default() -> Self {
+        Self { state: A::initial(), version: Version::ZERO }
+    }
+}
+
+/// Whether a replay takes the next event.
+pub(crate) enum Step {
+    Apply,
+    Stop,
+}
+
+/// Applies the events that follow, up to the version that the stream has when the replay begins.
+pub(crate) async fn catch_up<A: Aggregate>(
+    store: &impl EventStore,
+    stream: &StreamId,
+    loaded: &mut Loaded<A>,
+) -> Result<(), LoadError> {
+    replay(store, stream, loaded, |_| Step::Apply, |_, _, _| {}).await
+}
+
+/// Applies the events that follow while `take` says so, and shows each with the state after it.
+pub(crate) async fn replay<A: Aggregate>(
+    store: &impl EventStore,
+    stream: &StreamId,
+    loaded: &mut Loaded<A>,
+    mut take: impl FnMut(&Recorded<'_>) -> Step,
+    mut show: impl FnMut(&A, &A::Event, &Recorded<'_>),
+) -> Result<(), LoadError> {
+    let mut range = StreamRange::after(loaded.version);
+    loop {
+        let page = store.read_stream(stream, range).await?;
+        for recorded in page.events.iter() {
+            if recorded.version != loaded.version.next() {
+                return Err(LoadError::Gap {
+                    stream: stream.clone(),
+                    expected: loaded.version.next(),
+                    found: recorded.version,
+                });
+            }
+            if let Step::Stop = take(&recorded) {
+                return Ok(());
+            }
+            let event = A::Event::decode(&recorded)?;
+            loaded.state.apply_event(&event);
+            loaded.version = recorded.version;
+            show(&loaded.state, &event, &recorded);
+        }
+        match page.next {
+            // Bounded by what the first page saw, or a busy stream would never end.
+            Some(next) => {
+                range = StreamRange { to: range.to.min(page.version), ..range.continued(next) }
+            }
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Why the state of an aggregate could not be had.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The id names no stream.
+    #[error(transparent)]
+    Id(#[from] InvalidStreamId),
+    /// The store could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An event of the stream could not be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The store left out events of the stream.
+    #[error(
+        "stream `{stream}` has no version {expected}: version {found} came in its place; the store has lost events"
+    )]
+    Gap {
+        /// The stream.
+        stream: StreamId,
+        /// The version that should have come.
+        expected: Version,
+        /// The version that came.
+        found: Version,
+    },
+}
+
+impl LoadError {
+    /// What a caller can do about it.
+    pub fn category(&self) -> ErrorCategory {
+        match self {
+            Self::Read(error) => error.category(),
+            Self::Id(_) | Self::Decode(_) | Self::Gap { .. } => ErrorCategory::Permanent,
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The ports: what the runtime asks of a store.
+
+mod erased;
+mod error;
+mod event_store;
+mod state_store;
+
+pub use self::erased::{DynEventStore, SharedEventStore};
+pub use self::error::{AppendError, ConditionFailed, ReadError, StateError, VersionConflict};
+pub use self::event_store::{
+    ChainLink, ConditionalAppend, Direction, EventStore, QueryPage, QueryRange, StreamPage,
+    StreamRange,
+};
+pub use self::state_store::{ExpectedRevision, Revision, StateKey, StateRecord, StateStore};

@@ -1,0 +1,132 @@
+//! Event stores whose type is forgotten, for registries and tools.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::commit::{Appended, Commit};
+use crate::identity::EventId;
+use crate::query::Query;
+use crate::recorded::RecordedEvent;
+use crate::store::error::{AppendError, ReadError};
+use crate::store::event_store::{EventStore, QueryPage, QueryRange, StreamPage, StreamRange};
+use crate::stream::StreamId;
+use crate::version::Position;
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`EventStore`] as a trait object; every event store is one. Call it through
+/// [`SharedEventStore`].
+pub trait DynEventStore: Send + Sync + 'static {
+    /// See [`EventStore::append`].
+    fn append<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Result<Appended, AppendError>>;
+    /// See [`EventStore::append_chain`].
+    fn append_chain<'a>(
+        &'a self,
+        commits: &'a [Commit],
+    ) -> Answer<'a, Vec<Result<Appended, AppendError>>>;
+    /// See [`EventStore::read_stream`].
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        range: StreamRange,
+    ) -> Answer<'a, Result<StreamPage, ReadError>>;
+    /// See [`EventStore::read`].
+    fn read<'a>(
+        &'a self,
+        query: &'a Query,
+        range: QueryRange,
+    ) -> Answer<'a, Result<QueryPage, ReadError>>;
+    /// See [`EventStore::find`].
+    fn find(&self, event_id: EventId) -> Answer<'_, Result<Option<RecordedEvent>, ReadError>>;
+    /// See [`EventStore::head`].
+    fn head(&self) -> Answer<'_, Result<Position, ReadError>>;
+    /// See [`EventStore::wait_beyond`].
+    fn wait_beyond(&self, position: Position) -> Answer<'_, Result<Position, ReadError>>;
+}
+
+impl<S: EventStore> DynEventStore for S {
+    fn append<'a>(&'a self, commit: &'a Commit) -> Answer<'a, Result<Appended, AppendError>> {
+        Box::pin(EventStore::append(self, commit))
+    }
+
+    fn append_chain<'a>(
+        &'a self,
+        commits: &'a [Commit],
+    ) -> Answer<'a, Vec<Result<Appended, AppendError>>> {
+        Box::pin(EventStore::append_chain(self, commits))
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        range: StreamRange,
+    ) -> Answer<'a, Result<StreamPage, ReadError>> {
+        Box::pin(EventStore::read_stream(self, stream, range))
+    }
+
+    fn read<'a>(
+        &'a self,
+        query: &'a Query,
+        range: QueryRange,
+    ) -> Answer<'a, Result<QueryPage, ReadError>> {
+        Box::pin(EventStore::read(self, query, range))
+    }
+
+    fn find(&self, event_id: EventId) -> Answer<'_, Result<Option<RecordedEvent>, ReadError>> {
+        Box::pin(EventStore::find(self, event_id))
+    }
+
+    fn head(&self) -> Answer<'_, Result<Position, ReadError>> {
+        Box::pin(EventStore::head(self))
+    }
+
+    fn wait_beyond(&self, position: Position) -> Answer<'_, Result<Position, ReadError>> {
+        Box::pin(EventStore::wait_beyond(self, position))
+    }
+}
+
+/// An event store of any type, shared. It is an [`EventStore`] itself.
+#[derive(Clone)]
+pub struct SharedEventStore(Arc<dyn DynEventStore>);
+
+impl SharedEventStore {
+    /// Forgets the type of a store.
+    pub fn new(store: Arc<impl EventStore>) -> Self {
+        Self(store)
+    }
+}
+
+impl EventStore for SharedEventStore {
+    async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        self.0.append(commit).await
+    }
+
+    async fn append_chain(&self, commits: &[Commit]) -> Vec<Result<Appended, AppendError>> {
+        self.0.append_chain(commits).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        range: StreamRange,
+    ) -> Result<StreamPage, ReadError> {
+        self.0.read_stream(stream, range).await
+    }
+
+    async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
+        self.0.read(query, range).await
+    }
+
+    async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
+        self.0.find(event_id).await
+    }
+
+    async fn head(&self) -> Result<Position, ReadError> {
+        self.0.head().await
+    }
+
+    async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
+        self.0.wait_beyond(position).await
+    }
+}

@@ -1,0 +1,149 @@
+//! What stores answer when they can not do what was asked.
+
+use crate::commit::AppendCondition;
+use crate::error::{ErrorCategory, StoreFailure};
+use crate::identity::EventId;
+use crate::store::state_store::{ExpectedRevision, Revision, StateKey};
+use crate::stream::StreamId;
+use crate::version::{ExpectedVersion, Position, Version};
+
+/// Somebody else wrote to the stream first.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("stream `{stream}` is at version {actual}, but {expected} was expected")]
+pub struct VersionConflict {
+    /// The stream.
+    pub stream: StreamId,
+    /// What should have held of it.
+    pub expected: ExpectedVersion,
+    /// The version of its last event.
+    pub actual: Version,
+}
+
+/// An event that an append condition forbids is there.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[error("an event at position {position} matches append condition {index}")]
+pub struct ConditionFailed {
+    /// Which of the conditions, counted from zero.
+    pub index: usize,
+    /// The condition.
+    pub condition: AppendCondition,
+    /// The first event that matches it.
+    pub position: Position,
+}
+
+/// Why a commit was not acknowledged.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// A stream is not at the expected version. Nothing was stored.
+    #[error(transparent)]
+    Conflict(Box<VersionConflict>),
+    /// An append condition does not hold. Nothing was stored.
+    #[error(transparent)]
+    Condition(Box<ConditionFailed>),
+    /// An event with this id is stored, but it is another one, or only some of the commit's events
+    /// are stored. Nothing more was stored.
+    #[error(
+        "event id {event_id} is stored at position {position} with another stream, name or payload, or without the rest of its commit; an id names one event for ever"
+    )]
+    EventIdReused {
+        /// The id.
+        event_id: EventId,
+        /// Where the store has it.
+        position: Position,
+    },
+    /// The store could not do it now. Nothing was stored.
+    #[error("the store can not append now: {0}")]
+    Transient(StoreFailure),
+    /// The store can not do it. Nothing was stored.
+    #[error("the store can not append: {0}")]
+    Permanent(StoreFailure),
+    /// The answer was lost: the commit is stored or not. Appending it again is safe.
+    #[error(
+        "it is not known whether the commit was stored: {0}; append the same commit again to find out"
+    )]
+    OutcomeUnknown(StoreFailure),
+}
+
+impl AppendError {
+    /// What a caller can do about it.
+    pub fn category(&self) -> ErrorCategory {
+        match self {
+            Self::Conflict(_) | Self::Condition(_) => ErrorCategory::Conflict,
+            Self::EventIdReused { .. } | Self::Permanent(_) => ErrorCategory::Permanent,
+            Self::Transient(_) => ErrorCategory::Transient,
+            Self::OutcomeUnknown(_) => ErrorCategory::OutcomeUnknown,
+        }
+    }
+}
+
+impl From<VersionConflict> for AppendError {
+    fn from(conflict: VersionConflict) -> Self {
+        Self::Conflict(Box::new(conflict))
+    }
+}
+
+impl From<ConditionFailed> for AppendError {
+    fn from(failed: ConditionFailed) -> Self {
+        Self::Condition(Box::new(failed))
+    }
+}
+
+/// Why events could not be read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The store could not do it now.
+    #[error("the store can not be read now: {0}")]
+    Transient(StoreFailure),
+    /// The store can not do it, or what it holds is damaged.
+    #[error("the store can not be read: {0}")]
+    Permanent(StoreFailure),
+}
+
+impl ReadError {
+    /// What a caller can do about it.
+    pub fn category(&self) -> ErrorCategory {
+        match self {
+            Self::Transient(_) => ErrorCategory::Transient,
+            Self::Permanent(_) => ErrorCategory::Permanent,
+        }
+    }
+}
+
+/// Why a state record could not be read or written.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The record is not at the expected revision. Nothing was stored.
+    #[error("state record `{key}` is {}, but {expected} was expected", actual.map_or_else(|| "missing".to_owned(), |actual| format!("at revision {actual}")))]
+    Conflict {
+        /// The record.
+        key: StateKey,
+        /// What should have held of it.
+        expected: ExpectedRevision,
+        /// The revision it is at, if it is there.
+        actual: Option<Revision>,
+    },
+    /// The store could not do it now. Nothing was stored.
+    #[error("the store can not be used now: {0}")]
+    Transient(StoreFailure),
+    /// The store can not do it. Nothing was stored.
+    #[error("the store can not be used: {0}")]
+    Permanent(StoreFailure),
+    /// The answer was lost: the record was changed or not. Read it to find out.
+    #[error("it is not known whether the record was stored: {0}")]
+    OutcomeUnknown(StoreFailure),
+}
+
+impl StateError {
+    /// What a caller can do about it.
+    pub fn category(&self) -> ErrorCategory {
+        match self {
+            Self::Conflict { .. } => ErrorCategory::Conflict,
+            Self::Transient(_) => ErrorCategory::Transient,
+            Self::Permanent(_) => ErrorCategory::Permanent,
+            Self::OutcomeUnknown(_) => ErrorCategory::OutcomeUnknown,
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The port of the event log.
+
+use std::future::Future;
+
+use crate::commit::{AppendCondition, Appended, Commit};
+use crate::identity::EventId;
+use crate::query::Query;
+use crate::recorded::{Page, RecordedEvent};
+use crate::store::error::{AppendError, ReadError, VersionConflict};
+use crate::stream::StreamId;
+use crate::version::{ExpectedVersion, Position, Version};
+
+/// An append-only log of events, in streams and in one global order.
+///
+/// # Contract
+///
+/// Appending
+/// 1. A commit is stored whole or not at all, also when the process is killed or the future is
+///    dropped.
+/// 2. Every expected version is checked in the same atomic step. Of two writers with one expected
+///    version exactly one wins; the other gets [`AppendError::Conflict`] with expected and actual.
+/// 3. A commit whose event ids are all stored already, with the same stream, name, schema version
+///    and payload, is answered as it was the first time, with `repeated` set; there is one copy.
+///    This is checked before the expected version. An id that is stored with something else is
+///    [`AppendError::EventIdReused`].
+/// 4. A commit that is refused leaves nothing behind: no event, no version, no position.
+/// 5. Versions of a stream are 1, 2, 3 and so on. The positions of a commit are contiguous and in
+///    order; positions rise in commit order and may have gaps between commits.
+/// 6. A durable store answers after the events are on disk.
+///
+/// Reading
+/// 7. A reader that has seen position *p* never later finds a new event at or below *p*.
+/// 8. A page is a snapshot. It says with `next` where to go on, or that there was no more; it may
+///    hold fewer events than asked for. A reader that bounds its range by the head or version of
+///    its first page reads one snapshot.
+/// 9. `recorded_at` is the store's time, exact to the microsecond, and never earlier than that of
+///    the event before it in the global order.
+/// 10. A query's items combine with *or*; inside an item names combine with *or* and tags with
+///     *and*. Every event comes once, in the order of positions.
+/// 11. Whatever can not be read is an error, never a shorter answer.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event store",
+    label = "not an event store",
+    note = "use a store such as `MemoryStore` of es-memory-store, or implement `EventStore`"
+)]
+pub trait EventStore: Send + Sync + 'static {
+    /// Appends a commit (rules 1 to 6).
+    fn append(&self, commit: &Commit)
+    -> impl Future<Output = Result<Appended, AppendError>> + Send;
+
+    /// Appends commits that build on each other, in order, up to the first that is refused. The
+    /// answers are in the order of the commits and end with that refusal; nothing after it is
+    /// stored.
+    ///
+    /// A commit that expects an exact version of the stream its predecessor wrote to is refused
+    /// with [`AppendError::Conflict`] unless the predecessor ended there. So a link is never taken
+    /// because somebody else happened to write as many events as a refused or repeated
+    /// predecessor would have.
+    ///
+    /// A store that pays for every append, such as with an fsync, pays once for all of them.
+    fn append_chain(
+        &self,
+        commits: &[Commit],
+    ) -> impl Future<Output = Vec<Result<Appended, AppendError>>> + Send {
+        async move {
+            let mut answers = Vec::with_capacity(commits.len());
+            let mut link = ChainLink::default();
+            for commit in commits {
+                if let Err(conflict) = link.check(commit) {
+                    answers.push(Err(conflict.into()));
+                    break;
+                }
+                let answer = self.append(commit).await;
+                let refused = answer.is_err();
+                if let Ok(appended) = &answer {
+                    link.extend(commit, appended);
+                }
+                answers.push(answer);
+                if refused {
+                    break;
+                }
+            }
+            answers
+        }
+    }
+
+    /// Reads a page of one stream (rules 7 to 11). A stream that does not exist has no event.
+    fn read_stream(
+        &self,
+        stream: &StreamId,
+        range: StreamRange,
+    ) -> impl Future<Output = Result<StreamPage, ReadError>> + Send;
+
+    /// Reads a page of the events that match a query, in the global order (rules 7 to 11).
+    fn read(
+        &self,
+        query: &Query,
+        range: QueryRange,
+    ) -> impl Future<Output = Result<QueryPage, ReadError>> + Send;
+
+    /// The event with this id, if it is stored.
+    fn find(
+        &self,
+        event_id: EventId,
+    ) -> impl Future<Output = Result<Option<RecordedEvent>, ReadError>> + Send;
+
+    /// The position of the last event; zero while there is none.
+    fn head(&self) -> impl Future<Output = Result<Position, ReadError>> + Send;
+
+    /// Waits until there is an event after `position`, and answers with the head then.
+    ///
+    /// Dropping the future stops waiting and loses nothing.
+    fn wait_beyond(
+        &self,
+        position: Position,
+    ) -> impl Future<Output = Result<Position, ReadError>> + Send;
+}
+
+/// Where the commits of a chain have come to; see [`EventStore::append_chain`].
+#[derive(Clone, Default, Debug)]
+pub struct ChainLink(Option<(StreamId, Version)>);
+
+impl ChainLink {
+    /// Checks that the next commit builds on the last one.
+    ///
+    /// # Errors
+    /// When it is for the same stream and expects another version than the last one left.
+    pub fn check(&self, commit: &Commit) -> Result<(), VersionConflict> {
+        let next = commit.first();
+        match (&self.0, next.expected) {
+            (Some((stream, version)), ExpectedVersion::Exact(_))
+                if *stream == next.stream && !next.expected.admits(*version) =>
+            {
+                Err(VersionConflict {
+                    stream: next.stream.clone(),
+                    expected: next.expected,
+                    actual: *version,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes how a commit was answered.
+    pub fn extend(&mut self, commit: &Commit, appended: &Appended) {
+        self.0 = Some((commit.first().stream.clone(), appended.version));
+    }
+}
+
+/// A store that can guard a commit by queries (a dynamic consistency boundary).
+///
+/// # Contract
+/// 1. The conditions are checked in the same atomic step as the expected versions.
+/// 2. A condition fails when an event matches its query at a position above `after`; without
+///    `after` when any does. The answer is [`AppendError::Condition`] with the first such event.
+/// 3. Events of the commit itself never fail its conditions; events of unconditional commits fail
+///    those of others.
+/// 4. Conditions that no event matches never fail, whoever else writes: there are no false
+///    conflicts.
+/// 5. A repeated commit is answered as the first time, before its conditions are looked at.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can not guard a commit by a query",
+    label = "has no append conditions",
+    note = "use a store that implements `ConditionalAppend`, or guard the commit by expected versions"
+)]
+pub trait ConditionalAppend: EventStore {
+    /// Appends a commit if all conditions hold.
+    fn append_if(
+        &self,
+        commit: &Commit,
+        conditions: &[AppendCondition],
+    ) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+}
+
+/// In which direction a read goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Direction {
+    /// From the first to the last.
+    #[default]
+    Forward,
+    /// From the last to the first.
+    Backward,
+}
+
+/// Which part of a stream to read: from `from` to `to`, both included, at most `limit` events.
+///
+/// ```
+/// use es_core::{Direction, StreamRange, Version};
+///
+/// let last_ten = StreamRange { direction: Direction::Backward, limit: 10, ..StreamRange::all() };
+/// assert_eq!(last_ten.from, Version::new(1));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StreamRange {
+    /// The lowest version.
+    pub from: Version,
+    /// The highest version.
+    pub to: Version,
+    /// Whether to begin with the lowest or with the highest.
+    pub direction: Direction,
+    /// The most events of a page.
+    pub limit: usize,
+}
+
+impl StreamRange {
+    /// The most events of a page, when nobody says otherwise.
+    pub const PAGE: usize = 1024;
+
+    /// The whole stream, page by page.
+    pub const fn all() -> Self {
+        Self::after(Version::ZERO)
+    }
+
+    /// What follows `version`, page by page.
+    pub const fn after(version: Version) -> Self {
+        Self {
+            from: version.next(),
+            to: Version::MAX,
+            direction: Direction::Forward,
+            limit: Self::PAGE,
+        }
+    }
+
+    /// The rest of the range when `next` is the version to go on with.
+    #[must_use]
+    pub const fn continued(self, next: Version) -> Self {
+        match self.direction {
+            Direction::Forward => Self { from: next, ..self },
+            Direction::Backward => Self { to: next, ..self },
+        }
+    }
+}
+
+/// Which part of the global order to read: above `after` up to and including `up_to`, at most
+/// `limit` events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QueryRange {
+    /// Events at or below it are left out.
+    pub after: Position,
+    /// Events above it are left out.
+    pub up_to: Position,
+    /// Whether to begin with the lowest or with the highest.
+    pub direction: Direction,
+    /// The most events of a page.
+    pub limit: usize,
+}
+
+impl QueryRange {
+    /// Everything, page by page.
+    pub const fn all() -> Self {
+        Self::after(Position::ZERO)
+    }
+
+    /// What follows `position`, page by page.
+    pub const fn after(position: Position) -> Self {
+        Self {
+            after: position,
+            up_to: Position::MAX,
+            direction: Direction::Forward,
+            limit: StreamRange::PAGE,
+        }
+    }
+}
+
+/// A page of one stream.
+#[derive(Clone, Debug)]
+pub struct StreamPage {
+    /// The events.
+    pub events: Page,
+    /// The version of the stream when it was read.
+    pub version: Version,
+    /// The version to go on with, or `None` when the range has no more events.
+    pub next: Option<Version>,
+}
+
+/// A page of the events that match a query.
+#[derive(Clone, Debug)]
+pub struct QueryPage {
+    /// The events.
+    pub events: Page,
+    /// The head of the store when it was read.
+    pub head: Position,
+    /// Whether the range holds more events than the page.
+    pub more: bool,
+}
+
+impl QueryPage {
+    /// Up to where a forward read has seen everything it asked for: the last event of the page if
+    /// there are more, else the head.
+    ///
+    /// This is the position to go on after, and the `after` of an append condition.
+    pub fn token(&self, range: &QueryRange) -> Position {
+        if self.more {
+            self.events.last().map_or(range.after, |last| last.position)
+        } else {
+            self.head.min(range.up_to).max(range.after)
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The log: all events in their global order, and the indexes over them.
+
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+use es_core::jiff::Timestamp;
+use es_core::{
+    AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, NewEvent,
+    Page, Position, Query, QueryItem, QueryPage, QueryRange, Recorded, RecordedEvent, StoreFailure,
+    StreamAppend, StreamId, StreamPage, StreamRange, Tag, Version, VersionConflict,
+};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+
+use crate::merge::{Merge, within};
+use crate::names::{Names, Postings};
+use crate::segment::{Microseconds, NewEntry, SEGMENT_EVENTS, Segment, Slot};
+
+/// A page ends at this many bytes even when more events were asked for.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most events there is room for before a page is filled.
+const PAGE_ROOM: u64 = 4096;
+
+pub(crate) struct Log {
+    segments: Vec<Segment>,
+    length: Slot,
+    last_recorded_at: Microseconds,
+    streams: Vec<Stream>,
+    by_stream: HashMap<StreamId, u32>,
+    by_id: HashTable<Slot>,
+    id_hasher: DefaultHashBuilder,
+    names: Names,
+    tags: Postings<Tag>,
+}
+
+struct Stream {
+    id: StreamId,
+    slots: Vec<Slot>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            segments: Vec::new(),
+            length: 0,
+            last_recorded_at: Microseconds::NONE,
+            streams: Vec::new(),
+            by_stream: HashMap::new(),
+            by_id: HashTable::new(),
+            id_hasher: DefaultHashBuilder::default(),
+            names: Names::default(),
+            tags: Postings::default(),
+        }
+    }
+}
+
+/// Appending.
+impl Log {
+    pub(crate) fn append(
+        &mut self,
+        commit: &Commit,
+        conditions: &[AppendCondition],
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<Appended, AppendError> {
+        if let Some(appended) = self.repeated(commit)? {
+            return Ok(appended);
+        }
+        for append in commit.streams() {
+            self.check_version(append)?;
+        }
+        for (index, condition) in conditions.iter().enumerate() {
+            self.check_condition(index, condition)?;
+        }
+        let first = self.length;
+        let events = Slot::try_from(commit.event_count()).ok();
+        if events.and_then(|events| first.checked_add(events)).is_none() {
+            return Err(AppendError::Permanent(StoreFailure::new(format!(
+                "the memory store is full: it holds {first} events, at most {} fit",
+                Slot::MAX
+            ))));
+        }
+        // Everything is checked: from here on nothing can fail.
+        let recorded_at = Microseconds::of(now()).max(self.last_recorded_at);
+        self.last_recorded_at = recorded_at;
+        let mut versions = commit.streams().map(|append| self.extend(append, recorded_at));
+        Ok(Appended {
+            version: versions.next().unwrap_or_default(),
+            more_versions: versions.collect(),
+            first_position: position(first),
+            last_position: self.head(),
+            repeated: false,
+        })
+    }
+
+    /// The first answer to the commit if it is stored.
+    fn repeated(&self, commit: &Commit) -> Result<Option<Appended>, AppendError> {
+        let first = self.slot_of(commit.first().events[0].id);
+        let mut expected = first;
+        let mut versions = Vec::new();
+        for append in commit.streams() {
+            let mut version = Version::ZERO;
+            for event in &append.events {
+                let slot = self.slot_of(event.id);
+                match slot {
+                    // It must be the same event, right behind the one before it.
+                    Some(slot) if Some(slot) != expected || !self.is_same(slot, append, event) => {
+                        let (event_id, position) = (event.id, position(slot));
+                        return Err(AppendError::EventIdReused { event_id, position });
+                    }
+                    Some(slot) => {
+                        version = self.recorded(slot).version;
+                        expected = Some(slot + 1);
+                    }
+                    // Some are stored and this one is not.
+                    None => {
+                        if let Some(first) = first {
+                            let event_id = commit.first().events[0].id;
+                            let position = position(first);
+                            return Err(AppendError::EventIdReused { event_id, position });
+                        }
+                    }
+                }
+            }
+            versions.push(version);
+        }
+        let (Some(first), Some(end)) = (first, expected) else {
+            return Ok(None);
+        };
+        let mut versions = versions.into_iter();
+        Ok(Some(Appended {
+            version: versions.next().unwrap_or_default(),
+            more_versions: versions.collect(),
+            first_position: position(first),
+            last_position: position(end - 1),
+            repeated: true,
+        }))
+    }
+
+    fn is_same(&self, slot: Slot, append: &StreamAppend, event: &NewEvent) -> bool {
+        let stored = self.recorded(slot);
+        stored.stream == append.stream.borrowed()
+            && stored.name == event.name
+            && stored.schema_version == event.schema_version
+            && stored.payload == event.payload
+    }
+
+    fn check_version(&self, append: &StreamAppend) -> Result<(), VersionConflict> {
+        let actual = self.stream(&append.stream).map_or(Version::ZERO, Stream::version);
+        if append.expected.admits(actual) {
+            return Ok(());
+        }
+        Err(VersionConflict { stream: append.stream.clone(), expected: append.expected, actual })
+    }
+
+    fn check_condition(
+        &self,
+        index: usize,
+        condition: &AppendCondition,
+    ) -> Result<(), ConditionFailed> {
+        let after = condition.after.unwrap_or(Position::ZERO);
+        let mut matches = self.matches(&condition.query, after.get()..u64::MAX, Direction::Forward);
+        match matches.next(self) {
+            Some(slot) => {
+                let (condition, position) = (condition.clone(), position(slot));
+                Err(ConditionFailed { index, condition, position })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Adds the events of one stream, and answers with its version.
+    fn extend(&mut self, append: &StreamAppend, recorded_at: Microseconds) -> Version {
+        let new = self.streams.len() as u32;
+        let stream = *self.by_stream.entry_ref(&append.stream).or_insert(new);
+        if stream == new {
+            self.streams.push(Stream { id: append.stream.clone(), slots: Vec::new() });
+        }
+        for event in &append.events {
+            let slot = self.length;
+            let slots = &mut self.streams[stream as usize].slots;
+            slots.push(slot);
+            let version = slots.len() as u32;
+            for tag in event.tags.as_slice() {
+                self.tags.add(tag, slot);
+            }
+            let entry = NewEntry {
+                event_id: event.id,
+                stream,
+                version,
+                kind: self.names.add(&event.name, event.schema_version, slot),
+                recorded_at,
+                occurred_at: event.occurred_at,
+                payload: &event.payload,
+                tags: &event.tags,
+                metadata: &event.metadata,
+            };
+            self.segment_with_room().push(&entry);
+            self.length += 1;
+            let (segments, hasher) = (&self.segments, &self.id_hasher);
+            self.by_id.insert_unique(hasher.hash_one(event.id), slot, |&slot| {
+                hasher.hash_one(event_id(segments, slot))
+            });
+        }
+        self.streams[stream as usize].version()
+    }
+
+    fn segment_with_room(&mut self) -> &mut Segment {
+        if self.segments.last().is_none_or(Segment::is_full) {
+            let next = match self.segments.last_mut() {
+                Some(full) => {
+                    full.seal();
+                    Segment::with_full_capacity()
+                }
+                None => Segment::default(),
+            };
+            self.segments.push(next);
+        }
+        let last = self.segments.len() - 1;
+        &mut self.segments[last]
+    }
+}
+
+/// Reading.
+impl Log {
+    pub(crate) fn head(&self) -> Position {
+        Position::new(self.length.into())
+    }
+
+    pub(crate) fn find(&self, event_id: EventId) -> Option<RecordedEvent> {
+        Some(self.recorded(self.slot_of(event_id)?).to_event())
+    }
+
+    pub(crate) fn read_stream(&self, id: &StreamId, range: StreamRange) -> StreamPage {
+        let Some(stream) = self.stream(id) else {
+            return StreamPage { events: Page::default(), version: Version::ZERO, next: None };
+        };
+        let version = stream.version();
+        // Versions are counted from one, slots of the stream from zero.
+        let from = range.from.get().saturating_sub(1).min(version.get());
+        let to = range.to.get().min(version.get()).max(from);
+        let slots = &stream.slots[from as usize..to as usize];
+        let (events, taken) = match range.direction {
+            Direction::Forward => self.fill(slots.iter().copied(), to - from, range.limit),
+            Direction::Backward => self.fill(slots.iter().rev().copied(), to - from, range.limit),
+        };
+        let next = (taken < to - from).then(|| match range.direction {
+            Direction::Forward => Version::new(from + taken + 1),
+            Direction::Backward => Version::new(to - taken),
+        });
+        StreamPage { events, version, next }
+    }
+
+    pub(crate) fn read(&self, query: &Query, range: QueryRange) -> QueryPage {
+        let slots = range.after.get()..range.up_to.get().min(self.length.into());
+        let mut matches = self.matches(query, slots, range.direction);
+        let at_most = matches.at_most();
+        let mut found = std::iter::from_fn(|| matches.next(self));
+        let (events, taken) = self.fill(&mut found, at_most, range.limit);
+        let more = taken < at_most && found.next().is_some();
+        QueryPage { events, head: self.head(), more }
+    }
+
+    /// Fills a page, and says how many events it took.
+    fn fill(
+        &self,
+        slots: impl IntoIterator<Item = Slot>,
+        at_most: u64,
+        limit: usize,
+    ) -> (Page, u64) {
+        let room = at_most.min(limit as u64).min(PAGE_ROOM);
+        let mut page = Page::with_capacity(room as usize);
+        let mut slots = slots.into_iter();
+        while page.len() < limit && page.bytes() < PAGE_BYTES {
+            let Some(slot) = slots.next() else { break };
+            page.push(self.recorded(slot));
+        }
+        let taken = page.len() as u64;
+        (page, taken)
+    }
+
+    /// The events that match a query, in a range of slots.
+    fn matches<'a>(
+        &'a self,
+        query: &'a Query,
+        slots: Range<u64>,
+        direction: Direction,
+    ) -> Matches<'a> {
+        let everything =
+            query.items().iter().any(|item| item.names().is_empty() && item.tags().is_empty());
+        if everything {
+            let end = slots.end.min(self.length.into());
+            return Matches::All { slots: slots.start.min(end)..end, direction };
+        }
+        let mut lists = Vec::new();
+        for item in query.items() {
+            // The rarest tag finds the fewest events; what it finds must be looked at. Without
+            // tags the names find just what is wanted.
+            let rarest =
+                item.tags().iter().map(|tag| self.tags.slots(tag)).min_by_key(|slots| slots.len());
+            match rarest {
+                Some(found) => lists.push((within(found, &slots), Some(item))),
+                None => lists.extend(
+                    item.names().iter().map(|name| (within(self.names.slots(name), &slots), None)),
+                ),
+            }
+        }
+        Matches::Some(Merge::new(lists, direction))
+    }
+
+    fn stream(&self, id: &StreamId) -> Option<&Stream> {
+        Some(&self.streams[*self.by_stream.get(id)? as usize])
+    }
+
+    fn slot_of(&self, id: EventId) -> Option<Slot> {
+        let is_it = |slot: &Slot| event_id(&self.segments, *slot) == id;
+        self.by_id.find(self.id_hasher.hash_one(id), is_it).copied()
+    }
+
+    fn recorded(&self, slot: Slot) -> Recorded<'_> {
+        let stored =
+            self.segments[slot as usize / SEGMENT_EVENTS].get(slot as usize % SEGMENT_EVENTS);
+        let (name, schema_version) = self.names.kind(stored.kind);
+        Recorded {
+            position: position(slot),
+            stream: self.streams[stored.stream as usize].id.borrowed(),
+            version: Version::new(stored.version.into()),
+            event_id: stored.event_id,
+            name,
+            schema_version,
+            payload: stored.payload,
+            tags: stored.tags.as_slice(),
+            recorded_at: stored.recorded_at,
+            occurred_at: stored.occurred_at,
+            metadata: stored.metadata,
+        }
+    }
+}
+
+impl Stream {
+    fn version(&self) -> Version {
+        Version::new(self.slots.len() as u64)
+    }
+}
+
+fn position(slot: Slot) -> Position {
+    Position::new(u64::from(slot) + 1)
+}
+
+fn event_id(segments: &[Segment], slot: Slot) -> EventId {
+    segments[slot as usize / SEGMENT_EVENTS].event_id(slot as usize % SEGMENT_EVENTS)
+}
+
+/// The events that match a query.
+enum Matches<'a> {
+    All {
+        slots: Range<u64>,
+        direction: Direction,
+    },
+    /// With a query item that must still be asked, or without when the list is exact.
+    Some(Merge<'a, Option<&'a QueryItem>>),
+}
+
+impl Matches<'_> {
+    fn next(&mut self, log: &Log) -> Option<Slot> {
+        match self {
+            Self::All { slots, direction } => {
+                let slot = match direction {
+                    Direction::Forward => slots.next(),
+                    Direction::Backward => slots.next_back(),
+                };
+                slot.and_then(|slot| Slot::try_from(slot).ok())
+            }
+            Self::Some(merge) => merge.next_where(|slot, item| {
+                item.is_none_or(|item| {
+                    let recorded = log.recorded(slot);
+                    item.matches(recorded.name, recorded.tags)
+                })
+            }),
+        }
+    }
+
+    /// How many there are, or more.
+    fn at_most(&self) -> u64 {
+        match self {
+            Self::All { slots, .. } => slots.end - slots.start,
+            Self::Some(merge) => merge.at_most(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Events in segments: what each has of its own in a fixed entry, their payloads one after another.
+
+use es_core::bytes::Bytes;
+use es_core::jiff::Timestamp;
+use es_core::{EventId, Metadata, Tags};
+
+/// How many events a segment holds.
+pub(crate) const SEGMENT_EVENTS: usize = 4096;
+
+/// Payloads above this are kept as they came. It also keeps the bytes of a segment below 2^32.
+const COPIED_PAYLOAD_BYTES: usize = 64 * 1024;
+
+/// Where an event stands in the log, counted from zero. Its position is one more.
+pub(crate) type Slot = u32;
+
+#[derive(Default)]
+pub(crate) struct Segment {
+    entries: Vec<Entry>,
+    payloads: Vec<u8>,
+    /// What few events have.
+    extras: Vec<Extra>,
+}
+
+struct Entry {
+    recorded_at: Microseconds,
+    occurred_at: Microseconds,
+    event_id: EventId,
+    /// The index of the stream.
+    stream: u32,
+    /// The place in the stream. A stream has no more events than the log, which fits.
+    version: u32,
+    /// The index of the name and schema version.
+    kind: u32,
+    /// The end of the payload; it begins where that of the event before ends.
+    payload_end: u32,
+    /// The index of the extra plus one; zero if there is none.
+    extra: u32,
+}
+
+#[derive(Default)]
+struct Extra {
+    tags: Tags,
+    metadata: Metadata,
+    large_payload: Option<Bytes>,
+}
+
+/// A time in the eight bytes that its precision needs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Microseconds(i64);
+
+impl Microseconds {
+    /// No time at all; earlier than every time there is.
+    pub(crate) const NONE: Self = Self(i64::MIN);
+
+    pub(crate) fn of(time: Timestamp) -> Self {
+        Self(time.as_microsecond())
+    }
+
+    fn time(self) -> Option<Timestamp> {
+        // Asked first, because an error is expensive to make.
+        if self == Self::NONE { None } else { Timestamp::from_microsecond(self.0).ok() }
+    }
+}
+
+/// An event as it goes into a segment.
+pub(crate) struct NewEntry<'a> {
+    pub(crate) event_id: EventId,
+    pub(crate) stream: u32,
+    pub(crate) version: u32,
+    pub(crate) kind: u32,
+    pub(crate) recorded_at: Microseconds,
+    pub(crate) occurred_at: Option<Timestamp>,
+    pub(crate) payload: &'a Bytes,
+    pub(crate) tags: &'a Tags,
+    pub(crate) metadata: &'a Metadata,
+}
+
+/// An event as it comes out.
+pub(crate) struct Stored<'a> {
+    pub(crate) event_id: EventId,
+    pub(crate) stream: u32,
+    pub(crate) version: u32,
+    pub(crate) kind: u32,
+    pub(crate) recorded_at: Timestamp,
+    pub(crate) occurred_at: Option<Timestamp>,
+    pub(crate) payload: &'a [u8],
+    pub(crate) tags: &'a Tags,
+    pub(crate) metadata: &'a Metadata,
+}
+
+static NO_TAGS: Tags = Tags::new();
+static NO_METADATA: Metadata = Metadata::EMPTY;
+
+impl Segment {
+    /// A segment that follows another: it will be filled, so that its size is known.
+    pub(crate) fn with_full_capacity() -> Self {
+        Self { entries: Vec::with_capacity(SEGMENT_EVENTS), ..Self::default() }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() == SEGMENT_EVENTS
+    }
+
+    /// Gives back the room that no event will need any more.
+    pub(crate) fn seal(&mut self) {
+        self.payloads.shrink_to_fit();
+        self.extras.shrink_to_fit();
+    }
+
+    pub(crate) fn push(&mut self, event: &NewEntry<'_>) {
+        let large = event.payload.len() > COPIED_PAYLOAD_BYTES;
+        let extra = if large || !event.tags.as_slice().is_empty() || !event.metadata.is_empty() {
+            self.extras.push(Extra {
+                tags: event.tags.clone(),
+                metadata: event.metadata.clone(),
+                large_payload: large.then(|| event.payload.clone()),
+            });
+            self.extras.len()
+        } else {
+            0
+        };
+        if !large {
+            self.payloads.extend_from_slice(event.payload);
+        }
+        self.entries.push(Entry {
+            recorded_at: event.recorded_at,
+            occurred_at: event.occurred_at.map_or(Microseconds::NONE, Microseconds::of),
+            event_id: event.event_id,
+            stream: event.stream,
+            version: event.version,
+            kind: event.kind,
+            // Both fit: 4,096 events of at most 64 KiB.
+            payload_end: self.payloads.len() as u32,
+            extra: extra as u32,
+        });
+    }
+
+    pub(crate) fn event_id(&self, index: usize) -> EventId {
+        self.entries[index].event_id
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Stored<'_> {
+        let entry = &self.entries[index];
+        let start = index.checked_sub(1).map_or(0, |before| self.entries[before].payload_end);
+        let copied = &self.payloads[start as usize..entry.payload_end as usize];
+        let extra = (entry.extra as usize).checked_sub(1).map(|extra| &self.extras[extra]);
+        Stored {
+            event_id: entry.event_id,
+            stream: entry.stream,
+            version: entry.version,
+            kind: entry.kind,
+            // What is stored was a time once.
+            recorded_at: entry.recorded_at.time().unwrap_or(Timestamp::UNIX_EPOCH),
+            occurred_at: entry.occurred_at.time(),
+            payload: extra.and_then(|extra| extra.large_payload.as_deref()).unwrap_or(copied),
+            tags: extra.map_or(&NO_TAGS, |extra| &extra.tags),
+            metadata: extra.map_or(&NO_METADATA, |extra| &extra.metadata),
+        }
+    }
+}

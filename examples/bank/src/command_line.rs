@@ -1,0 +1,129 @@
+//! What a user types.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::account::AccountId;
+
+/// A bank on real data, event-sourced.
+///
+/// Amounts are whole haléř, 1/100 of a koruna. The exit code is 0 when everything went well, 1 when
+/// a file is refused, an account refused a row or the store failed, 2 when the command line is
+/// wrong.
+#[derive(Parser, Debug)]
+#[command(name = "bank", version, max_term_width = 100)]
+pub struct CommandLine {
+    /// Where events are kept: `memory`, which is empty at every start and gone at the end.
+    #[arg(long, global = true, value_name = "STORE", default_value_t = StoreChoice::Memory)]
+    pub store: StoreChoice,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Action {
+    /// Import a file of movements and print one line about it.
+    ///
+    /// The file is checked as a whole before anything is imported. A row that an account refuses is
+    /// reported, counted as rejected and passed over.
+    Import {
+        /// The file: CSV with the columns global_seq, account_id, account_seq, trans_id, date,
+        /// direction, purpose, amount and balance; others are ignored.
+        file: PathBuf,
+        /// How to import it.
+        #[command(flatten)]
+        options: ImportOptions,
+    },
+    /// Print the balance of every account: CSV `account_id,balance,version`.
+    Balances {
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Print the history of one account: CSV `version,date,kind,amount,balance`.
+    ///
+    /// The amount is the one that the event states; the balance is the one after it.
+    Statement {
+        /// The number of the account.
+        #[arg(value_name = "ID")]
+        account: AccountId,
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Print totals per purpose and per day: CSV `kind,key,credits,debits,count`.
+    Summary {
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Import the bundled sample, or FILE, and print what was done and the balances.
+    ///
+    /// It always runs on a fresh memory store.
+    Demo {
+        /// A file to import instead of the bundled sample.
+        file: Option<PathBuf>,
+        /// How to import it.
+        #[command(flatten)]
+        options: ImportOptions,
+    },
+}
+
+/// How to import a file.
+#[derive(Args, Debug)]
+pub struct ImportOptions {
+    /// Also write the balances after the import to this file, as CSV
+    /// `account_id,balance,version`.
+    #[arg(long, value_name = "OUT.csv")]
+    pub balances: Option<PathBuf>,
+    /// Import accounts in so many tasks at once. The rows of one account stay in their order.
+    #[arg(long, value_name = "K", default_value_t = NonZeroUsize::MIN)]
+    pub tasks: NonZeroUsize,
+}
+
+/// Where the accounts of a report come from.
+#[derive(Args, Debug)]
+pub struct Source {
+    /// Import this file first. A memory store starts empty, so that without this option the bundled
+    /// sample is imported.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+}
+
+/// Where events are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// In memory, for the time of one run.
+    Memory,
+}
+
+impl fmt::Display for StoreChoice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => formatter.write_str("memory"),
+        }
+    }
+}
+
+impl FromStr for StoreChoice {
+    type Err = UnknownStore;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStore> {
+        match text {
+            "memory" => Ok(Self::Memory),
+            _ => Err(UnknownStore),
+        }
+    }
+}
+
+/// A text that names no store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such store; the only valid value is `memory`")]
+pub struct UnknownStore;

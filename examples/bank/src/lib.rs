@@ -1,0 +1,28 @@
+//! A bank on real data.
+//!
+//! Thirty accounts of a Czech bank from 1993 to 1998 are imported as commands; every row of the
+//! bank's own books states the balance that must come out. Read it in this order:
+//!
+//! - [`account`]: the domain. Events, commands, rules; nothing about storage.
+//! - [`projections`]: read models over all accounts.
+//! - [`movements`]: the bank's file, checked before use.
+//! - [`import`]: rows become commands that can be sent again safely.
+//! - [`report`]: what is printed.
+//! - [`command_line`] and [`program`]: what a user types, and what happens then.
+
+pub mod account;
+pub mod command_line;
+pub mod import;
+pub mod movements;
+pub mod program;
+pub mod projections;
+pub mod report;
+
+use es_core::jiff::Timestamp;
+use es_core::jiff::civil::Date;
+use es_core::jiff::tz::TimeZone;
+
+/// The day that a moment belongs to in the bank's books, which know no hours: that of UTC.
+pub fn business_day(moment: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(moment).date()
+}

@@ -1,0 +1,11 @@
+//! The bank against its own books, and as its users see it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
+
+mod account_rules;
+mod bad_input;
+mod books;
+mod command_line;
+mod importing;
+mod oracle;
+mod projections;

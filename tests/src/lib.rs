@@ -1,0 +1,11 @@
+//! What the tests share: a small domain, and stores that misbehave on command.
+
+#![allow(missing_docs, reason = "read by its tests only")]
+
+pub mod counter;
+pub mod faulty;
+
+/// The program of the README, which runs as it is shown.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
