@@ -19,12 +19,8 @@ struct Close {
     account: u64,
 }
 
-fn execute<C: Command>(_: C)
-where
-    C::Aggregate: Handle<C>,
-{
+fn close(runtime: &es_core::Runtime<es_memory_store::MemoryStore>) {
+    let _ = runtime.execute(Close { account: 7 });
 }
 
-fn main() {
-    execute(Close { account: 7 });
-}
+fn main() {}
