@@ -16,6 +16,10 @@ mod behind_a_re_export {
     #[event(name = "lamp.lit", crate = crate::framework::inner)]
     pub(super) struct Lit;
 
+    #[derive(Event, Serialize, Deserialize)]
+    #[event(name = "lamp.quenched", crate = crate::framework::inner)]
+    pub(super) struct Quenched;
+
     #[derive(AggregateId, Debug, Clone, PartialEq, Eq, Hash)]
     pub(super) struct LampId(pub(super) u64);
 
@@ -170,7 +174,7 @@ fn a_domain_may_come_from_a_macro() {
 macro_rules! aggregate_of_lamps {
     ($($item:tt)*) => {
         #[derive(Aggregate, Default)]
-        #[aggregate(name = "lantern", id = u64, events($crate::behind_a_re_export::Lit), register = false)]
+        #[aggregate(name = "lantern", id = u64, events($crate::behind_a_re_export::Lit, $crate::behind_a_re_export::Quenched), register = false)]
         $($item)*
     };
 }
@@ -187,9 +191,17 @@ impl Apply<behind_a_re_export::Lit> for Lantern {
     }
 }
 
+impl Apply<behind_a_re_export::Quenched> for Lantern {
+    fn apply(&mut self, _: &behind_a_re_export::Quenched) {
+        self.lit = false;
+    }
+}
+
 #[test]
 fn a_macro_may_name_events_by_its_own_crate() {
     let mut lantern = Lantern::default();
     lantern.apply_event(&behind_a_re_export::Lit.into());
     assert!(lantern.lit);
+    lantern.apply_event(&behind_a_re_export::Quenched.into());
+    assert!(!lantern.lit);
 }

@@ -1,13 +1,15 @@
-//! Sets of events: the enum, `impl EventSet`, the conversions and the checks of its names.
+//! Sets of events: the enum, `impl EventSet` and the conversions.
 //!
 //! One mechanism for `#[derive(EventSet)]` and for the enums of aggregates and projections.
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{DeriveInput, Path, Type};
 
-use crate::crate_path::CratePath;
-use crate::model::{EventSet, OwnEventSet, Variant, ends};
+use super::dispatch::Dispatch;
+use super::listed::listed;
+use super::name_checks::name_checks;
+use crate::model::{EventSet, OwnEventSet, Variant};
 use crate::written::written;
 
 /// Everything for an enum that the user wrote.
@@ -131,58 +133,6 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
     }
 }
 
-/// `<Opened as ListedEvent>::NAME`, which begins and ends where the event is listed.
-///
-/// All errors about a type that is no event underline the same text that way, and the compiler
-/// prints only the first.
-fn listed(es_core: &CratePath, variant: &Variant, item: &str) -> TokenStream {
-    let (first, last) = ends(&variant.event);
-    let (event, es_core, item) = (&variant.event, es_core.at(first), Ident::new(item, last));
-    let open = quote_spanned!(first=> <);
-    quote_spanned!(last=> #open #event as #es_core::__private::ListedEvent>::#item)
-}
-
-/// Gives each event to the `Apply` or `Project` that the type `handler` has for it.
-///
-/// ```text
-/// match event {
-///     Self::Opened(event) => <Account as Apply<Opened>>::apply(self, event),
-/// }
-/// ```
-pub(super) struct Dispatch<'a> {
-    /// What each variant begins with: the enum.
-    pub(super) enumeration: Ident,
-    /// `Apply` and `apply`, or `Project` and `project`.
-    pub(super) handling: (&'static str, &'static str),
-    /// The type that handles the events.
-    pub(super) handler: &'a str,
-    /// The arguments, of which the event is called `__event`.
-    pub(super) arguments: TokenStream,
-}
-
-impl Dispatch<'_> {
-    pub(super) fn of(&self, set: &EventSet) -> TokenStream {
-        let Self { enumeration, handling, handler, arguments } = self;
-        let arms = set.variants.iter().map(|variant| {
-            let name = &variant.ident;
-            let span = variant.span();
-            let es_core = set.crate_path.at(span);
-            // What is missing is reported under the type that lacks it, the first of the path.
-            let [handler, handles, handle] =
-                [handler, handling.0, handling.1].map(|name| Ident::new(name, span));
-            // Through `Itself`, so that a type that is no event is reported by the set alone.
-            let event = listed(&set.crate_path, variant, "Itself");
-            let call = quote_spanned!(span=> <#handler as #es_core::#handles<#event>>::#handle);
-            quote!(#enumeration::#name(__event) => #call(#arguments),)
-        });
-        quote! {
-            match __event {
-                #(#arms)*
-            }
-        }
-    }
-}
-
 /// Lets a decision answer with a value of the enum.
 ///
 /// For whatever aggregate has the enum, so that nothing here depends on an aggregate that may lack
@@ -216,7 +166,7 @@ fn application(set: &EventSet) -> TokenStream {
         handler: "__State",
         arguments: quote!(__state, __event),
     };
-    let apply = apply.of(set);
+    let apply = apply.over(set);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
@@ -229,31 +179,5 @@ fn application(set: &EventSet) -> TokenStream {
                 #apply
             }
         }
-    }
-}
-
-/// Checks that need the constants of the events: no two of a set have one stored name.
-///
-/// Each is a constant of its own, so that all that fail are reported.
-pub(super) fn name_checks(set: &EventSet) -> TokenStream {
-    let EventSet { crate_path: es_core, ident, variants } = set;
-    if variants.len() < 2 {
-        return TokenStream::new();
-    }
-    let listed = variants.iter().map(Variant::written);
-    let checks = variants.iter().enumerate().skip(1).map(|(index, variant)| {
-        let span = variant.span();
-        let es_core = es_core.at(span);
-        let index = Literal::usize_unsuffixed(index);
-        let check = quote_spanned!(span=> #es_core::__private::check::stored_name_is_unique(EVENTS, LISTED, #index));
-        quote!(const _: () = #check;)
-    });
-    quote! {
-        #[allow(unused_qualifications)]
-        const _: () = {
-            const EVENTS: &[#es_core::EventType] = <#ident as #es_core::EventSet>::EVENTS;
-            const LISTED: &[&::core::primitive::str] = &[#(#listed),*];
-            #(#checks)*
-        };
     }
 }

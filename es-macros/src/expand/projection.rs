@@ -1,11 +1,12 @@
 //! `impl Projection`
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::ext::IdentExt;
 
-use super::event_set::{self, Dispatch};
-use super::registration;
+use super::dispatch::Dispatch;
+use super::name_checks::name_checks;
+use super::{event_set, registration, stored};
 use crate::model::{EventSet, Projection};
 
 /// ```text
@@ -18,7 +19,7 @@ use crate::model::{EventSet, Projection};
 pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
     let events = events(projection, &projection.events.set);
     let implementation = implementation(projection, &dispatch(&projection.events.set));
-    let checks = event_set::name_checks(&projection.events.set);
+    let checks = name_checks(&projection.events.set);
     let registration = registration::projection(projection);
     quote! {
         #events
@@ -44,14 +45,8 @@ pub(super) fn events(projection: &Projection<'_>, set: &EventSet) -> TokenStream
 pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
     let Projection { input, crate_path: es_core, events, .. } = projection;
     let (ident, events) = (&input.ident, &events.set.ident);
-    let name = match projection.name.value() {
-        Some(name) => name.to_token_stream(),
-        None => ident.unraw().to_string().into_token_stream(),
-    };
-    let version = match projection.version.value() {
-        Some(version) => version.to_token_stream(),
-        None => quote!(1),
-    };
+    let name = stored::name(&projection.name, projection.input);
+    let version = stored::version(&projection.version);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
@@ -78,5 +73,5 @@ fn dispatch(set: &EventSet) -> TokenStream {
         handler: "Self",
         arguments: quote!(self, __event, __recorded),
     };
-    dispatch.of(set)
+    dispatch.over(set)
 }

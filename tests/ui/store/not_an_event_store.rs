@@ -2,8 +2,6 @@ use es_core::prelude::*;
 
 struct Postgres;
 
-async fn start() {
-    let _ = Runtime::builder(Postgres).start().await;
+fn main() {
+    let _ = Runtime::builder(Postgres);
 }
-
-fn main() {}
