@@ -20,13 +20,8 @@ struct Close {
     account: u64,
 }
 
-<<<<<<< HEAD
 async fn close(runtime: Runtime<MemoryStore>) {
     let _ = runtime.execute(Close { account: 7 }).await;
-=======
-fn close(runtime: &es_core::Runtime<es_memory_store::MemoryStore>) {
-    let _ = runtime.execute(Close { account: 7 });
->>>>>>> macros
 }
 
 fn main() {}
