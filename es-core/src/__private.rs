@@ -123,7 +123,7 @@ impl<A, T> IdOf<A, T> for T {
 
 /// Registers a projection that can be made without being asked how.
 pub const fn projection_registration<P: EmptyProjection>(
-    package: &'static str,
+    package: Option<&'static str>,
     location: &'static str,
 ) -> Registration {
     Registration::projection::<P>(package, location)

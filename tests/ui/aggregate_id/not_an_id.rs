@@ -1,9 +1,18 @@
 use es_core::prelude::*;
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct AccountId(u64);
 
-fn needs<T: AggregateId>() {}
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened")]
+struct Opened;
 
-fn main() {
-    needs::<AccountId>();
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", id = AccountId, events(Opened))]
+struct Account;
+
+impl Apply<Opened> for Account {
+    fn apply(&mut self, _: &Opened) {}
 }
+
+fn main() {}
