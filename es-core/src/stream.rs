@@ -239,8 +239,8 @@ mod tests {
         fn a_name_that_is_accepted_reads_back_as_its_parts(category in ".{0,20}", id in ".{0,20}") {
             if let Ok(stream) = StreamId::new(&category, &id) {
                 prop_assert_eq!((stream.category(), stream.id()), (category.as_str(), id.as_str()));
-                prop_assert_eq!(stream.to_string().parse::<StreamId>().unwrap(), stream.clone());
-                prop_assert_eq!(stream.borrowed().to_stream_id(), stream);
+                prop_assert_eq!(&stream.to_string().parse::<StreamId>().unwrap(), &stream);
+                prop_assert_eq!(&stream.borrowed().to_stream_id(), &stream);
             } else {
                 prop_assert!(
                     category.is_empty() || id.is_empty()
