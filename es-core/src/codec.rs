@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::recorded::Payload;
+
 /// A way to write events as bytes and to read them back.
 ///
 /// An event names its codec (`#[event(codec = path)]`, [`Json`] when it does not), because the
@@ -18,11 +20,11 @@ pub trait Codec: 'static {
     /// When the value can not be written, such as a map whose keys are not text in JSON.
     fn encode<T: Serialize>(value: &T, buffer: &mut Vec<u8>) -> Result<(), CodecError>;
 
-    /// Reads the value that the bytes hold, all of them.
+    /// Reads the value that the payload holds, all of it.
     ///
     /// # Errors
-    /// When they hold no such value.
-    fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError>;
+    /// When it holds no such value.
+    fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, CodecError>;
 }
 
 /// JSON, by serde_json.
@@ -34,11 +36,13 @@ impl Codec for Json {
         serde_json::to_writer(buffer, value).map_err(|error| CodecError::new(error.to_string()))
     }
 
-    fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-        // One check of the whole payload is cheaper than serde_json's check of every string in it.
-        let text =
-            std::str::from_utf8(bytes).map_err(|error| CodecError::new(error.to_string()))?;
-        serde_json::from_str(text).map_err(|error| CodecError::new(error.to_string()))
+    #[inline]
+    fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, CodecError> {
+        let read = match payload {
+            Payload::Text(text) => serde_json::from_str(text),
+            Payload::Bytes(bytes) => serde_json::from_slice(bytes),
+        };
+        read.map_err(|error| CodecError::new(error.to_string()))
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Codec, CodecError};
+use crate::recorded::Payload;
 use crate::tag::Tags;
 use crate::version::SchemaVersion;
 
@@ -65,7 +66,7 @@ pub trait Stored: Sized + Send + Sync + 'static {
 
     /// Reads the bytes that the codec wrote.
     #[doc(hidden)]
-    fn read<C: Codec>(bytes: &[u8]) -> Result<Self, CodecError>;
+    fn read<C: Codec>(payload: Payload<'_>) -> Result<Self, CodecError>;
 }
 
 // Serde's traits stand here and not above `Stored`: the compiler reports a missing supertrait in
@@ -78,8 +79,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Stored for T {
     }
 
     #[inline]
-    fn read<C: Codec>(bytes: &[u8]) -> Result<Self, CodecError> {
-        C::decode(bytes)
+    fn read<C: Codec>(payload: Payload<'_>) -> Result<Self, CodecError> {
+        C::decode(payload)
     }
 }
 

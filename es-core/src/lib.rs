@@ -182,7 +182,7 @@ pub use crate::projection::{
     Project, ProjectError, Projection, ProjectionState, ProjectionStatus, ProjectionView,
 };
 pub use crate::query::{Query, QueryItem};
-pub use crate::recorded::{Page, Recorded, RecordedEvent};
+pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
     Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt, RetryPolicy,

@@ -54,7 +54,7 @@ use crate::commit::NewEvent;
 use crate::context::Surroundings;
 use crate::event_set::EventSet;
 use crate::identity::{CommandId, EventId, SequentialIds};
-use crate::recorded::Recorded;
+use crate::recorded::{Payload, Recorded};
 use crate::runtime::{Envelope, ExecuteError, Loaded, decide};
 use crate::stream::StreamId;
 use crate::version::{Position, Version};
@@ -267,7 +267,7 @@ fn apply_as_stored<A: Aggregate>(loaded: &mut Loaded<A>, events: &Events<A>) {
             event_id: event.id,
             name: &event.name,
             schema_version: event.schema_version,
-            payload: &event.payload,
+            payload: Payload::Bytes(&event.payload),
             tags: event.tags.as_slice(),
             recorded_at: TEST_TIME,
             occurred_at: event.occurred_at,

@@ -6,8 +6,9 @@ use std::ops::Range;
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, NewEvent,
-    Page, Position, Query, QueryItem, QueryPage, QueryRange, Recorded, RecordedEvent, StoreFailure,
-    StreamAppend, StreamId, StreamPage, StreamRange, Tag, Version, VersionConflict,
+    Page, PageBuilder, Payload, Position, Query, QueryItem, QueryPage, QueryRange, Recorded,
+    RecordedEvent, StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, Tag, Version,
+    VersionConflict,
 };
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
@@ -65,8 +66,10 @@ impl Log {
         if let Some(appended) = self.repeated(commit)? {
             return Ok(appended);
         }
-        for append in commit.streams() {
-            self.check_version(append)?;
+        let first_place = self.place(&commit.first().stream);
+        self.check_version(commit.first(), first_place)?;
+        for append in commit.streams().skip(1) {
+            self.check_version(append, self.place(&append.stream))?;
         }
         for (index, condition) in conditions.iter().enumerate() {
             self.check_condition(index, condition)?;
@@ -82,10 +85,14 @@ impl Log {
         // Everything is checked: from here on nothing can fail.
         let recorded_at = Microseconds::of(now()).max(self.last_recorded_at);
         self.last_recorded_at = recorded_at;
-        let mut versions = commit.streams().map(|append| self.extend(append, recorded_at));
+        let version = self.extend(commit.first(), first_place, recorded_at);
+        let more = commit.streams().skip(1);
+        let more_versions = more
+            .map(|append| self.extend(append, self.place(&append.stream), recorded_at))
+            .collect();
         Ok(Appended {
-            version: versions.next().unwrap_or_default(),
-            more_versions: versions.collect(),
+            version,
+            more_versions,
             first_position: position(first),
             last_position: self.head(),
             repeated: false,
@@ -141,11 +148,16 @@ impl Log {
         stored.stream == append.stream.borrowed()
             && stored.name == event.name
             && stored.schema_version == event.schema_version
-            && stored.payload == event.payload
+            && stored.payload.as_bytes() == event.payload
     }
 
-    fn check_version(&self, append: &StreamAppend) -> Result<(), VersionConflict> {
-        let actual = self.stream(&append.stream).map_or(Version::ZERO, Stream::version);
+    fn check_version(
+        &self,
+        append: &StreamAppend,
+        place: Option<u32>,
+    ) -> Result<(), VersionConflict> {
+        let stream = place.map(|place| &self.streams[place as usize]);
+        let actual = stream.map_or(Version::ZERO, Stream::version);
         if append.expected.admits(actual) {
             return Ok(());
         }
@@ -168,13 +180,20 @@ impl Log {
         }
     }
 
-    /// Adds the events of one stream, and answers with its version.
-    fn extend(&mut self, append: &StreamAppend, recorded_at: Microseconds) -> Version {
-        let new = self.streams.len() as u32;
-        let stream = *self.by_stream.entry_ref(&append.stream).or_insert(new);
-        if stream == new {
+    /// Adds the events of the stream that is at `place`, or of a new one, and answers with its
+    /// version.
+    fn extend(
+        &mut self,
+        append: &StreamAppend,
+        place: Option<u32>,
+        recorded_at: Microseconds,
+    ) -> Version {
+        let stream = place.unwrap_or_else(|| {
+            let new = self.streams.len() as u32;
+            self.by_stream.insert(append.stream.clone(), new);
             self.streams.push(Stream { id: append.stream.clone(), slots: Vec::new() });
-        }
+            new
+        });
         for event in &append.events {
             let slot = self.length;
             let slots = &mut self.streams[stream as usize].slots;
@@ -197,8 +216,8 @@ impl Log {
             self.segment_with_room().push(&entry);
             self.length += 1;
             let (segments, hasher) = (&self.segments, &self.id_hasher);
-            self.by_id.insert_unique(hasher.hash_one(event.id), slot, |&slot| {
-                hasher.hash_one(event_id(segments, slot))
+            self.by_id.insert_unique(hash(hasher, event.id), slot, |&slot| {
+                hash(hasher, event_id(segments, slot))
             });
         }
         self.streams[stream as usize].version()
@@ -268,14 +287,14 @@ impl Log {
         limit: usize,
     ) -> (Page, u64) {
         let room = at_most.min(limit as u64).min(PAGE_ROOM);
-        let mut page = Page::with_capacity(room as usize);
+        let mut page = PageBuilder::with_capacity(room as usize);
         let mut slots = slots.into_iter();
         while page.len() < limit && page.bytes() < PAGE_BYTES {
             let Some(slot) = slots.next() else { break };
             page.push(self.recorded(slot));
         }
         let taken = page.len() as u64;
-        (page, taken)
+        (page.build(), taken)
     }
 
     /// The events that match a query, in a range of slots.
@@ -308,12 +327,16 @@ impl Log {
     }
 
     fn stream(&self, id: &StreamId) -> Option<&Stream> {
-        Some(&self.streams[*self.by_stream.get(id)? as usize])
+        Some(&self.streams[self.place(id)? as usize])
+    }
+
+    fn place(&self, id: &StreamId) -> Option<u32> {
+        self.by_stream.get(id).copied()
     }
 
     fn slot_of(&self, id: EventId) -> Option<Slot> {
         let is_it = |slot: &Slot| event_id(&self.segments, *slot) == id;
-        self.by_id.find(self.id_hasher.hash_one(id), is_it).copied()
+        self.by_id.find(hash(&self.id_hasher, id), is_it).copied()
     }
 
     fn recorded(&self, slot: Slot) -> Recorded<'_> {
@@ -327,7 +350,7 @@ impl Log {
             event_id: stored.event_id,
             name,
             schema_version,
-            payload: stored.payload,
+            payload: Payload::Bytes(stored.payload),
             tags: stored.tags.as_slice(),
             recorded_at: stored.recorded_at,
             occurred_at: stored.occurred_at,
@@ -344,6 +367,11 @@ impl Stream {
 
 fn position(slot: Slot) -> Position {
     Position::new(u64::from(slot) + 1)
+}
+
+/// As one number, which is cheaper to hash than sixteen bytes.
+fn hash(hasher: &DefaultHashBuilder, id: EventId) -> u64 {
+    hasher.hash_one(id.as_uuid().as_u128())
 }
 
 fn event_id(segments: &[Segment], slot: Slot) -> EventId {

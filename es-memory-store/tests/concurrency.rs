@@ -205,7 +205,7 @@ async fn a_commit_of_ten_thousand_events_with_odd_names_comes_back_in_pages() {
         read.extend(
             page.events
                 .iter()
-                .map(|recorded| (recorded.name.to_owned(), recorded.payload.to_vec())),
+                .map(|recorded| (recorded.name.to_owned(), recorded.payload.as_bytes().to_vec())),
         );
         match page.next {
             Some(next) => range = range.continued(next),
