@@ -10,7 +10,7 @@ use std::fmt::Display;
 
 use crate::aggregate::{Aggregate, Apply};
 use crate::event::{Event, EventType};
-use crate::event_set::{DecodeError, EncodeError, EncodedEvent, EventSet};
+use crate::event_set::{self, DecodeError, EncodeError, EncodedEvent, EventSet};
 use crate::projection::{Project, ProjectError, Projection};
 use crate::recorded::Recorded;
 use crate::tag::{Tag, Tags};
@@ -67,12 +67,27 @@ impl<E: Event> ListedEvent for E {
 
     #[inline]
     fn encode(&self, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError> {
-        crate::event_set::encode(self, buffer)
+        buffer.clear();
+        match self.write::<E::Codec>(buffer) {
+            Ok(()) => {
+                let mut tags = Tags::new();
+                self.tags(&mut tags);
+                Ok(event_set::written(&Self::TYPE, tags, buffer))
+            }
+            Err(error) => Err(event_set::not_written(&Self::TYPE, error)),
+        }
     }
 
     #[inline]
     fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError> {
-        crate::event_set::decode(recorded)
+        if recorded.schema_version == E::VERSION {
+            match E::read::<E::Codec>(recorded.payload) {
+                Ok(event) => Ok(event),
+                Err(error) => Err(event_set::not_read(recorded, error)),
+            }
+        } else {
+            Err(event_set::other_version(recorded, E::VERSION))
+        }
     }
 
     #[inline]
@@ -93,7 +108,7 @@ impl<E: Event> ListedEvent for E {
 /// The answer to a stored name that is not in the set.
 #[cold]
 pub fn unknown_event<S: EventSet>(recorded: &Recorded<'_>) -> DecodeError {
-    crate::event_set::unknown_event::<S>(recorded)
+    event_set::unknown_event(recorded, std::any::type_name::<S>(), S::EVENTS)
 }
 
 /// Adds the tag `key:value`.

@@ -107,7 +107,14 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
                 __recorded: &#es_core::Recorded<'_>,
             ) -> ::core::result::Result<Self, #es_core::DecodeError> {
                 match __recorded.name {
-                    #(#stored_names => #decode(__recorded).map(Self::#names),)*
+                    #(#stored_names => match #decode(__recorded) {
+                        ::core::result::Result::Ok(__event) => {
+                            ::core::result::Result::Ok(Self::#names(__event))
+                        }
+                        ::core::result::Result::Err(__error) => {
+                            ::core::result::Result::Err(__error)
+                        }
+                    },)*
                     _ => ::core::result::Result::Err(
                         #es_core::__private::unknown_event::<Self>(__recorded)
                     ),
