@@ -44,8 +44,8 @@ pub trait ListedEvent: Sized {
     /// Writes the event.
     fn encode(&self, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError>;
 
-    /// Reads an event that has this stored name.
-    fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError>;
+    /// Reads an event that has this stored name, as one of the set.
+    fn decode<S: From<Self>>(recorded: &Recorded<'_>) -> Result<S, DecodeError>;
 
     /// Changes the state of an aggregate.
     fn apply<S: Apply<Self::Itself>>(&self, state: &mut S);
@@ -79,10 +79,10 @@ impl<E: Event> ListedEvent for E {
     }
 
     #[inline]
-    fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError> {
+    fn decode<S: From<E>>(recorded: &Recorded<'_>) -> Result<S, DecodeError> {
         if recorded.schema_version == E::VERSION {
             match E::read::<E::Codec>(recorded.payload) {
-                Ok(event) => Ok(event),
+                Ok(event) => Ok(S::from(event)),
                 Err(error) => Err(event_set::not_read(recorded, error)),
             }
         } else {

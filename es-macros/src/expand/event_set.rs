@@ -89,9 +89,10 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
             const EVENTS: &'static [#es_core::EventType] = &[#(#event_types),*];
 
             fn event_type(&self) -> &'static #es_core::EventType {
-                match self {
-                    #(Self::#names(_) => &<Self as #es_core::EventSet>::EVENTS[#indices],)*
-                }
+                let __index = match self {
+                    #(Self::#names(_) => #indices,)*
+                };
+                &<Self as #es_core::EventSet>::EVENTS[__index]
             }
 
             fn encode(
@@ -107,14 +108,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
                 __recorded: &#es_core::Recorded<'_>,
             ) -> ::core::result::Result<Self, #es_core::DecodeError> {
                 match __recorded.name {
-                    #(#stored_names => match #decode(__recorded) {
-                        ::core::result::Result::Ok(__event) => {
-                            ::core::result::Result::Ok(Self::#names(__event))
-                        }
-                        ::core::result::Result::Err(__error) => {
-                            ::core::result::Result::Err(__error)
-                        }
-                    },)*
+                    #(#stored_names => #decode(__recorded),)*
                     _ => ::core::result::Result::Err(
                         #es_core::__private::unknown_event::<Self>(__recorded)
                     ),
