@@ -41,11 +41,13 @@ fn ratios(wanted: &str) {
         "{:<46} {:>9} {:>9}   {:<11} {:>8} {:>8}",
         "", "ours", "by hand", "", "ratio", "target"
     );
-    let benchmarks: [(&str, fn(&Tokio)); 6] = [
+    type Benchmark = (&'static str, fn(&Tokio));
+    let benchmarks: [Benchmark; 7] = [
         ("one task", one_task),
         ("many aggregates", many_aggregates),
         ("one aggregate", one_aggregate),
         ("load", load),
+        ("load lean", load_lean),
         ("projection", projection),
         ("memory", both_memories),
     ];
@@ -185,22 +187,49 @@ fn load(tokio: &Tokio) {
     );
 }
 
+fn load_lean(tokio: &Tokio) {
+    const EVENTS: u64 = 10_000;
+    const LOADS: u64 = 20;
+    let ours = tokio.block_on(bank(MemoryStore::new()));
+    tokio.block_on(deposit_and_withdraw(&ours, 1, EVENTS));
+    let event = |index| match index % 2 {
+        0 => by_hand::Event::Deposited { amount: 100 },
+        _ => by_hand::Event::Withdrawn { amount: 100 },
+    };
+    let named = |index| by_hand::lean::Named::of(&event(index)).unwrap();
+    let history: Vec<_> = (0..EVENTS).map(named).collect();
+    compare(
+        "load 10,000 events of one stream (lean)",
+        "events/s",
+        EVENTS * LOADS,
+        "",
+        |_| {
+            time(|| {
+                for _ in 0..LOADS {
+                    black_box(tokio.block_on(ours.load::<Account>(&1)).unwrap());
+                }
+            })
+        },
+        |_| {
+            time(|| {
+                for _ in 0..LOADS {
+                    black_box(by_hand::lean::replay(&history).unwrap());
+                }
+            })
+        },
+    );
+}
+
 fn projection(tokio: &Tokio) {
     const EVENTS: u64 = 1_000_000;
     let store = Arc::new(MemoryStore::new());
     tokio.block_on(fill(&store, EVENTS));
     let log: Vec<_> = (0..EVENTS)
         .map(|index| {
-            let (account, event) =
-                (index % ACCOUNTS, by_hand::Event::Deposited(by_hand::Deposited { amount: index }));
-            let (name, payload) = event.encode().unwrap();
-            let record = by_hand::Record {
-                id: Uuid::now_v7(),
-                recorded_at: SystemTime::now(),
-                name,
-                payload,
-            };
-            by_hand::Logged { account, record }
+            let event = by_hand::Event::Deposited { amount: index };
+            let (id, recorded_at) = (Uuid::now_v7(), SystemTime::now());
+            let record = by_hand::Record { id, recorded_at, payload: event.encode().unwrap() };
+            by_hand::Logged { account: index % ACCOUNTS, record }
         })
         .collect();
     let expected = by_hand::project(&log).unwrap();
@@ -235,7 +264,7 @@ async fn fill(store: &MemoryStore, events: u64) {
     for index in 0..events {
         let stream = StreamId::new("account", index % ACCOUNTS).unwrap();
         let event = NewEvent {
-            id: EventId::from_uuid(Uuid::now_v7()),
+            id: EventId::generate(),
             name: Deposited::NAME.into(),
             schema_version: SchemaVersion::FIRST,
             payload: Bytes::from(serde_json::to_vec(&Deposited { amount: index }).unwrap()),

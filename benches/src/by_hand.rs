@@ -1,9 +1,12 @@
 //! The bank account by hand: an enum, a match, serde_json bytes in a `Vec` per stream, and the
 //! state kept warm beside them.
 //!
-//! It does what a store of events can not do without: every event has an id, a time and a name,
-//! and its bytes. It has no expected versions, no global order, no queries, no retries: one process
+//! It does what a store of events can not do without: every event has an id, a time and its bytes.
+//! It has no expected versions, no global order, no queries, no retries, no indexes: one process
 //! under a lock needs none.
+//!
+//! [`lean`] is the same with the name beside the payload instead of in it, which is the least that
+//! a decoder of JSON can do.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
@@ -12,35 +15,17 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+#[derive(Serialize, Deserialize)]
 pub enum Event {
-    Opened(Opened),
-    Deposited(Deposited),
-    Withdrawn(Withdrawn),
-    Closed(Closed),
+    Opened { overdraft: bool },
+    Deposited { amount: u64 },
+    Withdrawn { amount: u64 },
+    Closed,
 }
-
-#[derive(Serialize, Deserialize)]
-pub struct Opened {
-    pub overdraft: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct Deposited {
-    pub amount: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct Withdrawn {
-    pub amount: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct Closed;
 
 pub struct Record {
     pub id: Uuid,
     pub recorded_at: SystemTime,
-    pub name: &'static str,
     pub payload: Vec<u8>,
 }
 
@@ -49,7 +34,7 @@ pub enum Error {
     InsufficientFunds,
     Overflow,
     Json(serde_json::Error),
-    UnknownName(String),
+    UnknownName,
 }
 
 impl From<serde_json::Error> for Error {
@@ -59,23 +44,12 @@ impl From<serde_json::Error> for Error {
 }
 
 impl Event {
-    pub fn encode(&self) -> Result<(&'static str, Vec<u8>), Error> {
-        Ok(match self {
-            Self::Opened(event) => ("account.opened", serde_json::to_vec(event)?),
-            Self::Deposited(event) => ("account.deposited", serde_json::to_vec(event)?),
-            Self::Withdrawn(event) => ("account.withdrawn", serde_json::to_vec(event)?),
-            Self::Closed(event) => ("account.closed", serde_json::to_vec(event)?),
-        })
+    pub fn encode(&self) -> Result<Vec<u8>, Error> {
+        Ok(serde_json::to_vec(self)?)
     }
 
-    pub fn decode(name: &str, payload: &[u8]) -> Result<Self, Error> {
-        Ok(match name {
-            "account.opened" => Self::Opened(serde_json::from_slice(payload)?),
-            "account.deposited" => Self::Deposited(serde_json::from_slice(payload)?),
-            "account.withdrawn" => Self::Withdrawn(serde_json::from_slice(payload)?),
-            "account.closed" => Self::Closed(serde_json::from_slice(payload)?),
-            _ => return Err(Error::UnknownName(name.to_owned())),
-        })
+    pub fn decode(payload: &[u8]) -> Result<Self, Error> {
+        Ok(serde_json::from_slice(payload)?)
     }
 }
 
@@ -88,35 +62,35 @@ pub struct Account {
 
 impl Account {
     pub fn apply(&mut self, event: &Event) {
-        match event {
-            Event::Opened(event) => {
+        match *event {
+            Event::Opened { overdraft } => {
                 self.open = true;
-                self.overdraft = event.overdraft;
+                self.overdraft = overdraft;
             }
-            Event::Deposited(event) => self.balance += event.amount,
-            Event::Withdrawn(event) => self.balance -= event.amount,
-            Event::Closed(_) => self.open = false,
+            Event::Deposited { amount } => self.balance += amount,
+            Event::Withdrawn { amount } => self.balance -= amount,
+            Event::Closed => self.open = false,
         }
     }
 
     pub fn replay(history: &[Record]) -> Result<Self, Error> {
         let mut account = Self::default();
         for record in history {
-            account.apply(&Event::decode(record.name, &record.payload)?);
+            account.apply(&Event::decode(&record.payload)?);
         }
         Ok(account)
     }
 
     fn deposit(&self, amount: u64) -> Result<Event, Error> {
         self.balance.checked_add(amount).ok_or(Error::Overflow)?;
-        Ok(Event::Deposited(Deposited { amount }))
+        Ok(Event::Deposited { amount })
     }
 
     fn withdraw(&self, amount: u64) -> Result<Event, Error> {
         if self.balance < amount {
             return Err(Error::InsufficientFunds);
         }
-        Ok(Event::Withdrawn(Withdrawn { amount }))
+        Ok(Event::Withdrawn { amount })
     }
 }
 
@@ -148,9 +122,9 @@ impl Bank {
         let instance = self.instance(account);
         let mut instance = instance.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let event = decide(&instance.account)?;
-        let (name, payload) = event.encode()?;
+        let payload = event.encode()?;
         let (id, recorded_at) = (Uuid::now_v7(), SystemTime::now());
-        instance.history.push(Record { id, recorded_at, name, payload });
+        instance.history.push(Record { id, recorded_at, payload });
         instance.account.apply(&event);
         Ok(instance.history.len())
     }
@@ -175,11 +149,79 @@ pub struct Logged {
 pub fn project(log: &[Logged]) -> Result<BTreeMap<u64, u64>, Error> {
     let mut balances = BTreeMap::<u64, u64>::new();
     for Logged { account, record } in log {
-        match Event::decode(record.name, &record.payload)? {
-            Event::Deposited(event) => *balances.entry(*account).or_default() += event.amount,
-            Event::Withdrawn(event) => *balances.entry(*account).or_default() -= event.amount,
-            Event::Opened(_) | Event::Closed(_) => {}
+        match Event::decode(&record.payload)? {
+            Event::Deposited { amount } => *balances.entry(*account).or_default() += amount,
+            Event::Withdrawn { amount } => *balances.entry(*account).or_default() -= amount,
+            Event::Opened { .. } | Event::Closed => {}
         }
     }
     Ok(balances)
+}
+
+/// The name beside the payload: a match finds the struct, and the payload is read straight into it.
+pub mod lean {
+    use serde::{Deserialize, Serialize};
+
+    use super::{Account, Error, Event};
+
+    #[derive(Serialize, Deserialize)]
+    struct Opened {
+        overdraft: bool,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Amount {
+        amount: u64,
+    }
+
+    pub struct Named {
+        pub name: &'static str,
+        pub payload: Vec<u8>,
+    }
+
+    impl Named {
+        pub fn of(event: &Event) -> Result<Self, Error> {
+            let (name, payload) = match *event {
+                Event::Opened { overdraft } => {
+                    ("opened", serde_json::to_vec(&Opened { overdraft })?)
+                }
+                Event::Deposited { amount } => {
+                    ("deposited", serde_json::to_vec(&Amount { amount })?)
+                }
+                Event::Withdrawn { amount } => {
+                    ("withdrawn", serde_json::to_vec(&Amount { amount })?)
+                }
+                Event::Closed => ("closed", Vec::new()),
+            };
+            Ok(Self { name, payload })
+        }
+
+        fn decode(&self) -> Result<Event, Error> {
+            let payload = self.payload.as_slice();
+            Ok(match self.name {
+                "opened" => {
+                    let Opened { overdraft } = serde_json::from_slice(payload)?;
+                    Event::Opened { overdraft }
+                }
+                "deposited" => {
+                    let Amount { amount } = serde_json::from_slice(payload)?;
+                    Event::Deposited { amount }
+                }
+                "withdrawn" => {
+                    let Amount { amount } = serde_json::from_slice(payload)?;
+                    Event::Withdrawn { amount }
+                }
+                "closed" => Event::Closed,
+                _ => return Err(Error::UnknownName),
+            })
+        }
+    }
+
+    pub fn replay(history: &[Named]) -> Result<Account, Error> {
+        let mut account = Account::default();
+        for named in history {
+            account.apply(&named.decode()?);
+        }
+        Ok(account)
+    }
 }

@@ -33,7 +33,7 @@ pub async fn deposit(
     loop {
         let loaded = runtime.load::<Account>(&account).await?;
         let event = NewEvent {
-            id: es_core::EventId::from_uuid(uuid::Uuid::now_v7()),
+            id: es_core::EventId::generate(),
             name: Deposited::NAME.into(),
             schema_version: SchemaVersion::FIRST,
             payload: Bytes::from(serde_json::to_vec(&Deposited { amount })?),

@@ -8,10 +8,10 @@ pub use crate::registry::Registration;
 
 use std::fmt::Display;
 
-use crate::aggregate::{Aggregate, Apply};
+use crate::aggregate::Aggregate;
 use crate::event::{Event, EventType};
 use crate::event_set::{self, DecodeError, EncodeError, EncodedEvent, EventSet};
-use crate::projection::{Project, ProjectError, Projection};
+use crate::projection::Projection;
 use crate::recorded::Recorded;
 use crate::tag::{Tag, Tags};
 use crate::version::SchemaVersion;
@@ -46,16 +46,6 @@ pub trait ListedEvent: Sized {
 
     /// Reads an event that has this stored name, as one of the set.
     fn decode<S: From<Self>>(recorded: &Recorded<'_>) -> Result<S, DecodeError>;
-
-    /// Changes the state of an aggregate.
-    fn apply<S: Apply<Self::Itself>>(&self, state: &mut S);
-
-    /// Changes a read model.
-    fn project<P: Project<Self::Itself>>(
-        &self,
-        projection: &mut P,
-        recorded: &Recorded<'_>,
-    ) -> Result<(), ProjectError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -88,20 +78,6 @@ impl<E: Event> ListedEvent for E {
         } else {
             Err(event_set::other_version(recorded, E::VERSION))
         }
-    }
-
-    #[inline]
-    fn apply<S: Apply<E>>(&self, state: &mut S) {
-        state.apply(self);
-    }
-
-    #[inline]
-    fn project<P: Project<E>>(
-        &self,
-        projection: &mut P,
-        recorded: &Recorded<'_>,
-    ) -> Result<(), ProjectError> {
-        projection.project(self, recorded)
     }
 }
 
@@ -162,7 +138,7 @@ impl<A, T> IdOf<A, T> for T {
 
 /// Registers a projection that can be made without being asked how.
 pub const fn projection_registration<P: EmptyProjection>(
-    package: &'static str,
+    package: Option<&'static str>,
     location: &'static str,
 ) -> Registration {
     Registration::projection::<P>(package, location)

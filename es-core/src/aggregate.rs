@@ -1,6 +1,6 @@
 //! Aggregates: state that is folded from one stream and decides commands.
 
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Debug, Display};
 use std::hash::Hash;
 use std::str::FromStr;
 
@@ -60,7 +60,7 @@ pub trait Aggregate: InitialState {
     /// # Errors
     /// When the id prints as no text, or as more than a store takes.
     fn stream(id: &Self::Id) -> Result<StreamId, InvalidStreamId> {
-        StreamId::new(Self::NAME, id)
+        StreamId::new(Self::NAME, Printed(id))
     }
 }
 
@@ -118,13 +118,31 @@ impl<T: Default + Send + Sync + 'static> InitialState for T {
     label = "not an id",
     note = "write `#[derive(AggregateId, Debug, Clone, PartialEq, Eq, Hash)]` above `struct {Self}(..)`"
 )]
-pub trait AggregateId:
-    Display + FromStr<Err: Display> + Debug + Clone + Eq + Hash + Send + Sync + 'static
-{
+pub trait AggregateId: Debug + Clone + Eq + Hash + Send + Sync + 'static {
+    /// Writes the text that names the instance; what `Display` writes.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    fn write(&self, writer: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
+// As with `InitialState`: `Display` and `FromStr` stand here so that our words are read when they
+// are missing.
 #[diagnostic::do_not_recommend]
-impl<T> AggregateId for T where
-    T: Display + FromStr<Err: Display> + Debug + Clone + Eq + Hash + Send + Sync + 'static
+impl<T> AggregateId for T
+where
+    T: Display + FromStr<Err: Display> + Debug + Clone + Eq + Hash + Send + Sync + 'static,
 {
+    fn write(&self, writer: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, writer)
+    }
+}
+
+/// An id, to be printed.
+struct Printed<'a, T>(&'a T);
+
+impl<T: AggregateId> Display for Printed<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(formatter)
+    }
 }

@@ -126,38 +126,49 @@ impl Commit {
 
     /// How many events the commit adds: at least one.
     pub fn event_count(&self) -> usize {
-        self.streams().map(|append| append.events.len()).sum()
+        let more: usize = self.more.iter().map(|append| append.events.len()).sum();
+        self.first.events.len() + more
     }
 
     fn check(&self) -> Result<(), InvalidCommit> {
-        let mut streams = HashSet::new();
-        let mut ids = HashSet::new();
-        // One event has nothing to be compared with, and is the common case.
-        let compare = self.event_count() > 1;
         for append in self.streams() {
-            let stream = &append.stream;
-            if append.events.is_empty() {
-                return Err(InvalidCommit::NoEvents { stream: stream.clone() });
+            append.check()?;
+        }
+        let count = self.event_count();
+        if count > MAX_COMMIT_EVENTS {
+            return Err(InvalidCommit::TooManyEvents { count });
+        }
+        // One event has nothing to be compared with, and is the common case.
+        if count > 1 { self.check_identities() } else { Ok(()) }
+    }
+
+    fn check_identities(&self) -> Result<(), InvalidCommit> {
+        let (mut streams, mut ids) = (HashSet::new(), HashSet::new());
+        for append in self.streams() {
+            if !streams.insert(&append.stream) {
+                return Err(InvalidCommit::StreamTwice { stream: append.stream.clone() });
             }
-            if compare && !streams.insert(stream) {
-                return Err(InvalidCommit::StreamTwice { stream: stream.clone() });
-            }
-            for (index, event) in append.events.iter().enumerate() {
-                check_event(event).map_err(|problem| InvalidCommit::Event {
-                    stream: stream.clone(),
-                    index,
-                    name: event.name.to_string(),
-                    problem,
-                })?;
-                if compare && !ids.insert(event.id) {
-                    return Err(InvalidCommit::EventTwice { event_id: event.id });
-                }
+            if let Some(event) = append.events.iter().find(|event| !ids.insert(event.id)) {
+                return Err(InvalidCommit::EventTwice { event_id: event.id });
             }
         }
-        match self.event_count() {
-            count if count > MAX_COMMIT_EVENTS => Err(InvalidCommit::TooManyEvents { count }),
-            _ => Ok(()),
+        Ok(())
+    }
+}
+
+impl StreamAppend {
+    fn check(&self) -> Result<(), InvalidCommit> {
+        let stream = || self.stream.clone();
+        if self.events.is_empty() {
+            return Err(InvalidCommit::NoEvents { stream: stream() });
         }
+        for (index, event) in self.events.iter().enumerate() {
+            if let Err(problem) = check_event(event) {
+                let name = event.name.to_string();
+                return Err(InvalidCommit::Event { stream: stream(), index, name, problem });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -282,4 +293,86 @@ pub struct Appended {
     pub more_versions: Vec<Version>,
     /// Whether the commit was stored before, so that this answer repeats the first one.
     pub repeated: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(id: u128) -> NewEvent {
+        NewEvent {
+            id: EventId::from_uuid(uuid::Uuid::from_u128(id)),
+            name: "noted".into(),
+            schema_version: SchemaVersion::FIRST,
+            payload: Bytes::new(),
+            tags: Tags::new(),
+            occurred_at: None,
+            metadata: Metadata::EMPTY,
+        }
+    }
+
+    fn stream(id: u32) -> StreamId {
+        StreamId::new("note", id).unwrap()
+    }
+
+    fn commit(events: Vec<NewEvent>) -> Result<Commit, InvalidCommit> {
+        Commit::new(stream(1), ExpectedVersion::Any, events)
+    }
+
+    #[test]
+    fn a_commit_that_breaks_a_rule_is_refused_with_the_rule_and_the_place() {
+        let long = "n".repeat(MAX_NAME_BYTES + 1);
+        let cases = [
+            (commit(vec![]), "a commit to stream `note/1` has no event; append at least one"),
+            (
+                commit(vec![event(1), event(1)]),
+                "event id 00000000-0000-0000-0000-000000000001 stands in one commit twice; every event needs its own",
+            ),
+            (
+                commit(vec![event(1)]).unwrap().and(
+                    stream(1),
+                    ExpectedVersion::Any,
+                    vec![event(2)],
+                ),
+                "stream `note/1` stands in one commit twice; give it all its events at once",
+            ),
+            (
+                commit(vec![event(1), NewEvent { name: "".into(), ..event(2) }]),
+                "event 1 (``) for stream `note/1`: its stored name is empty",
+            ),
+            (
+                commit(vec![NewEvent {
+                    tags: [crate::Tag::from("")].into_iter().collect(),
+                    ..event(2)
+                }]),
+                "event 0 (`noted`) for stream `note/1`: it has a tag of 0 bytes, 1 to 1024 are allowed",
+            ),
+            (
+                commit(vec![NewEvent {
+                    payload: vec![0; MAX_PAYLOAD_BYTES + 1].into(),
+                    ..event(2)
+                }]),
+                "event 0 (`noted`) for stream `note/1`: its payload has 16777217 bytes, at most 16777216 are allowed; store large documents elsewhere and their digest here",
+            ),
+            (
+                commit((0..=MAX_COMMIT_EVENTS as u128).map(event).collect()),
+                "a commit of 100001 events; split it, at most 100000 fit",
+            ),
+        ];
+        for (refused, message) in cases {
+            assert_eq!(refused.unwrap_err().to_string(), message);
+        }
+        assert!(commit(vec![NewEvent { name: long.into(), ..event(1) }]).is_err());
+        assert!(
+            commit(vec![NewEvent { name: "n".repeat(MAX_NAME_BYTES).into(), ..event(1) }]).is_ok()
+        );
+    }
+
+    #[test]
+    fn a_commit_knows_its_streams_in_the_order_they_were_given() {
+        let commit = commit(vec![event(1)]).unwrap();
+        let commit = commit.and(stream(2), ExpectedVersion::Any, vec![event(2), event(3)]).unwrap();
+        let ids: Vec<_> = commit.streams().map(|append| append.stream.id()).collect();
+        assert_eq!((ids, commit.event_count()), (vec!["1", "2"], 3));
+    }
 }

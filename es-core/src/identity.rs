@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 /// Defines a newtype over a UUID.
 macro_rules! identity {
@@ -16,6 +17,11 @@ macro_rules! identity {
         pub struct $name(Uuid);
 
         impl $name {
+            /// A new one, from [`TimeOrderedIds`].
+            pub fn generate() -> Self {
+                Self(TimeOrderedIds.next_id())
+            }
+
             /// Wraps a UUID that comes from elsewhere.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
@@ -92,13 +98,22 @@ pub trait IdGenerator: Send + Sync + 'static {
     fn next_id(&self) -> Uuid;
 }
 
-/// UUIDs of version 7: they begin with the time and end in random bits.
+/// UUIDs of version 7: they begin with the time in milliseconds and end in 74 random bits.
+///
+/// The bits are from a fast generator that is seeded for each thread: good enough to be unique, not
+/// to be secret.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TimeOrderedIds;
 
 impl IdGenerator for TimeOrderedIds {
     fn next_id(&self) -> Uuid {
-        Uuid::now_v7()
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        // Ids of before 1970 would need a clock that is wrong by half a century.
+        let milliseconds = since_epoch.unwrap_or_default().as_millis() as u64;
+        let mut random = [0; 10];
+        random[..8].copy_from_slice(&fastrand::u64(..).to_ne_bytes());
+        random[8..].copy_from_slice(&fastrand::u16(..).to_ne_bytes());
+        Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
     }
 }
 

@@ -2,6 +2,6 @@
 
 pub use crate::{
     Aggregate, AggregateId, Apply, Command, CommandId, Context, Event, EventSet, Events, Handle,
-    IntoEvents, Project, ProjectError, Projection, Recorded, Version,
+    IntoEvents, Project, ProjectError, Projection, Receipt, Recorded, Registry, Runtime, Version,
 };
 pub use serde::{Deserialize, Serialize};

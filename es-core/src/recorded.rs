@@ -243,3 +243,41 @@ impl<'a> FromIterator<Recorded<'a>> for Page {
         page
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_gives_back_what_was_pushed() {
+        let event =
+            |version: u64, stream: &str, payload: &'static str, tags: &[&str]| RecordedEvent {
+                position: Position::new(version + 10),
+                stream: stream.parse().unwrap(),
+                version: Version::new(version),
+                event_id: EventId::generate(),
+                name: format!("name {version}"),
+                schema_version: SchemaVersion::FIRST,
+                payload: Bytes::from_static(payload.as_bytes()),
+                tags: tags.iter().map(|tag| Tag::from(*tag)).collect(),
+                recorded_at: Timestamp::UNIX_EPOCH,
+                occurred_at: (version == 2).then_some(Timestamp::MAX),
+                metadata: if version == 3 {
+                    Metadata::default().with_actor("a")
+                } else {
+                    Metadata::EMPTY
+                },
+            };
+        let events = [
+            event(1, "account/1", "{}", &[]),
+            event(2, "account/1", "", &["b", "a"]),
+            event(3, "account/10", "\"ž\"", &[]),
+            event(4, "a/account/1", "{}", &["c"]),
+        ];
+        let page: Page = events.iter().map(RecordedEvent::as_recorded).collect();
+        let back: Vec<_> = page.iter().map(|recorded| recorded.to_event()).collect();
+        assert_eq!(back, events);
+        assert_eq!(page.last().map(|recorded| recorded.version), Some(Version::new(4)));
+        assert_eq!((page.len(), page.is_empty()), (4, false));
+    }
+}

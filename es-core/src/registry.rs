@@ -258,17 +258,20 @@ inventory::collect!(Registration);
 
 impl Registration {
     /// Registers an aggregate.
-    pub const fn aggregate<A: Aggregate>(package: &'static str, location: &'static str) -> Self {
-        let origin = Origin { package: Some(package), file: location, line: None };
+    pub const fn aggregate<A: Aggregate>(
+        package: Option<&'static str>,
+        location: &'static str,
+    ) -> Self {
+        let origin = Origin { package, file: location, line: None };
         Self { kind: Kind::Aggregate(AggregateEntry::of::<A>(origin)) }
     }
 
     /// Registers a projection that starts from its `Default`.
     pub const fn projection<P: Projection + Default>(
-        package: &'static str,
+        package: Option<&'static str>,
         location: &'static str,
     ) -> Self {
-        let origin = Origin { package: Some(package), file: location, line: None };
+        let origin = Origin { package, file: location, line: None };
         Self {
             kind: Kind::Projection {
                 projection: ProjectionType::of::<P>(),

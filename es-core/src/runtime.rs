@@ -110,7 +110,10 @@ impl<S: EventStore> Runtime<S> {
     ///
     /// # Panics
     /// When the handler panics, and then in this task only.
-    pub fn execute<C: Command>(&self, command: C) -> Execute<'_, C, S>
+    pub fn execute<C: Command>(
+        &self,
+        command: C,
+    ) -> Execute<'_, C, S, <C::Aggregate as Handle<C>>::Error>
     where
         C::Aggregate: Handle<C>,
     {

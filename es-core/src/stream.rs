@@ -227,3 +227,49 @@ pub struct InvalidAggregateId {
     type_name: &'static str,
     reason: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_name_that_is_accepted_reads_back_as_its_parts(category in ".{0,20}", id in ".{0,20}") {
+            if let Ok(stream) = StreamId::new(&category, &id) {
+                prop_assert_eq!((stream.category(), stream.id()), (category.as_str(), id.as_str()));
+                prop_assert_eq!(&stream.to_string().parse::<StreamId>().unwrap(), &stream);
+                prop_assert_eq!(&stream.borrowed().to_stream_id(), &stream);
+            } else {
+                prop_assert!(
+                    category.is_empty() || id.is_empty()
+                        || category.contains(|c: char| c == '/' || c.is_control())
+                );
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_name_or_an_error(text in any::<String>()) {
+            if let Ok(stream) = text.parse::<StreamId>() {
+                prop_assert_eq!(stream.as_str(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_of_another_type_says_stream_type_and_reason() {
+        let stream = StreamId::new("account", "seven").unwrap();
+        assert_eq!(
+            stream.borrowed().parse_id::<u64>().unwrap_err().to_string(),
+            "the id of stream `account/seven` is not a `u64`: invalid digit found in string"
+        );
+    }
+
+    #[test]
+    fn parts_that_are_too_long_are_refused() {
+        assert!(StreamId::new(&"c".repeat(MAX_CATEGORY_BYTES), "i".repeat(MAX_ID_BYTES)).is_ok());
+        assert!(StreamId::new(&"c".repeat(MAX_CATEGORY_BYTES + 1), "i").is_err());
+        assert!(StreamId::new("c", "i".repeat(MAX_ID_BYTES + 1)).is_err());
+    }
+}

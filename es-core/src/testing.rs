@@ -123,9 +123,12 @@ impl<A: Aggregate> Given<A> {
     /// # Panics
     /// When an event of the decision does not come back from being written and read.
     #[track_caller]
-    pub fn when<C: Command<Aggregate = A>>(self, command: C) -> Then<A, A::Error>
+    pub fn when<C: Command<Aggregate = A>>(
+        self,
+        command: C,
+    ) -> Then<A, <C::Aggregate as Handle<C>>::Error>
     where
-        A: Handle<C>,
+        C::Aggregate: Handle<C>,
     {
         let Self { mut loaded, surroundings, envelope } = self;
         let stream = stream_of::<A>(A::stream(command.aggregate_id()));

@@ -13,11 +13,16 @@
 mod aggregate;
 mod aggregate_id;
 mod command;
+mod dispatch;
 mod event;
 mod event_set;
 pub(crate) mod fallback;
+mod listed;
+mod name_checks;
 mod projection;
 mod registration;
+mod span;
+mod stored;
 
 pub(crate) use self::aggregate::aggregate;
 pub(crate) use self::aggregate_id::aggregate_id;

@@ -1,8 +1,8 @@
 //! The derive macros of [`es_core`](https://docs.rs/es-core). An implementation detail of that
 //! crate: depend on it, which re-exports them, and never on this one.
 //!
-//! A derive goes through four steps, one module each: [`attribute`] reads what stands in the
-//! attributes, [`model`] resolves it, [`validate`] checks the rules, [`expand`] generates code.
+//! A derive goes through four steps, one module each: `attribute` reads what stands in the
+//! attributes, `model` resolves it, `validate` checks the rules, `expand` generates code.
 //! All mistakes of one derive are reported at once, and beside them code with which the rest of
 //! the user's crate compiles.
 

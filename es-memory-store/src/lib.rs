@@ -41,7 +41,7 @@ use tokio::sync::Notify;
 use crate::log::Log;
 use crate::states::States;
 
-/// Events and state records in memory. See the [crate](crate) for what it promises.
+/// Events and state records in memory. See [the front page](crate) for what it promises.
 pub struct MemoryStore {
     log: RwLock<Log>,
     /// Wakes those who wait for news.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use es_core::bytes::Bytes;
-use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Commit, ConditionalAppend, EventId, EventStore, ExpectedRevision,
     ExpectedVersion, Metadata, NewEvent, Position, Query, QueryItem, QueryRange, SchemaVersion,
@@ -17,7 +16,7 @@ use tokio::sync::Barrier;
 
 fn event(tags: &[&str]) -> NewEvent {
     NewEvent {
-        id: EventId::from_uuid(Uuid::now_v7()),
+        id: EventId::generate(),
         name: "noted".into(),
         schema_version: SchemaVersion::FIRST,
         payload: Bytes::from_static(b"1"),
@@ -82,7 +81,7 @@ async fn of_many_decisions_on_one_boundary_exactly_one_wins_and_disjoint_ones_ne
                 let page = store.read(&query, range).await.unwrap();
                 let condition = AppendCondition { query, after: Some(page.token(&range)) };
                 if page.events.is_empty() {
-                    let booking = commit(Uuid::now_v7(), ExpectedVersion::NoStream, &[&seat]);
+                    let booking = commit(EventId::generate(), ExpectedVersion::NoStream, &[&seat]);
                     match store.append_if(&booking, &[condition]).await {
                         Ok(_) => _ = wins.fetch_add(1, Ordering::Relaxed),
                         Err(AppendError::Condition(failed)) => assert_eq!(failed.index, 0),
@@ -93,7 +92,7 @@ async fn of_many_decisions_on_one_boundary_exactly_one_wins_and_disjoint_ones_ne
                 let query = Query::from(QueryItem::tagged([own.as_str()]));
                 let page = store.read(&query, QueryRange::all()).await.unwrap();
                 let after = Some(page.token(&QueryRange::all()));
-                let disjoint = commit(Uuid::now_v7(), ExpectedVersion::NoStream, &[&own]);
+                let disjoint = commit(EventId::generate(), ExpectedVersion::NoStream, &[&own]);
                 store.append_if(&disjoint, &[AppendCondition { query, after }]).await.unwrap();
                 barrier.wait().await;
             }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use es_core::{
     AppendError, Appended, Commit, EventId, EventStore, ExpectedVersion, Position, Query,
     QueryPage, QueryRange, ReadError, RecordedEvent, StoreFailure, StreamId, StreamPage,
-    StreamRange, uuid::Uuid,
+    StreamRange,
 };
 use es_memory_store::MemoryStore;
 use tokio::sync::watch;
@@ -106,7 +106,7 @@ impl FaultyStore {
     async fn overtake(&self, commit: &Commit) -> Result<(), AppendError> {
         let stream = &commit.first().stream;
         let mut event = commit.first().events[0].clone();
-        event.id = EventId::from_uuid(Uuid::now_v7());
+        event.id = EventId::generate();
         match Commit::new(stream.clone(), ExpectedVersion::Any, vec![event]) {
             Ok(commit) => self.inner.append(&commit).await.map(|_| ()),
             Err(error) => Err(AppendError::Permanent(StoreFailure::caused_by("overtake", error))),

@@ -4,3 +4,8 @@
 
 pub mod counter;
 pub mod faulty;
+
+/// The program of the README, which runs as it is shown.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -213,7 +213,7 @@ async fn commands_that_wait_on_one_aggregate_are_appended_together_each_with_its
 fn spawn<C>(
     runtime: &Runtime<FaultyStore>,
     command: C,
-) -> tokio::task::JoinHandle<Result<es_core::Receipt, ExecuteError<CounterError>>>
+) -> tokio::task::JoinHandle<Result<Receipt, ExecuteError<CounterError>>>
 where
     C: Command,
     C::Aggregate: Handle<C, Error = CounterError>,

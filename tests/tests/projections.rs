@@ -10,7 +10,6 @@ use es_core::prelude::*;
 use es_core::{
     Commit, EventId, EventStore, ExpectedVersion, LoadError, Metadata, NewEvent, NotRegistered,
     Position, ProjectionState, Registry, Runtime, SchemaVersion, StreamId, Tags, WaitError,
-    uuid::Uuid,
 };
 use es_memory_store::MemoryStore;
 use es_tests::counter::{Counter, LowerByOnes, Raise, Raised, Sums};
@@ -24,7 +23,7 @@ async fn over(store: Arc<MemoryStore>) -> Runtime<MemoryStore> {
 /// Records what no derive would write.
 async fn record(store: &MemoryStore, name: &'static str, version: u32, payload: &'static str) {
     let event = NewEvent {
-        id: EventId::from_uuid(Uuid::now_v7()),
+        id: EventId::generate(),
         name: name.into(),
         schema_version: SchemaVersion::try_from(version).unwrap(),
         payload: Bytes::from_static(payload.as_bytes()),

@@ -9,7 +9,7 @@ use crate::event::EventType;
 ///
 /// `listed` are the events as they are written in the list.
 #[track_caller]
-#[expect(clippy::panic, reason = "this is how a check speaks while the user's crate compiles")]
+#[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
 pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index: usize) {
     let name = events[index].name.as_bytes();
     let mut before = 0;

@@ -31,17 +31,33 @@ use crate::stream::StreamId;
 /// Dropping the future does not take the command back: it may be carried out or not. One with a
 /// [`command_id`](Self::command_id) can be sent again safely.
 #[must_use = "a command is carried out when it is awaited"]
-pub struct Execute<'a, C, S> {
+pub struct Execute<'a, C, S, E> {
     shared: &'a Arc<Shared<S>>,
     command: C,
     envelope: Envelope,
+    /// Known here and not asked for by a bound when it is awaited: so that a command which its
+    /// aggregate does not decide is one error, at the call.
+    carry_out: fn(&'a Arc<Shared<S>>, C, Envelope) -> Executing<'a, E>,
 }
 
-impl<'a, C, S> Execute<'a, C, S> {
-    pub(crate) fn new(shared: &'a Arc<Shared<S>>, command: C) -> Self {
-        Self { shared, command, envelope: Envelope::default() }
-    }
+/// Boxed, because the type of an `async` block can not be written down.
+type Executing<'a, E> = Pin<Box<dyn Future<Output = Result<Receipt, ExecuteError<E>>> + Send + 'a>>;
 
+impl<'a, C: Command, S: EventStore> Execute<'a, C, S, Refusal<C>>
+where
+    C::Aggregate: Handle<C>,
+{
+    pub(crate) fn new(shared: &'a Arc<Shared<S>>, command: C) -> Self {
+        Self {
+            shared,
+            command,
+            envelope: Envelope::default(),
+            carry_out: |shared, command, envelope| Box::pin(execute(shared, command, envelope)),
+        }
+    }
+}
+
+impl<C, S, E> Execute<'_, C, S, E> {
     /// Gives the command an identity: carried out once, it is answered with its first receipt ever
     /// after, in every process and after every restart.
     ///
@@ -84,16 +100,12 @@ impl<'a, C, S> Execute<'a, C, S> {
 
 type Refusal<C> = <<C as Command>::Aggregate as Handle<C>>::Error;
 
-impl<'a, C: Command, S: EventStore> IntoFuture for Execute<'a, C, S>
-where
-    C::Aggregate: Handle<C>,
-{
-    type Output = Result<Receipt, ExecuteError<Refusal<C>>>;
-    /// Boxed, because the type of an `async` block can not be written down.
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+impl<'a, C, S, E> IntoFuture for Execute<'a, C, S, E> {
+    type Output = Result<Receipt, ExecuteError<E>>;
+    type IntoFuture = Executing<'a, E>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(execute(self.shared, self.command, self.envelope))
+        (self.carry_out)(self.shared, self.command, self.envelope)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt::Display;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use syn::ext::IdentExt;
 use syn::{Attribute, Data, DeriveInput, Meta};
 
 use super::nearest::nearest;
-use super::raw::{self, RawOption};
+use super::raw::{self, Form, RawOption};
 use super::slot::Slot;
 use crate::ctxt::Ctxt;
 
@@ -102,7 +102,7 @@ impl<'a> Attributes<'a> {
             if !attribute.path().is_ident(self.kind.name) {
                 continue;
             }
-            for option in raw::split(self.ctxt, self.tokens_of(attribute)) {
+            for mut option in raw::split(self.ctxt, self.tokens_of(attribute)) {
                 let name = option.key.unraw().to_string();
                 let known = self.kind.options(place).iter().find(|known| **known == name);
                 match known {
@@ -111,6 +111,7 @@ impl<'a> Attributes<'a> {
                     // own, and it should not be asked for again.
                     None => {
                         if let Some(name) = self.refuse(place, &name, &option) {
+                            option.key = Ident::new(name, option.key.span());
                             read(Given { ctxt: self.ctxt, name, option, meant: true });
                         }
                     }
@@ -136,21 +137,23 @@ impl<'a> Attributes<'a> {
             }
         } else if options.is_empty() {
             let elsewhere = quoted(elsewhere);
-            format!(
-                "`{name}` has no options here\nhelp: above `{item}` the options are {elsewhere}"
-            )
+            format!("`{name}` has no options here\nhelp: above `{item}` it takes {elsewhere}")
         } else {
-            let on = if place == Place::Field { " on a field" } else { "" };
             meant = nearest(key, options.iter().copied());
             let help = match (meant, options) {
                 (Some(meant), _) => format!("did you mean `{meant}`?"),
                 (None, [only]) => {
-                    meant = Some(*only);
+                    if let Form::Alone = option.form {
+                        meant = Some(*only);
+                    }
                     format!("the only option here is `{only}`")
                 }
                 (None, _) => format!("the options are {}", quoted(options)),
             };
-            format!("unknown `{name}` option `{key}`{on}\nhelp: {help}")
+            match place {
+                Place::Item => format!("unknown `{name}` option `{key}`\nhelp: {help}"),
+                Place::Field => format!("unknown `{name}` option `{key}` on a field\nhelp: {help}"),
+            }
         };
         self.ctxt.error(&option.key, message);
         meant
@@ -163,7 +166,7 @@ impl<'a> Attributes<'a> {
             Meta::NameValue(value) => {
                 let name = self.kind.name;
                 self.ctxt.error(
-                    value,
+                    &value.value,
                     format_args!(
                         "the options of `{name}` stand in parentheses\nhelp: write `#[{name}(...)]`"
                     ),

@@ -101,7 +101,12 @@ fn option(ctxt: &Ctxt, tokens: Vec<TokenTree>) -> Option<RawOption> {
             Form::List(list)
         }
         Some(other) => {
-            ctxt.error(other, format_args!("expected `=`, `(` or a comma after `{key}`"));
+            ctxt.error(
+                other,
+                format_args!(
+                    "expected `=`, `(` or a comma after `{key}`\nhelp: write `{key} = ...`"
+                ),
+            );
             return None;
         }
     };

@@ -38,7 +38,11 @@ pub(crate) fn number(ctxt: &Ctxt, option: &RawOption) -> Option<LitInt> {
             let RawOption { key, .. } = option;
             ctxt.error(
                 number,
-                format_args!("`{key}` is a number from 1 to {}, without a suffix", u32::MAX),
+                format_args!(
+                    "`{key}` is a number from 1 to {}, without a suffix\nhelp: write `{key} = {}`",
+                    u32::MAX,
+                    KIND.example
+                ),
             );
             None
         }
@@ -153,17 +157,23 @@ fn wrong<T>(
     found: &TokenStream,
     corrected: impl FnOnce(&str) -> String,
 ) -> Option<T> {
-    let RawOption { key, .. } = option;
-    let noun = kind.noun;
-    let (but, text) = match syn::parse2(found.clone()) {
-        Ok(Lit::Str(string)) => (", not a string", string.value()),
-        Ok(Lit::Int(number)) => (", not a number", number.to_string()),
-        Ok(Lit::Float(number)) => (", not a number with a fraction", number.to_string()),
-        Ok(Lit::Char(character)) => (", not a character", character.value().to_string()),
-        _ => ("", written(found)),
+    let (RawOption { key, .. }, noun) = (option, kind.noun);
+    let (other, text) = match syn::parse2(found.clone()) {
+        Ok(Lit::Str(string)) => (Some("a string"), string.value()),
+        Ok(Lit::Int(number)) => (Some("a number"), number.to_string()),
+        Ok(Lit::Float(number)) => (Some("a number with a fraction"), number.to_string()),
+        Ok(Lit::Char(character)) => (Some("a character"), character.value().to_string()),
+        _ => (None, written(found)),
     };
     let corrected = corrected(&text);
-    ctxt.error(found, format_args!("`{key}` is {noun}{but}\nhelp: write `{key} = {corrected}`"));
+    match other {
+        Some(other) => ctxt.error(
+            found,
+            format_args!("`{key}` is {noun}, not {other}\nhelp: write `{key} = {corrected}`"),
+        ),
+        None => ctxt
+            .error(found, format_args!("`{key}` takes {noun}\nhelp: write `{key} = {corrected}`")),
+    }
     None
 }
 

@@ -5,7 +5,9 @@ use quote::{ToTokens, quote};
 use syn::Path;
 use syn::ext::IdentExt;
 
-use super::{event_set, registration};
+use super::dispatch::Dispatch;
+use super::name_checks::name_checks;
+use super::{event_set, registration, stored};
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 
 /// ```text
@@ -23,12 +25,9 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
         AggregateEvents::Generated(GeneratedSet { set, derives }) => {
             let EventSet { ident, .. } = set;
             let events = events(aggregate, set, derives);
-            let implementation = implementation(
-                aggregate,
-                &ident.to_token_stream(),
-                &event_set::dispatch(set, "apply", &TokenStream::new()),
-            );
-            let checks = event_set::name_checks(set);
+            let implementation =
+                implementation(aggregate, &ident.to_token_stream(), &dispatch(set));
+            let checks = name_checks(set);
             quote! {
                 #events
                 #implementation
@@ -70,10 +69,7 @@ pub(super) fn implementation(
 ) -> TokenStream {
     let Aggregate { input, crate_path: es_core, .. } = aggregate;
     let ident = &input.ident;
-    let name = match aggregate.name.value() {
-        Some(name) => name.to_token_stream(),
-        None => ident.unraw().to_string().into_token_stream(),
-    };
+    let name = stored::name(&aggregate.name, aggregate.input);
     let id = match aggregate.id.value() {
         Some(id) => id.to_token_stream(),
         None => quote!(::std::string::String),
@@ -91,4 +87,14 @@ pub(super) fn implementation(
             }
         }
     }
+}
+
+fn dispatch(set: &EventSet) -> TokenStream {
+    let dispatch = Dispatch {
+        enumeration: set.ident.clone(),
+        handling: ("Apply", "apply"),
+        handler: "Self",
+        arguments: quote!(self, __event),
+    };
+    dispatch.over(set)
 }

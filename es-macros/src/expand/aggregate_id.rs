@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use crate::model::{AggregateId, ends};
+use super::span::ends;
+use crate::model::AggregateId;
 
 /// ```text
 /// impl Display for AccountId { .. }

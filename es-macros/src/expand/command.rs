@@ -1,11 +1,11 @@
 //! `impl Command`
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
-use syn::ext::IdentExt;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{WherePredicate, parse_quote};
 
+use super::stored;
 use crate::model::Command;
 
 /// ```text
@@ -33,10 +33,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
 pub(super) fn implementation(command: &Command<'_>, id: &TokenStream) -> TokenStream {
     let Some(aggregate) = command.aggregate.value() else { return TokenStream::new() };
     let (es_core, ident) = (&command.crate_path, &command.input.ident);
-    let name = match command.name.value() {
-        Some(name) => name.to_token_stream(),
-        None => ident.unraw().to_string().into_token_stream(),
-    };
+    let name = stored::name(&command.name, command.input);
     let creates = command.creates.then(|| {
         quote!(
             const CREATES: ::core::primitive::bool = true;

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Member, WherePredicate, parse_quote};
 
+use super::stored;
 use crate::model::{Event, Tag};
 
 /// ```text
@@ -31,14 +32,8 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
 /// The impl without anything that could fail for a reason of its own.
 pub(super) fn implementation(event: &Event<'_>, tags: Option<TokenStream>) -> TokenStream {
     let (es_core, ident) = (&event.crate_path, &event.input.ident);
-    let name = match event.name.value() {
-        Some(name) => name.to_token_stream(),
-        None => ident.unraw().to_string().into_token_stream(),
-    };
-    let version = match event.version.value() {
-        Some(version) => version.to_token_stream(),
-        None => quote!(1),
-    };
+    let name = stored::name(&event.name, event.input);
+    let version = stored::version(&event.version);
     let codec = match event.codec.value() {
         Some(codec) => codec.to_token_stream(),
         None => quote!(#es_core::Json),

@@ -1,13 +1,15 @@
-//! Sets of events: the enum, `impl EventSet`, the conversions and the checks of its names.
+//! Sets of events: the enum, `impl EventSet` and the conversions.
 //!
 //! One mechanism for `#[derive(EventSet)]` and for the enums of aggregates and projections.
 
-use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Literal, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{DeriveInput, Path, Type};
 
-use crate::crate_path::CratePath;
-use crate::model::{EventSet, OwnEventSet, Variant, ends};
+use super::dispatch::Dispatch;
+use super::listed::listed;
+use super::name_checks::name_checks;
+use crate::model::{EventSet, OwnEventSet, Variant};
 use crate::written::written;
 
 /// Everything for an enum that the user wrote.
@@ -60,7 +62,7 @@ pub(super) fn declaration(
     quote! {
         #[doc = #description]
         #derives
-        #[allow(deprecated, clippy::large_enum_variant)]
+        #[allow(deprecated, unused_qualifications, clippy::large_enum_variant)]
         #visibility enum #ident {
             #(#variants),*
         }
@@ -81,6 +83,9 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
     let listed = |item| variants.iter().map(move |variant| listed(es_core, variant, item));
     let (event_types, stored_names) = (listed("TYPE"), listed("NAME"));
     let (encode, decode) = (listed("encode"), listed("decode"));
+    // Only beside errors: an empty set is refused.
+    let no_events = variants.is_empty().then(|| quote!(_ => ::core::unreachable!(),));
+    let no_index = variants.is_empty().then(|| quote!(_ => 0,));
     let indices = (0..variants.len()).map(Literal::usize_unsuffixed);
     quote! {
         #[automatically_derived]
@@ -91,6 +96,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
             fn event_type(&self) -> &'static #es_core::EventType {
                 let __index = match self {
                     #(Self::#names(_) => #indices,)*
+                    #no_index
                 };
                 &<Self as #es_core::EventSet>::EVENTS[__index]
             }
@@ -101,6 +107,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
             ) -> ::core::result::Result<#es_core::EncodedEvent, #es_core::EncodeError> {
                 match self {
                     #(Self::#names(__event) => #encode(__event, __buffer),)*
+                    #no_events
                 }
             }
 
@@ -128,40 +135,6 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
     }
 }
 
-/// `<Opened as ListedEvent>::NAME`, which begins and ends where the event is listed.
-///
-/// All errors about a type that is no event underline the same text that way, and the compiler
-/// prints only the first.
-fn listed(es_core: &CratePath, variant: &Variant, item: &str) -> TokenStream {
-    let (first, last) = ends(&variant.event);
-    let (event, es_core, item) = (&variant.event, es_core.at(first), Ident::new(item, last));
-    let open = quote_spanned!(first=> <);
-    quote_spanned!(last=> #open #event as #es_core::__private::ListedEvent>::#item)
-}
-
-/// Gives each event to the method `item` of `ListedEvent`, for the type `Self`.
-///
-/// ```text
-/// match event {
-///     AccountEvent::Opened(event) => <Opened as ListedEvent>::apply::<Self>(event, self),
-/// }
-/// ```
-pub(super) fn dispatch(set: &EventSet, item: &str, further_arguments: &TokenStream) -> TokenStream {
-    let EventSet { crate_path: es_core, ident, variants } = set;
-    let arms = variants.iter().map(|variant| {
-        let (name, function) = (&variant.ident, listed(es_core, variant, item));
-        let arguments = quote!(__event, self #further_arguments);
-        // What is missing is reported under the type that lacks it, which is `Self`.
-        let call = quote_spanned!(variant.span()=> #function::<Self>(#arguments));
-        quote!(#ident::#name(__event) => #call,)
-    });
-    quote! {
-        match __event {
-            #(#arms)*
-        }
-    }
-}
-
 /// Lets a decision answer with a value of the enum.
 ///
 /// For whatever aggregate has the enum, so that nothing here depends on an aggregate that may lack
@@ -184,48 +157,29 @@ pub(super) fn answer(set: &EventSet) -> TokenStream {
 /// Lets any state that has an `Apply` for each event be changed by the enum.
 fn application(set: &EventSet) -> TokenStream {
     let EventSet { crate_path: es_core, ident, variants } = set;
-    let events: Vec<_> = variants.iter().map(|variant| &variant.event).collect();
-    let names = variants.iter().map(|variant| &variant.ident);
+    let conditions = variants.iter().map(|variant| {
+        let span = variant.span();
+        let (event, es_core) = (&variant.event, es_core.at(span));
+        quote_spanned!(span=> #es_core::Apply<#event>)
+    });
+    let apply = Dispatch {
+        enumeration: format_ident!("Self"),
+        handling: ("Apply", "apply"),
+        handler: "__State",
+        arguments: quote!(__state, __event),
+    };
+    let apply = apply.over(set);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
         impl<__State> #es_core::ApplyTo<__State> for #ident
         where
-            __State: #(#es_core::Apply<#events>)+*,
+            __State: #(#conditions)+*,
         {
             fn apply_to(&self, __state: &mut __State) {
-                match self {
-                    #(Self::#names(__event) => {
-                        <__State as #es_core::Apply<#events>>::apply(__state, __event)
-                    })*
-                }
+                let __event = self;
+                #apply
             }
         }
-    }
-}
-
-/// Checks that need the constants of the events: no two of a set have one stored name.
-///
-/// Each is a constant of its own, so that all that fail are reported.
-pub(super) fn name_checks(set: &EventSet) -> TokenStream {
-    let EventSet { crate_path: es_core, ident, variants } = set;
-    if variants.len() < 2 {
-        return TokenStream::new();
-    }
-    let listed = variants.iter().map(Variant::written);
-    let checks = variants.iter().enumerate().skip(1).map(|(index, variant)| {
-        let span = variant.span();
-        let es_core = es_core.at(span);
-        let index = Literal::usize_unsuffixed(index);
-        let check = quote_spanned!(span=> #es_core::__private::check::stored_name_is_unique(EVENTS, LISTED, #index));
-        quote!(const _: () = #check;)
-    });
-    quote! {
-        #[allow(unused_qualifications)]
-        const _: () = {
-            const EVENTS: &[#es_core::EventType] = <#ident as #es_core::EventSet>::EVENTS;
-            const LISTED: &[&::core::primitive::str] = &[#(#listed),*];
-            #(#checks)*
-        };
     }
 }

@@ -5,6 +5,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::{Data, DeriveInput};
 
 use super::{aggregate as of_aggregate, command as of_command, event as of_event};
 use super::{event_set, projection as of_projection};
@@ -12,9 +13,15 @@ use crate::model::{
     Aggregate, AggregateEvents, AggregateId, Command, Event, OwnEventSet, Projection,
 };
 
+/// Whether an impl for the item would be refused for a reason of its own.
+fn takes_no_impl(input: &DeriveInput) -> bool {
+    matches!(input.data, Data::Union(_)) || !input.generics.params.is_empty()
+}
+
 pub(crate) fn event(event: &Event<'_>) -> TokenStream {
-    // A lifetime is refused, and `impl Event` would refuse it again.
-    if event.input.generics.lifetimes().next().is_some() {
+    // An event may have type parameters.
+    let borrows = event.input.generics.lifetimes().next().is_some();
+    if borrows || matches!(event.input.data, Data::Union(_)) {
         return TokenStream::new();
     }
     of_event::implementation(event, None)
@@ -22,18 +29,18 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
 
 pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
     // Only of an enum whose variants all make sense can the functions match all of them.
-    let syn::Data::Enum(data) = &own.input.data else { return TokenStream::new() };
-    if data.variants.len() != own.set.variants.len() || !own.input.generics.params.is_empty() {
-        return TokenStream::new();
+    let Data::Enum(data) = &own.input.data else { return TokenStream::new() };
+    let complete = data.variants.len() == own.set.variants.len();
+    let concrete = own.input.generics.params.is_empty();
+    if complete && concrete && own.set.repetitions().next().is_none() {
+        event_set::implementation(&own.set)
+    } else {
+        TokenStream::new()
     }
-    if own.set.repetitions().next().is_some() {
-        return TokenStream::new();
-    }
-    event_set::implementation(&own.set)
 }
 
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
-    if !aggregate.input.generics.params.is_empty() {
+    if takes_no_impl(aggregate.input) {
         return TokenStream::new();
     }
     let nothing = quote!(let _ = __event;);
@@ -55,7 +62,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
 }
 
 pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
-    if !projection.input.generics.params.is_empty() {
+    if takes_no_impl(projection.input) {
         return TokenStream::new();
     }
     let events = of_projection::events(projection, &projection.events.set.distinct());
@@ -80,7 +87,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
 }
 
 pub(crate) fn aggregate_id(id: &AggregateId<'_>) -> TokenStream {
-    if !id.input.generics.params.is_empty() {
+    if takes_no_impl(id.input) {
         return TokenStream::new();
     }
     let ident = &id.input.ident;

@@ -1,10 +1,12 @@
 //! `impl Projection`
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::ext::IdentExt;
 
-use super::{event_set, registration};
+use super::dispatch::Dispatch;
+use super::name_checks::name_checks;
+use super::{event_set, registration, stored};
 use crate::model::{EventSet, Projection};
 
 /// ```text
@@ -16,11 +18,8 @@ use crate::model::{EventSet, Projection};
 /// ```
 pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
     let events = events(projection, &projection.events.set);
-    let implementation = implementation(
-        projection,
-        &event_set::dispatch(&projection.events.set, "project", &quote!(, __recorded)),
-    );
-    let checks = event_set::name_checks(&projection.events.set);
+    let implementation = implementation(projection, &dispatch(&projection.events.set));
+    let checks = name_checks(&projection.events.set);
     let registration = registration::projection(projection);
     quote! {
         #events
@@ -46,14 +45,8 @@ pub(super) fn events(projection: &Projection<'_>, set: &EventSet) -> TokenStream
 pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
     let Projection { input, crate_path: es_core, events, .. } = projection;
     let (ident, events) = (&input.ident, &events.set.ident);
-    let name = match projection.name.value() {
-        Some(name) => name.to_token_stream(),
-        None => ident.unraw().to_string().into_token_stream(),
-    };
-    let version = match projection.version.value() {
-        Some(version) => version.to_token_stream(),
-        None => quote!(1),
-    };
+    let name = stored::name(&projection.name, projection.input);
+    let version = stored::version(&projection.version);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
@@ -71,4 +64,14 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             }
         }
     }
+}
+
+fn dispatch(set: &EventSet) -> TokenStream {
+    let dispatch = Dispatch {
+        enumeration: set.ident.clone(),
+        handling: ("Project", "project"),
+        handler: "Self",
+        arguments: quote!(self, __event, __recorded),
+    };
+    dispatch.over(set)
 }

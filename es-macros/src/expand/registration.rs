@@ -29,7 +29,7 @@ fn submission(es_core: &CratePath, function: &TokenStream) -> TokenStream {
         const _: () = {
             #es_core::__private::inventory::submit! {
                 #function(
-                    ::core::env!("CARGO_PKG_NAME"),
+                    ::core::option_env!("CARGO_PKG_NAME"),
                     ::core::concat!(::core::file!(), ":", ::core::line!()),
                 )
             }

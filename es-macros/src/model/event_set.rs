@@ -1,7 +1,6 @@
 //! `#[derive(EventSet)]`, and the enum that aggregates and projections generate.
 
 use proc_macro2::{Ident, Span};
-use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Fields, Type};
@@ -67,13 +66,6 @@ impl Variant {
             other => other.span(),
         }
     }
-}
-
-/// The first and the last token of `tokens`: between them lies what an error underlines.
-pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let mut spans = tokens.into_token_stream().into_iter().map(|token| token.span());
-    let first = spans.next().unwrap_or_else(Span::call_site);
-    (first, spans.last().unwrap_or(first))
 }
 
 /// An enum that the user wrote.

@@ -8,7 +8,12 @@ use crate::ctxt::Ctxt;
 use crate::model::{Aggregate, AggregateEvents};
 use crate::written::written;
 
-const NAME: NameRule = NameRule { of: "an aggregate", bytes: 256, begins_stream: true };
+const NAME: NameRule = NameRule {
+    of: "an aggregate",
+    purpose: "its streams are found by it",
+    bytes: 256,
+    begins_stream: true,
+};
 
 /// Checks everything that one aggregate says.
 pub(crate) fn aggregate(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {

@@ -9,7 +9,8 @@ use crate::ctxt::Ctxt;
 use crate::model::Command;
 use crate::written::written;
 
-const NAME: NameRule = NameRule { of: "a command", bytes: 1024, begins_stream: false };
+const NAME: NameRule =
+    NameRule { of: "a command", purpose: "logs show it", bytes: 1024, begins_stream: false };
 
 /// Checks everything that one command says.
 pub(crate) fn command(ctxt: &Ctxt, command: &Command<'_>) {

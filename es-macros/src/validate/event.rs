@@ -8,7 +8,12 @@ use super::stored_name::{self, NameRule};
 use crate::ctxt::Ctxt;
 use crate::model::Event;
 
-const NAME: NameRule = NameRule { of: "an event", bytes: 1024, begins_stream: false };
+const NAME: NameRule = NameRule {
+    of: "an event",
+    purpose: "stored events are read by it",
+    bytes: 1024,
+    begins_stream: false,
+};
 
 /// Checks everything that one event says.
 pub(crate) fn event(ctxt: &Ctxt, event: &Event<'_>) {
@@ -48,7 +53,10 @@ fn is_struct(ctxt: &Ctxt, event: &Event<'_>) -> bool {
             false
         }
         Data::Union(_) => {
-            ctxt.error(item::keyword(event.input), "an event is a struct, not a union");
+            ctxt.error(
+                item::keyword(event.input),
+                "an event is a struct, not a union\nhelp: write a struct, with an enum in a field for what may differ",
+            );
             false
         }
     }
@@ -87,9 +95,10 @@ fn tags_have_keys(ctxt: &Ctxt, event: &Event<'_>) {
                 &tag.field.ty,
                 "the tag needs a key: a tag is the text `key:value`, and this field has no name\nhelp: write `#[event(tag = \"...\")]`",
             ),
-            Some(key) if key.value().trim().is_empty() => {
-                ctxt.error(key, "the key of a tag can not be empty");
-            }
+            Some(key) if key.value().trim().is_empty() => ctxt.error(
+                key,
+                "the key of a tag can not be empty: a tag is the text `key:value`\nhelp: write `#[event(tag = \"...\")]`, or `#[event(tag)]` for the name of the field",
+            ),
             _ => {}
         }
     }

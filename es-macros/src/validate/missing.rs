@@ -1,7 +1,8 @@
 //! Options that must be given.
 
-use syn::{Attribute, DeriveInput};
+use syn::{Attribute, DeriveInput, Meta};
 
+use super::item::keyword;
 use crate::attribute::AttributeKind;
 use crate::ctxt::Ctxt;
 
@@ -14,19 +15,20 @@ pub(crate) struct Required<'a> {
 }
 
 impl<'a> Required<'a> {
-    /// Whether there is an attribute to look for options in. If not, `example` says what to write
-    /// and nothing more is asked for.
+    /// The attribute to look for options in. If there is none, `example` says what to write and
+    /// nothing more is asked for.
     pub(crate) fn attribute(&self, example: &str) -> Option<&'a Attribute> {
         if self.attribute.is_none() {
-            let (ident, name) = (&self.input.ident, self.kind.name);
+            let (ident, name, keyword) = (&self.input.ident, self.kind.name, keyword(self.input));
             self.ctxt.error(
                 ident,
                 format_args!(
-                    "`{ident}` has no `#[{name}(...)]` attribute\nhelp: write `#[{name}({example})]` above `struct {ident}`"
+                    "`{ident}` has no `#[{name}(...)]` attribute\nhelp: write `#[{name}({example})]` above `{keyword} {ident}`"
                 ),
             );
         }
-        self.attribute
+        // `#[event = ..]` has no options and was refused for it.
+        self.attribute.filter(|attribute| !matches!(attribute.meta, Meta::NameValue(_)))
     }
 
     /// Says that an option is missing, and what to add.

@@ -7,7 +7,12 @@ use super::stored_name::{self, NameRule};
 use crate::ctxt::Ctxt;
 use crate::model::Projection;
 
-const NAME: NameRule = NameRule { of: "a projection", bytes: 256, begins_stream: false };
+const NAME: NameRule = NameRule {
+    of: "a projection",
+    purpose: "its progress is found by it",
+    bytes: 256,
+    begins_stream: false,
+};
 
 /// Checks everything that one projection says.
 pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {

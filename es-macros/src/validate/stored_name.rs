@@ -10,6 +10,8 @@ use crate::written::snake_case;
 pub(crate) struct NameRule {
     /// `an event`
     pub(crate) of: &'static str,
+    /// What the name is for.
+    pub(crate) purpose: &'static str,
     /// The longest name that stores take.
     pub(crate) bytes: usize,
     /// Whether the name is followed by `/` and an id.
@@ -21,17 +23,20 @@ pub(crate) fn check(ctxt: &Ctxt, input: &DeriveInput, name: Option<&LitStr>, rul
     let Some(literal) = name else { return };
     let (name, of) = (literal.value(), rule.of);
     if name.trim().is_empty() {
-        let suggestion = suggestion(input);
+        let (suggestion, purpose) = (suggestion(input), rule.purpose);
         ctxt.error(
             literal,
             format_args!(
-                "the name of {of} can not be empty: stored data is found by it\nhelp: write `name = \"{suggestion}\"`, and keep that name when the type is renamed"
+                "the name of {of} can not be empty: {purpose}\nhelp: write `name = \"{suggestion}\"`, and keep that name when the type is renamed"
             ),
         );
     } else if name.contains(char::is_control) {
+        let without = name.replace(char::is_control, ".");
         ctxt.error(
             literal,
-            format_args!("the name of {of} can not hold control characters such as line breaks"),
+            format_args!(
+                "the name of {of} can not hold control characters such as line breaks\nhelp: write `name = \"{without}\"`"
+            ),
         );
     } else if name.len() > rule.bytes {
         let (bytes, limit) = (name.len(), rule.bytes);

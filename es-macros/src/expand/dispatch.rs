@@ -1,0 +1,48 @@
+//! From the enum to the `Apply` or `Project` of each event.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
+
+use super::listed::listed;
+use crate::model::EventSet;
+
+/// Gives each event to the `Apply` or `Project` that the type `handler` has for it.
+///
+/// ```text
+/// match event {
+///     Self::Opened(event) => <Account as Apply<Opened>>::apply(self, event),
+/// }
+/// ```
+pub(super) struct Dispatch<'a> {
+    /// What each variant begins with: the enum.
+    pub(super) enumeration: Ident,
+    /// `Apply` and `apply`, or `Project` and `project`.
+    pub(super) handling: (&'static str, &'static str),
+    /// The type that handles the events.
+    pub(super) handler: &'a str,
+    /// The arguments, of which the event is called `__event`.
+    pub(super) arguments: TokenStream,
+}
+
+impl Dispatch<'_> {
+    pub(super) fn over(&self, set: &EventSet) -> TokenStream {
+        let Self { enumeration, handling, handler, arguments } = self;
+        let arms = set.variants.iter().map(|variant| {
+            let name = &variant.ident;
+            let span = variant.span();
+            let es_core = set.crate_path.at(span);
+            // What is missing is reported under the type that lacks it, the first of the path.
+            let [handler, handles, handle] =
+                [handler, handling.0, handling.1].map(|name| Ident::new(name, span));
+            // Through `Itself`, so that a type that is no event is reported by the set alone.
+            let event = listed(&set.crate_path, variant, "Itself");
+            let call = quote_spanned!(span=> <#handler as #es_core::#handles<#event>>::#handle);
+            quote!(#enumeration::#name(__event) => #call(#arguments),)
+        });
+        quote! {
+            match __event {
+                #(#arms)*
+            }
+        }
+    }
+}

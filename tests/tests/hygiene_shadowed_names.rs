@@ -1,0 +1,127 @@
+//! The derives work where the user's types have the names of the standard library's and ours.
+#![allow(
+    dead_code,
+    non_camel_case_types,
+    non_upper_case_globals,
+    reason = "the names are the test"
+)]
+
+mod core {}
+mod std {}
+mod alloc {}
+mod es_core {}
+
+macro_rules! shadow {
+    ($($name:ident)*) => { $(struct $name;)* };
+}
+
+shadow! {
+    Result Option Some None Ok Err Vec Box Default From Into Send Sync Clone Debug Display FromStr
+    u8 u32 str bool usize
+    Event EventSet EventType Aggregate Apply ApplyTo Command Project Projection Recorded Stored
+    Tags Json SchemaVersion EncodedEvent EncodeError DecodeError Events IntoEvents ProjectError
+    Registration
+}
+
+const event: () = ();
+const buffer: () = ();
+const recorded: () = ();
+const EVENTS: () = ();
+const LISTED: () = ();
+
+mod events {
+    #[derive(::es_core::Event, ::serde::Serialize, ::serde::Deserialize)]
+    #[event(name = "account.opened")]
+    pub(super) struct Opened {
+        #[event(tag)]
+        owner: ::std::string::String,
+    }
+
+    #[derive(::es_core::Event, ::serde::Serialize, ::serde::Deserialize)]
+    #[event(name = "account.closed")]
+    pub(super) struct Closed;
+}
+
+use events::{Closed, Opened};
+
+#[derive(::es_core::AggregateId)]
+struct AccountId(u64);
+
+#[derive(::es_core::Aggregate)]
+#[aggregate(name = "account", id = u64, events(Opened, Closed))]
+struct Account;
+
+impl ::core::default::Default for Account {
+    fn default() -> Self {
+        Self
+    }
+}
+
+impl ::es_core::Apply<Opened> for Account {
+    fn apply(&mut self, _: &Opened) {}
+}
+
+impl ::es_core::Apply<Closed> for Account {
+    fn apply(&mut self, _: &Closed) {}
+}
+
+#[derive(::es_core::EventSet)]
+enum OwnEvent {
+    Opened(Opened),
+    Closed(Closed),
+}
+
+#[derive(::es_core::Aggregate)]
+#[aggregate(name = "own", id = u64, events = OwnEvent)]
+struct Own;
+
+impl ::core::default::Default for Own {
+    fn default() -> Self {
+        Self
+    }
+}
+
+impl ::es_core::Apply<Opened> for Own {
+    fn apply(&mut self, _: &Opened) {}
+}
+
+impl ::es_core::Apply<Closed> for Own {
+    fn apply(&mut self, _: &Closed) {}
+}
+
+#[derive(::es_core::Command)]
+#[command(aggregate = Account, creates)]
+struct Close {
+    #[command(id)]
+    account: u64,
+}
+
+#[derive(::es_core::Projection)]
+#[projection(name = "accounts", events(Opened, Closed))]
+struct Accounts;
+
+impl ::core::default::Default for Accounts {
+    fn default() -> Self {
+        Self
+    }
+}
+
+impl ::es_core::Project<Opened> for Accounts {
+    fn project(
+        &mut self,
+        _: &Opened,
+        _: &::es_core::Recorded<'_>,
+    ) -> ::core::result::Result<(), ::es_core::ProjectError> {
+        ::core::result::Result::Ok(())
+    }
+}
+
+impl ::es_core::Project<Closed> for Accounts {
+    fn project(
+        &mut self,
+        _: &Closed,
+        _: &::es_core::Recorded<'_>,
+    ) -> ::core::result::Result<(), ::es_core::ProjectError> {
+        ::core::result::Result::Ok(())
+    }
+}

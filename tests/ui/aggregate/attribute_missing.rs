@@ -1,0 +1,6 @@
+use es_core::prelude::*;
+
+#[derive(Aggregate, Default)]
+struct Account;
+
+fn main() {}

@@ -1,0 +1,15 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened")]
+struct Opened;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.closed")]
+struct Closed;
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", id = u64, events = [Opened, Closed])]
+struct Account;
+
+fn main() {}

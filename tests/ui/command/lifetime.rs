@@ -1,0 +1,23 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened")]
+struct Opened;
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", id = u64, events(Opened))]
+struct Account;
+
+impl Apply<Opened> for Account {
+    fn apply(&mut self, _: &Opened) {}
+}
+
+#[derive(Command)]
+#[command(aggregate = Account)]
+struct Close<'a> {
+    #[command(id)]
+    account: u64,
+    reason: &'a str,
+}
+
+fn main() {}

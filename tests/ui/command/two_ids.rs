@@ -1,0 +1,24 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened")]
+struct Opened;
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "account", id = u64, events(Opened))]
+struct Account;
+
+impl Apply<Opened> for Account {
+    fn apply(&mut self, _: &Opened) {}
+}
+
+#[derive(Command)]
+#[command(aggregate = Account)]
+struct Transfer {
+    #[command(id)]
+    from: u64,
+    #[command(id)]
+    to: u64,
+}
+
+fn main() {}

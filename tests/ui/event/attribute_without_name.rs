@@ -1,0 +1,9 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(version = 2)]
+struct Opened {
+    owner: String,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event = "account.opened"]
+struct Opened;
+
+fn main() {}

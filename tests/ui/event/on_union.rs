@@ -1,0 +1,10 @@
+use es_core::prelude::*;
+
+#[derive(Event)]
+#[event(name = "account.opened")]
+union Opened {
+    a: u64,
+    b: i64,
+}
+
+fn main() {}

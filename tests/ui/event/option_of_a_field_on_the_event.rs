@@ -1,0 +1,9 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened", tag)]
+struct Opened {
+    owner: String,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened")]
+struct Opened {
+    #[event(tag)]
+    owners: Option<Vec<String>>,
+}
+
+fn main() {}

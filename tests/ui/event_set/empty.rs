@@ -1,0 +1,6 @@
+use es_core::prelude::*;
+
+#[derive(EventSet)]
+enum AccountEvent {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use es_core::prelude::*;
+
+#[derive(Projection, Default)]
+struct Balances;
+
+fn main() {}

@@ -1,0 +1,21 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened")]
+struct Opened;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.closed")]
+struct Closed;
+
+#[derive(Projection, Default)]
+#[projection(name = "balances", events(Opened, Closed))]
+struct Balances;
+
+impl Project<Opened> for Balances {
+    fn project(&mut self, _: &Opened, _: &Recorded) -> Result<(), ProjectError> {
+        Ok(())
+    }
+}
+
+fn main() {}

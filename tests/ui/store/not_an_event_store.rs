@@ -1,0 +1,7 @@
+use es_core::prelude::*;
+
+struct Postgres;
+
+fn main() {
+    let _ = Runtime::builder(Postgres);
+}
