@@ -10,7 +10,7 @@ use std::fmt::Display;
 
 use crate::aggregate::Aggregate;
 use crate::event::{Event, EventType};
-use crate::event_set::{DecodeError, EncodeError, EncodedEvent, EventSet};
+use crate::event_set::{self, DecodeError, EncodeError, EncodedEvent, EventSet};
 use crate::projection::Projection;
 use crate::recorded::Recorded;
 use crate::tag::{Tag, Tags};
@@ -44,8 +44,8 @@ pub trait ListedEvent: Sized {
     /// Writes the event.
     fn encode(&self, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError>;
 
-    /// Reads an event that has this stored name.
-    fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError>;
+    /// Reads an event that has this stored name, as one of the set.
+    fn decode<S: From<Self>>(recorded: &Recorded<'_>) -> Result<S, DecodeError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -57,19 +57,34 @@ impl<E: Event> ListedEvent for E {
 
     #[inline]
     fn encode(&self, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError> {
-        crate::event_set::encode(self, buffer)
+        buffer.clear();
+        match self.write::<E::Codec>(buffer) {
+            Ok(()) => {
+                let mut tags = Tags::new();
+                self.tags(&mut tags);
+                Ok(event_set::written(&Self::TYPE, tags, buffer))
+            }
+            Err(error) => Err(event_set::not_written(&Self::TYPE, error)),
+        }
     }
 
     #[inline]
-    fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError> {
-        crate::event_set::decode(recorded)
+    fn decode<S: From<E>>(recorded: &Recorded<'_>) -> Result<S, DecodeError> {
+        if recorded.schema_version == E::VERSION {
+            match E::read::<E::Codec>(recorded.payload) {
+                Ok(event) => Ok(S::from(event)),
+                Err(error) => Err(event_set::not_read(recorded, error)),
+            }
+        } else {
+            Err(event_set::other_version(recorded, E::VERSION))
+        }
     }
 }
 
 /// The answer to a stored name that is not in the set.
 #[cold]
 pub fn unknown_event<S: EventSet>(recorded: &Recorded<'_>) -> DecodeError {
-    crate::event_set::unknown_event::<S>(recorded)
+    event_set::unknown_event(recorded, std::any::type_name::<S>(), S::EVENTS)
 }
 
 /// Adds the tag `key:value`.

@@ -33,17 +33,52 @@ pub struct Json;
 
 impl Codec for Json {
     fn encode<T: Serialize>(value: &T, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
-        serde_json::to_writer(buffer, value).map_err(|error| CodecError::new(error.to_string()))
+        done(value.serialize(&mut serde_json::Serializer::new(buffer)))
     }
 
-    #[inline]
     fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, CodecError> {
-        let read = match payload {
-            Payload::Text(text) => serde_json::from_str(text),
-            Payload::Bytes(bytes) => serde_json::from_slice(bytes),
-        };
-        read.map_err(|error| CodecError::new(error.to_string()))
+        // Bytes are made text first: one check of the whole payload is cheaper than serde_json's
+        // check of every string in it, and one reader is half the code of two.
+        match text(payload) {
+            Ok(text) => {
+                let mut reader = serde_json::Deserializer::from_str(text);
+                match T::deserialize(&mut reader) {
+                    Ok(value) => match done(reader.end()) {
+                        Ok(()) => Ok(value),
+                        Err(error) => Err(error),
+                    },
+                    Err(error) => Err(failed(error)),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
+}
+
+// Every event has its own `encode` and `decode`, and the user's program compiles them all. So they
+// are `match`es, not closures, and what does not depend on the event stands here.
+
+#[inline]
+fn done(result: serde_json::Result<()>) -> Result<(), CodecError> {
+    result.map_err(failed)
+}
+
+#[inline]
+fn text(payload: Payload<'_>) -> Result<&str, CodecError> {
+    match payload {
+        Payload::Text(text) => Ok(text),
+        Payload::Bytes(bytes) => std::str::from_utf8(bytes).map_err(not_text),
+    }
+}
+
+#[cold]
+fn failed(error: serde_json::Error) -> CodecError {
+    CodecError::new(error.to_string())
+}
+
+#[cold]
+fn not_text(error: std::str::Utf8Error) -> CodecError {
+    CodecError::new(error.to_string())
 }
 
 /// A value that could not be written, or bytes that could not be read.

@@ -87,7 +87,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Stored for T {
 /// What is known about an event type without a value of it.
 #[derive(Clone, Copy)]
 pub struct EventType {
-    name: &'static str,
+    pub(crate) name: &'static str,
     version: SchemaVersion,
     type_id: fn() -> TypeId,
     type_name: fn() -> &'static str,

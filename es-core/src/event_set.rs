@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::codec::CodecError;
 use crate::error::ErrorCategory;
-use crate::event::{Event, EventType};
+use crate::event::EventType;
 use crate::query::{Query, QueryItem};
 use crate::recorded::Recorded;
 use crate::stream::StreamId;
@@ -92,41 +92,35 @@ pub struct EncodedEvent {
     pub tags: Tags,
 }
 
-/// The one write path: name, version and tags come from the type, the bytes from its codec.
-///
-/// The buffer is scratch space; what it held is gone.
-pub(crate) fn encode<E: Event>(
-    event: &E,
-    buffer: &mut Vec<u8>,
-) -> Result<EncodedEvent, EncodeError> {
-    buffer.clear();
-    event.write::<E::Codec>(buffer).map_err(|source| EncodeError {
-        name: E::NAME,
-        type_name: std::any::type_name::<E>(),
-        source,
-    })?;
-    let mut tags = Tags::new();
-    event.tags(&mut tags);
-    Ok(EncodedEvent {
-        name: E::NAME,
-        schema_version: E::VERSION,
+// The user's program compiles what is generic once for each event. So the generic part of the one
+// write path and of the one read path, in `ListedEvent`, is the codec's call, and the rest is here.
+
+/// The event whose bytes are in the buffer.
+#[inline]
+pub(crate) fn written(event_type: &'static EventType, tags: Tags, buffer: &[u8]) -> EncodedEvent {
+    EncodedEvent {
+        name: event_type.name(),
+        schema_version: event_type.version(),
         payload: Bytes::copy_from_slice(buffer),
         tags,
-    })
-}
-
-/// The one read path of an event whose name is `E`'s.
-pub(crate) fn decode<E: Event>(recorded: &Recorded<'_>) -> Result<E, DecodeError> {
-    if recorded.schema_version == E::VERSION {
-        E::read::<E::Codec>(recorded.payload)
-            .map_err(|source| DecodeError::new(recorded, DecodeProblem::Payload(source)))
-    } else {
-        Err(other_version(recorded, E::VERSION))
     }
 }
 
+/// The answer to a value that its codec could not write.
 #[cold]
-fn other_version(recorded: &Recorded<'_>, known: SchemaVersion) -> DecodeError {
+pub(crate) fn not_written(event_type: &'static EventType, source: CodecError) -> EncodeError {
+    EncodeError { name: event_type.name(), type_name: event_type.type_name(), source }
+}
+
+/// The answer to a payload that its codec could not read.
+#[cold]
+pub(crate) fn not_read(recorded: &Recorded<'_>, source: CodecError) -> DecodeError {
+    DecodeError::new(recorded, DecodeProblem::Payload(source))
+}
+
+/// The answer to a schema version that is not the one that is `known`.
+#[cold]
+pub(crate) fn other_version(recorded: &Recorded<'_>, known: SchemaVersion) -> DecodeError {
     let problem = if recorded.schema_version > known {
         DecodeProblem::NewerVersion { known }
     } else {
@@ -137,9 +131,12 @@ fn other_version(recorded: &Recorded<'_>, known: SchemaVersion) -> DecodeError {
 
 /// The answer to a name that is not in the set.
 #[cold]
-pub(crate) fn unknown_event<S: EventSet>(recorded: &Recorded<'_>) -> DecodeError {
-    let known = S::EVENTS.iter().map(EventType::name).collect();
-    let set = std::any::type_name::<S>();
+pub(crate) fn unknown_event(
+    recorded: &Recorded<'_>,
+    set: &'static str,
+    events: &[EventType],
+) -> DecodeError {
+    let known = events.iter().map(EventType::name).collect();
     DecodeError::new(recorded, DecodeProblem::UnknownName { set, known })
 }
 

@@ -11,9 +11,10 @@ use crate::event::EventType;
 #[track_caller]
 #[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
 pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index: usize) {
+    let name = events[index].name.as_bytes();
     let mut before = 0;
     while before < index {
-        if same(events[before].name(), events[index].name()) {
+        if same(events[before].name.as_bytes(), name) {
             let message = Message::new()
                 .text("duplicate event name `")
                 .text(events[index].name())
@@ -29,8 +30,7 @@ pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index:
 }
 
 /// Compares from the end, because stored names share their beginnings.
-const fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
+const fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }

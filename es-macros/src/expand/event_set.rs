@@ -85,6 +85,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
     let (encode, decode) = (listed("encode"), listed("decode"));
     // Only beside errors: an empty set is refused.
     let no_events = variants.is_empty().then(|| quote!(_ => ::core::unreachable!(),));
+    let no_index = variants.is_empty().then(|| quote!(_ => 0,));
     let indices = (0..variants.len()).map(Literal::usize_unsuffixed);
     quote! {
         #[automatically_derived]
@@ -93,10 +94,11 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
             const EVENTS: &'static [#es_core::EventType] = &[#(#event_types),*];
 
             fn event_type(&self) -> &'static #es_core::EventType {
-                match self {
-                    #(Self::#names(_) => &<Self as #es_core::EventSet>::EVENTS[#indices],)*
-                    #no_events
-                }
+                let __index = match self {
+                    #(Self::#names(_) => #indices,)*
+                    #no_index
+                };
+                &<Self as #es_core::EventSet>::EVENTS[__index]
             }
 
             fn encode(
@@ -113,7 +115,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
                 __recorded: &#es_core::Recorded<'_>,
             ) -> ::core::result::Result<Self, #es_core::DecodeError> {
                 match __recorded.name {
-                    #(#stored_names => #decode(__recorded).map(Self::#names),)*
+                    #(#stored_names => #decode(__recorded),)*
                     _ => ::core::result::Result::Err(
                         #es_core::__private::unknown_event::<Self>(__recorded)
                     ),
