@@ -113,6 +113,8 @@ impl<T: Default + Send + Sync + 'static> InitialState for T {
 /// assert_eq!(AccountId(7).to_string(), "7");
 /// assert_eq!("7".parse(), Ok(AccountId(7)));
 /// ```
+///
+/// An id that also stands in events needs serde's `Serialize` and `Deserialize` as every field does.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can not identify an aggregate",
     label = "not an id",

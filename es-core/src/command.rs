@@ -81,6 +81,24 @@ pub trait Command: Send + Sync + 'static {
 ///     }
 /// }
 /// ```
+///
+/// # One type of answer
+/// `impl IntoEvents` stands for one type, so that all branches answer with the same. When they do
+/// not: `Option`s or a tuple of them, the aggregate's enum (`AccountEvent::from(event)`), or
+/// [`Events`]. A decision that only refuses, or is still to be written, must say what it would
+/// answer with:
+///
+/// ```
+/// # use es_core::{Aggregate, IntoEvents};
+/// # struct Closed;
+/// # fn handle<A: Aggregate>() -> Result<impl IntoEvents<A>, Closed> {
+/// Err::<(), _>(Closed)      // always refused
+/// # }
+/// # #[allow(unreachable_code)]
+/// # fn later<A: Aggregate>() -> Result<impl IntoEvents<A>, Closed> {
+/// Ok::<(), _>(todo!())      // to be written
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "aggregate `{Self}` does not decide command `{C}`",
     label = "missing `impl Handle<{C}> for {Self}`",
@@ -97,7 +115,42 @@ pub trait Handle<C: Command<Aggregate = Self>>: Aggregate {
     fn handle(&self, command: &C, context: &Context) -> Result<impl IntoEvents<Self>, Self::Error>;
 }
 
-/// The events of one decision, in order.
+/// The events of one decision, in order: for a decision that answers with now these, now others.
+///
+/// ```
+/// use es_core::prelude::*;
+///
+/// # #[derive(Event, Serialize, Deserialize)]
+/// # #[event(name = "lamp.lit")]
+/// # struct Lit;
+/// # #[derive(Event, Serialize, Deserialize)]
+/// # #[event(name = "lamp.quenched")]
+/// # struct Quenched;
+/// # #[derive(Aggregate, Default)]
+/// # #[aggregate(name = "lamp", id = u64, events(Lit, Quenched))]
+/// # struct Lamp { on: bool }
+/// # impl Apply<Lit> for Lamp { fn apply(&mut self, _: &Lit) { self.on = true } }
+/// # impl Apply<Quenched> for Lamp { fn apply(&mut self, _: &Quenched) { self.on = false } }
+/// # #[derive(Command)]
+/// # #[command(aggregate = Lamp)]
+/// # struct Blink { #[command(id)] lamp: u64, times: u32 }
+/// # #[derive(Debug, thiserror::Error)]
+/// # #[error("refused")]
+/// # struct Refused;
+/// # impl Handle<Blink> for Lamp {
+/// #     type Error = Refused;
+/// fn handle(&self, command: &Blink, _: &Context) -> Result<impl IntoEvents<Self>, Refused> {
+///     let mut events = Events::new();
+///     if self.on {
+///         events.push(Quenched);
+///     }
+///     for _ in 0..command.times {
+///         events.push((Lit, Quenched));
+///     }
+///     Ok(events)
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Events<A: Aggregate>(Vec<A::Event>);
 
@@ -133,13 +186,14 @@ impl<A: Aggregate> Default for Events<A> {
     }
 }
 
-/// What a decision may answer with: nothing `()`, one event, a tuple of events, an `Option` or a
-/// `Vec` of them, [`Events`], or an array of the aggregate's enum (`[a.into(), b.into()]`).
+/// What a decision may answer with: nothing `()`, one event, one of the aggregate's enum, a tuple of
+/// at most eight, an `Option` or a `Vec` of them, [`Events`], or an array of the aggregate's enum
+/// (`[a.into(), b.into()]`).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an event of aggregate `{A}`",
-    label = "not in the event list of `{A}`",
-    note = "add it to `#[aggregate(events(...))]` of `{A}`, or answer with an event that is there",
-    note = "a decision answers with `()`, one event, a tuple, an `Option` or a `Vec` of events, or `[a.into(), b.into()]`"
+    message = "aggregate `{A}` can not record `{Self}`",
+    label = "neither an event of `{A}` nor several of them",
+    note = "an event must be in the list `#[aggregate(events(...))]` of `{A}`",
+    note = "a decision answers with `()`, one event, a tuple of at most eight, an `Option` or a `Vec` of events, `Events`, or an array `[a.into(), b.into()]`"
 )]
 pub trait IntoEvents<A: Aggregate> {
     /// Adds the events to the end of `events`.

@@ -83,7 +83,8 @@ pub trait Project<E: Event> {
     fn project(&mut self, event: &E, recorded: &Recorded<'_>) -> Result<(), ProjectError>;
 }
 
-/// Why an event could not be projected. The `?` operator makes it of any error.
+/// Why an event could not be projected. The `?` operator makes it of any error; a sentence of your
+/// own becomes one with [`ProjectError::new`], not with `into()`.
 ///
 /// It holds the error as a trait object because a handler may fail with anything; all that happens
 /// with it is that the projection parks and shows it.

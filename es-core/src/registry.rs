@@ -199,10 +199,18 @@ fn duplicate(
 }
 
 /// A program that can not start: everything that is wrong with its registry.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct RegistryError {
     problems: Vec<RegistryProblem>,
+}
+
+// A `main` that returns this error prints it so, and a program that does not start is where most
+// people meet it: they shall read sentences.
+impl fmt::Debug for RegistryError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
 }
 
 impl RegistryError {

@@ -41,7 +41,8 @@ use crate::version::{ExpectedVersion, Position, Version};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event store",
     label = "not an event store",
-    note = "use a store such as `MemoryStore` of es-memory-store, or implement `EventStore`"
+    note = "use a store such as `MemoryStore` of es-memory-store, or implement `EventStore`",
+    note = "an `Arc` of a store goes to `Runtime::builder_shared`"
 )]
 pub trait EventStore: Send + Sync + 'static {
     /// Appends a commit (rules 1 to 6).
@@ -148,6 +149,71 @@ impl ChainLink {
 }
 
 /// A store that can guard a commit by queries (a dynamic consistency boundary).
+///
+/// For a rule that spans streams: read what it is about, decide, and append only if nothing of it
+/// was added meanwhile. Commands of a runtime are guarded by the version of one stream; a commit
+/// like this one is made beside them, and is visible to them as any other.
+///
+/// ```standalone_crate
+/// use es_core::prelude::*;
+/// use es_core::{
+///     AppendCondition, AppendError, Commit, ConditionalAppend, EventId, ExpectedVersion, NewEvent,
+///     Query, QueryItem, QueryRange, Tag,
+/// };
+///
+/// #[derive(Event, Serialize, Deserialize)]
+/// #[event(name = "book.lent")]
+/// struct Lent {
+///     #[event(tag)]
+///     member: u64,
+/// }
+/// # #[derive(Aggregate, Default)]
+/// # #[aggregate(name = "book", id = u64, events(Lent))]
+/// # struct Book;
+/// # impl Apply<Lent> for Book { fn apply(&mut self, _: &Lent) {} }
+///
+/// /// Lends the book unless the member has borrowed five. `false`: somebody was faster, try again.
+/// async fn lend<S: ConditionalAppend>(
+///     runtime: &Runtime<S>,
+///     book: u64,
+///     member: u64,
+/// ) -> Result<bool, Box<dyn std::error::Error>> {
+///     let query =
+///         Query::from(QueryItem::named([Lent::NAME]).and_tagged([Tag::of("member", member)]));
+///     let (mut lent, mut range) = (0, QueryRange::all());
+///     loop {
+///         let page = runtime.store().read(&query, range).await?;
+///         // `BookEvent::decode(&recorded)?` reads an event whose content matters.
+///         lent += page.events.len();
+///         range = QueryRange::after(page.token(&range));
+///         if !page.more {
+///             break;
+///         }
+///     }
+///     if lent >= 5 {
+///         return Err("five books are enough".into());
+///     }
+///     let event = BookEvent::from(Lent { member }).encode(&mut Vec::new())?;
+///     let commit = Commit::new(
+///         Book::stream(&book)?,
+///         ExpectedVersion::Any,
+///         vec![NewEvent::new(EventId::generate(), event)],
+///     )?;
+///     let condition = AppendCondition { query, after: Some(range.after) };
+///     match runtime.store().append_if(&commit, &[condition]).await {
+///         Ok(_) => Ok(true),
+///         Err(AppendError::Condition(_)) => Ok(false),
+///         Err(error) => Err(error.into()),
+///     }
+/// }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # let runtime = Runtime::builder(es_memory_store::MemoryStore::new()).start().await?;
+/// # for book in 0..5 { assert!(lend(&runtime, book, 7).await?); }
+/// # assert!(lend(&runtime, 5, 7).await.is_err());
+/// # assert!(lend(&runtime, 5, 8).await?);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Contract
 /// 1. The conditions are checked in the same atomic step as the expected versions.

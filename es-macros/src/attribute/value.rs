@@ -107,23 +107,26 @@ pub(crate) fn list(ctxt: &Ctxt, option: &RawOption) -> Option<TokenStream> {
         Form::Alone => None,
         Form::Value(value) => Some(value),
     };
-    let items = match inside.and_then(only_token) {
-        Some(TokenTree::Group(group)) => written(group.stream()),
-        Some(token) => written(token),
-        None => "...".to_owned(),
+    let (items, meant) = match inside.and_then(only_token) {
+        Some(TokenTree::Group(group)) => (written(group.stream()), Some(group.stream())),
+        Some(token) => (written(token), None),
+        None => ("...".to_owned(), None),
     };
     ctxt.error(key, format_args!("`{key}` is a list in parentheses\nhelp: write `{key}({items})`"));
-    None
+    // What was meant is plain: nothing that depends on it shall be reported too.
+    meant
 }
 
-/// Reads a value that is no literal.
+/// Reads a value that is no literal. One that was put in quotes is reported and still taken: what
+/// was meant is plain, and nothing that depends on it shall be reported too.
 fn syntax<T: Parse>(ctxt: &Ctxt, option: &RawOption, kind: &Kind) -> Option<T> {
     let tokens = value(ctxt, option, kind)?;
     syn::parse2(tokens.clone()).ok().or_else(|| {
-        wrong(ctxt, option, kind, tokens, |text| match syn::parse_str::<T>(text) {
+        wrong::<T>(ctxt, option, kind, tokens, |text| match syn::parse_str::<T>(text) {
             Ok(_) => text.to_owned(),
             Err(_) => kind.example.to_owned(),
-        })
+        });
+        syn::parse2::<LitStr>(tokens.clone()).ok()?.parse().ok()
     })
 }
 

@@ -1,6 +1,6 @@
 //! Rules of `#[derive(Event)]`.
 
-use syn::{Data, Fields};
+use syn::{Data, Fields, Type};
 
 use super::item;
 use super::missing::Required;
@@ -21,6 +21,7 @@ pub(crate) fn event(ctxt: &Ctxt, event: &Event<'_>) {
         return;
     }
     item::owns_its_data(ctxt, event.input, "an event");
+    fields_own_their_data(ctxt, event);
     has_name(ctxt, event);
     stored_name::check(ctxt, event.input, event.name.value(), &NAME);
     has_version(ctxt, event);
@@ -58,6 +59,24 @@ fn is_struct(ctxt: &Ctxt, event: &Event<'_>) -> bool {
                 "an event is a struct, not a union\nhelp: write a struct, with an enum in a field for what may differ",
             );
             false
+        }
+    }
+}
+
+/// Serde can write a reference, and read none that outlives what was read: it says so in words that
+/// help nobody. What an attribute of serde says about a field is the user's own business.
+fn fields_own_their_data(ctxt: &Ctxt, event: &Event<'_>) {
+    let Data::Struct(data) = &event.input.data else { return };
+    for field in &data.fields {
+        let by_serde = field.attrs.iter().any(|attribute| attribute.path().is_ident("serde"));
+        if let Type::Reference(reference) = &field.ty
+            && reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+            && !by_serde
+        {
+            ctxt.error(
+                reference,
+                "an event owns its data: a reference can not be read back\nhelp: use `String` or `Cow<'static, str>` for the field",
+            );
         }
     }
 }

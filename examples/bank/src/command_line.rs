@@ -52,7 +52,7 @@ pub enum Action {
     /// The amount is the one that the event states; the balance is the one after it.
     Statement {
         /// The number of the account.
-        #[arg(value_name = "ID")]
+        #[arg(value_name = "ID", value_parser = account)]
         account: AccountId,
         /// Where the accounts come from.
         #[command(flatten)]
@@ -84,7 +84,7 @@ pub struct ImportOptions {
     #[arg(long, value_name = "OUT.csv")]
     pub balances: Option<PathBuf>,
     /// Import accounts in so many tasks at once. The rows of one account stay in their order.
-    #[arg(long, value_name = "K", default_value_t = NonZeroUsize::MIN)]
+    #[arg(long, value_name = "K", default_value_t = NonZeroUsize::MIN, value_parser = tasks)]
     pub tasks: NonZeroUsize,
 }
 
@@ -95,6 +95,16 @@ pub struct Source {
     /// sample is imported.
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+}
+
+/// Reads the number of an account.
+fn account(text: &str) -> Result<AccountId, &'static str> {
+    text.parse().map_err(|_| "an account is a whole number, such as 1539")
+}
+
+/// Reads a number of tasks.
+fn tasks(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "it takes a whole number from 1 on")
 }
 
 /// Where events are kept.

@@ -132,6 +132,12 @@ pub enum Problem {
     /// There is nothing in the file.
     #[error("the file is empty; its first line must name the columns")]
     EmptyFile,
+    /// The first line is not separated by commas.
+    #[error("this column is missing; the first line names only `{found}`; commas separate columns")]
+    OneColumn {
+        /// What it names.
+        found: String,
+    },
     /// The first line does not name a column that is needed.
     #[error("this column is missing; the first line names {found}")]
     MissingColumn {
@@ -165,6 +171,12 @@ pub enum Problem {
     EmptyField {
         /// What belongs there.
         expected: &'static str,
+    },
+    /// The field holds a number beyond what the bank can count.
+    #[error("`{text}` is a larger number than the bank can count")]
+    TooLarge {
+        /// What it holds.
+        text: String,
     },
     /// The field does not hold what belongs there.
     #[error("`{text}` is not {expected}")]
@@ -252,8 +264,11 @@ struct Header {
 
 impl Header {
     fn read(line: u64, record: &ByteRecord) -> Result<Self, Mistake> {
-        let names: Vec<_> =
-            record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let names = record.iter().map(|name| str::from_utf8(name).map(str::to_owned));
+        let Ok(names) = names.collect::<Result<Vec<_>, _>>() else {
+            let column = Column::ALL[0].name().to_owned();
+            return Err(Mistake { line, column, problem: Problem::NotText });
+        };
         let mut places = [0; Column::ALL.len()];
         for column in Column::ALL {
             let mut found = names.iter().enumerate().filter(|(_, name)| *name == column.name());
@@ -263,7 +278,8 @@ impl Header {
                     continue;
                 }
                 (Some(_), Some(_)) => Problem::RepeatedColumn,
-                (None, _) => Problem::MissingColumn { found: names.join(", ") },
+                (None, _) if names.len() == 1 => Problem::OneColumn { found: shown(&names[0]) },
+                (None, _) => Problem::MissingColumn { found: shown(&names.join(", ")) },
             };
             return Err(Mistake { line, column: column.name().to_owned(), problem });
         }
@@ -306,14 +322,24 @@ impl<'a> Row<'a> {
             let problem = if text.is_empty() {
                 Problem::EmptyField { expected }
             } else {
-                Problem::Malformed { text: text.to_owned(), expected }
+                Problem::Malformed { text: shown(text), expected }
             };
             self.mistake(column, problem)
         })
     }
 
+    /// Reads the field as a number; one that is too large is no malformed one.
+    fn number_of<T: FromStr>(&self, column: Column, expected: &'static str) -> Result<T, Mistake> {
+        self.parse(column, expected).map_err(|mistake| match self.text(column) {
+            Ok(text) if is_too_large::<T>(text) => {
+                self.mistake(column, Problem::TooLarge { text: shown(text) })
+            }
+            _ => mistake,
+        })
+    }
+
     fn number(&self, column: Column) -> Result<u64, Mistake> {
-        self.parse(column, "a whole number")
+        self.number_of(column, "a whole number")
     }
 
     fn occurred_at(&self) -> Result<Timestamp, Mistake> {
@@ -348,7 +374,7 @@ impl<'a> Row<'a> {
     }
 
     fn unknown(&self, column: Column, text: &str, known: impl Display) -> Mistake {
-        let problem = Problem::Unknown { text: text.to_owned(), known: known.to_string() };
+        let problem = Problem::Unknown { text: shown(text), known: known.to_string() };
         self.mistake(column, problem)
     }
 
@@ -359,11 +385,40 @@ impl<'a> Row<'a> {
             transaction: self.number(Column::TransId)?,
             occurred_at: self.occurred_at()?,
             direction: self.direction()?,
-            amount: self.parse(Column::Amount, "a whole number of haléř that is not negative")?,
+            amount: self
+                .number_of(Column::Amount, "a whole number of haléř that is not negative")?,
             purpose: self.purpose()?,
-            balance: self.parse(Column::Balance, "a whole number of haléř")?,
+            balance: self.number_of(Column::Balance, "a whole number of haléř")?,
         })
     }
+}
+
+/// The text as a message shows it: on one line, and not all of it when it is long.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut shown = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == LONGEST {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Whether the text is a number of this kind in all but its size.
+fn is_too_large<T: FromStr>(text: &str) -> bool {
+    let digits = match text.strip_prefix('-') {
+        Some(digits) if "-1".parse::<T>().is_ok() => digits,
+        Some(_) => return false,
+        None => text,
+    };
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What must hold between the rows of a file.

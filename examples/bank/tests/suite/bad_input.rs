@@ -137,8 +137,12 @@ fn malformed_numbers() {
         2,
         "balance",
         "9223372036854775808",
-        "`9223372036854775808` is not a whole number of haléř",
+        "`9223372036854775808` is a larger number than the bank can count",
     );
+    let negative = "`-9223372036854775809` is a larger number than the bank can count";
+    refused_field(3, "balance", "-9223372036854775809", negative);
+    let large = "`99999999999999999999` is a larger number than the bank can count";
+    refused_field(3, "amount", "99999999999999999999", large);
     refused_field(6, "account_id", "A7", "`A7` is not a whole number");
     refused_field(6, "trans_id", " 7", "` 7` is not a whole number");
     refused_field(2, "global_seq", "one", "`one` is not a whole number");
@@ -216,6 +220,30 @@ fn bytes_that_are_no_text() {
     let at = content.windows(6).position(|window| window == b"credit").unwrap();
     content[at] = 0xff;
     refused("latin.csv", content, "line 2, column `direction`: this is not UTF-8 text");
+}
+
+#[test]
+fn a_file_of_another_kind() {
+    let problem = "line 1, column `global_seq`: this is not UTF-8 text";
+    refused("picture.csv", b"\x89PNG\r\n\x1a\n\0\0", problem);
+    // Nothing of the file reaches the terminal as it is.
+    let problem = "this column is missing; the first line names";
+    let message = format!(
+        "line 1, column `global_seq`: {problem} only `\\u{{1b}}[2J`; commas separate columns"
+    );
+    refused("escape.csv", "\x1b[2J\n", &message);
+    let long = format!("{}…", "x".repeat(200));
+    let message =
+        format!("line 1, column `global_seq`: {problem} only `{long}`; commas separate columns");
+    refused("long_line.csv", "x".repeat(100_000), &message);
+}
+
+#[test]
+fn columns_between_semicolons() {
+    let content = "global_seq;account_id;amount\n1;2;3\n";
+    let message = "line 1, column `global_seq`: this column is missing; the first line names only \
+                   `global_seq;account_id;amount`; commas separate columns";
+    refused("semicolons.csv", content, message);
 }
 
 #[test]

@@ -130,6 +130,18 @@ fn a_statement_of_no_account_fails() {
 }
 
 #[test]
+fn numbers_of_the_command_line_are_explained() {
+    for (arguments, message) in [
+        (["statement", "abc"].as_slice(), "an account is a whole number, such as 1539"),
+        (&["demo", "--tasks", "0"], "it takes a whole number from 1 on"),
+    ] {
+        let run = bank(arguments);
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""));
+        assert!(run.err.contains(message), "{}", run.err);
+    }
+}
+
+#[test]
 fn a_summary_has_totals_per_purpose_and_per_day() {
     let summary = printed_by(&["summary"]);
     let lines: Vec<_> = summary.lines().collect();

@@ -1,0 +1,7 @@
+use serde::{Deserialize, Serialize};
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened")]
+struct Opened;
+
+fn main() {}
