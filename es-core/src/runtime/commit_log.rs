@@ -9,7 +9,7 @@ use crate::runtime::replay::LoadError;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore, ReadError, StreamRange, VersionConflict};
 use crate::stream::StreamId;
-use crate::version::Version;
+use crate::version::{ExpectedVersion, Version};
 
 /// Why a command was not carried out, as far as that does not depend on its type.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ pub(crate) async fn append(
     let mut attempts = Attempts::default();
     loop {
         match store.append(commit).await {
-            Ok(appended) => return Ok(appended),
+            Ok(appended) => return Ok(attempts.found(commit, appended)),
             Err(error) => attempts.again_or(retry, error).await?,
         }
     }
@@ -65,7 +65,13 @@ pub(crate) async fn append_chain(
     let mut answers = Vec::with_capacity(commits.len());
     let mut attempts = Attempts::default();
     loop {
-        answers.append(&mut store.append_chain(&commits[answers.len()..]).await);
+        let rest = &commits[answers.len()..];
+        let appended = store.append_chain(rest).await;
+        answers.extend(
+            rest.iter()
+                .zip(appended)
+                .map(|(commit, answer)| answer.map(|appended| attempts.found(commit, appended))),
+        );
         match answers.pop() {
             Some(Err(error)) => {
                 if let Err(error) = attempts.again_or(retry, error).await {
@@ -90,6 +96,21 @@ struct Attempts {
 }
 
 impl Attempts {
+    /// The answer to a commit that is stored. When an answer was lost and the commit now stands
+    /// just where it was to go, then it was stored by the attempt whose answer that was: for the
+    /// sender it is new.
+    fn found(&self, commit: &Commit, mut appended: Appended) -> Appended {
+        let first = commit.first();
+        let in_place = match first.expected {
+            ExpectedVersion::Exact(before) => {
+                appended.version == before.plus(first.events.len() as u64)
+            }
+            _ => false,
+        };
+        appended.repeated &= !(self.unknown && in_place);
+        appended
+    }
+
     /// Waits before the next attempt, or gives the error back if there is to be none.
     async fn again_or(
         &mut self,
