@@ -67,6 +67,10 @@ pub(crate) async fn append_chain(
     loop {
         let rest = &commits[answers.len()..];
         let appended = store.append_chain(rest).await;
+        if matches!(appended.first(), Some(Ok(_))) {
+            // Each commit has as many attempts as it would have alone.
+            attempts.failed = 0;
+        }
         answers.extend(
             rest.iter()
                 .zip(appended)
