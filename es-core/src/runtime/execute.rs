@@ -198,6 +198,10 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                     return (Some(warm), Ok(commit_log::receipt(&commit, &appended, attempts)));
                 }
                 Err(AppendError::Conflict(conflict)) => Some(conflict),
+                Err(error @ AppendError::EventIdReused { .. }) => {
+                    let outcome = carried_out_elsewhere(store, stream, envelope, error).await;
+                    return (Some(warm), outcome.map_err(ExecuteError::from));
+                }
                 Err(error) => return (Some(warm), Err(ExecuteError::Append(error))),
             },
             refused_or_nothing if fresh => {
@@ -221,6 +225,22 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
         }
         fresh = true;
     }
+}
+
+/// The answer when the ids of the events are taken. Another process may have carried out the very
+/// command since it was looked for, and decided it otherwise, as on another state or time.
+async fn carried_out_elsewhere(
+    store: &impl EventStore,
+    stream: &StreamId,
+    envelope: &Envelope,
+    error: AppendError,
+) -> Result<Receipt, Failure> {
+    if let Some(command_id) = envelope.command_id
+        && let Some(receipt) = commit_log::first_receipt(store, stream, command_id).await?
+    {
+        return Ok(receipt);
+    }
+    Err(Failure::Append(error))
 }
 
 /// A command that waits in the queue of its aggregate.

@@ -212,6 +212,14 @@ fn settle<A: Aggregate>(
                         command.answer(Err(Failure::Conflict { conflict, attempts }));
                     }
                 }
+                // Another process may have carried out this very command since it was looked for, and
+                // decided it otherwise. It is looked for again before it is decided again.
+                Some((_, Err(AppendError::EventIdReused { .. })))
+                    if command.command_id().is_some() && retry.allows_more_than(attempts) =>
+                {
+                    (sound, lost_race) = (false, true);
+                    again.push_back(command);
+                }
                 Some((_, Err(error))) => {
                     sound = false;
                     // What the store can not do for one it can not do for the others; an id that
