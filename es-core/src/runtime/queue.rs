@@ -146,7 +146,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
                 }
             }
         }
-        let mut decision = command.decide(&shared.surroundings, stream, &mut round.warm);
+        let decision = command.decide(&shared.surroundings, stream, &mut round.warm);
         // Without an append that would find it out, the state may be behind another process.
         if !fresh && round.commits.is_empty() && !matches!(decision, Decision::Events(_)) {
             let known = round.warm.loaded.version;
@@ -157,7 +157,12 @@ async fn decide_all<A: Aggregate, S: EventStore>(
             }
             fresh = true;
             if round.warm.loaded.version > known {
-                decision = command.decide(&shared.surroundings, stream, &mut round.warm);
+                // From the beginning: what came may be the events of this very command.
+                if let Some(command_id) = command.command_id() {
+                    command_ids.remove(&command_id);
+                }
+                waiting.push_front(command);
+                continue;
             }
         }
         let verdict = match decision {
