@@ -127,7 +127,8 @@ impl<S: EventStore> Runtime<S> {
     /// When the stream can not be read; see [`LoadError`].
     pub async fn load<A: Aggregate>(&self, id: &A::Id) -> Result<Loaded<A>, LoadError> {
         let mut loaded = Loaded::default();
-        replay::catch_up(&*self.shared.store, &A::stream(id)?, &mut loaded).await?;
+        replay::catch_up(&*self.shared.store, &self.shared.retry, &A::stream(id)?, &mut loaded)
+            .await?;
         Ok(loaded)
     }
 
@@ -136,7 +137,7 @@ impl<S: EventStore> Runtime<S> {
     /// # Errors
     /// When the id names no stream.
     pub fn history<A: Aggregate>(&self, id: &A::Id) -> Result<History<'_, A, S>, LoadError> {
-        Ok(History::new(&self.shared.store, A::stream(id)?))
+        Ok(History::new(&self.shared.store, &self.shared.retry, A::stream(id)?))
     }
 
     /// The read model of a projection.
@@ -178,7 +179,13 @@ impl<S: EventStore> Runtime<S> {
     /// # Errors
     /// As [`wait_for`](Self::wait_for), and when the store can not be asked for its head.
     pub async fn wait_until_current<P: Projection>(&self) -> Result<(), WaitError> {
-        let head = self.shared.store.head().await?;
+        let mut attempts = 1;
+        let head = loop {
+            match self.shared.store.head().await {
+                Ok(head) => break head,
+                Err(error) => self.shared.retry.read_again_or(&mut attempts, error).await?,
+            }
+        };
         self.wait_for_position::<P>(head).await
     }
 

@@ -143,11 +143,17 @@ impl Attempts {
 /// The receipt of a command that was carried out before, found by the ids of its events.
 pub(crate) async fn first_receipt(
     store: &impl EventStore,
+    retry: &RetryPolicy,
     stream: &StreamId,
     command_id: CommandId,
 ) -> Result<Option<Receipt>, Failure> {
-    let Some(first) = store.find(command_id.event_id(0)).await? else {
-        return Ok(None);
+    let mut attempts = 1;
+    let first = loop {
+        match store.find(command_id.event_id(0)).await {
+            Ok(Some(first)) => break first,
+            Ok(None) => return Ok(None),
+            Err(error) => retry.read_again_or(&mut attempts, error).await?,
+        }
     };
     if first.stream != *stream {
         let (event_id, position) = (first.event_id, first.position);
@@ -156,7 +162,13 @@ pub(crate) async fn first_receipt(
     let (mut events, mut version, mut position) = (1, first.version, first.position);
     let mut range = StreamRange { limit: 16, ..StreamRange::after(first.version) };
     'pages: loop {
-        let page = store.read_stream(stream, range).await?;
+        let page = match store.read_stream(stream, range).await {
+            Ok(page) => page,
+            Err(error) => {
+                retry.read_again_or(&mut attempts, error).await?;
+                continue;
+            }
+        };
         for recorded in page.events.iter() {
             if recorded.event_id != command_id.event_id(events) {
                 break 'pages;

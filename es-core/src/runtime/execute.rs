@@ -22,6 +22,7 @@ use crate::runtime::instance::{Decision, Entry, Instance, Waiting, Warm};
 use crate::runtime::queue::Turn;
 use crate::runtime::receipt::Receipt;
 use crate::runtime::replay::{Loaded, catch_up};
+use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore};
 use crate::stream::StreamId;
 
@@ -166,13 +167,13 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     // it is given only on state that was read after the command came.
     let mut fresh = warm.is_none();
     let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
-    if fresh && let Err(error) = catch_up(store, stream, &mut warm.loaded).await {
+    if fresh && let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
         return (None, Err(error.into()));
     }
     let mut attempts = 1;
     loop {
         if let Some(command_id) = envelope.command_id {
-            match commit_log::first_receipt(store, stream, command_id).await {
+            match commit_log::first_receipt(store, retry, stream, command_id).await {
                 Ok(None) => {}
                 Ok(Some(receipt)) => return (Some(warm), Ok(receipt)),
                 Err(failure) => return (Some(warm), Err(failure.into())),
@@ -199,7 +200,8 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                 }
                 Err(AppendError::Conflict(conflict)) => Some(conflict),
                 Err(error @ AppendError::EventIdReused { .. }) => {
-                    let outcome = carried_out_elsewhere(store, stream, envelope, error).await;
+                    let outcome =
+                        carried_out_elsewhere(store, retry, stream, envelope, error).await;
                     return (Some(warm), outcome.map_err(ExecuteError::from));
                 }
                 Err(error) => return (Some(warm), Err(ExecuteError::Append(error))),
@@ -220,7 +222,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             retry.pause(attempts).await;
             attempts += 1;
         }
-        if let Err(error) = catch_up(store, stream, &mut warm.loaded).await {
+        if let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
             return (None, Err(error.into()));
         }
         fresh = true;
@@ -231,12 +233,13 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
 /// command since it was looked for, and decided it otherwise, as on another state or time.
 async fn carried_out_elsewhere(
     store: &impl EventStore,
+    retry: &RetryPolicy,
     stream: &StreamId,
     envelope: &Envelope,
     error: AppendError,
 ) -> Result<Receipt, Failure> {
     if let Some(command_id) = envelope.command_id
-        && let Some(receipt) = commit_log::first_receipt(store, stream, command_id).await?
+        && let Some(receipt) = commit_log::first_receipt(store, retry, stream, command_id).await?
     {
         return Ok(receipt);
     }

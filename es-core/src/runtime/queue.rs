@@ -119,12 +119,12 @@ async fn decide_all<A: Aggregate, S: EventStore>(
     warm: Option<Warm<A>>,
     mut waiting: Batch<A>,
 ) -> Result<Round<A>, (Failure, Batch<A>)> {
-    let (store, stream) = (&*shared.store, &instance.stream);
+    let (store, retry, stream) = (&*shared.store, &shared.retry, &instance.stream);
     let mut fresh = warm.is_none();
     let warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
     let mut round =
         Round { warm, decided: Vec::new(), commits: Vec::new(), postponed: Batch::new() };
-    if fresh && let Err(error) = catch_up(store, stream, &mut round.warm.loaded).await {
+    if fresh && let Err(error) = catch_up(store, retry, stream, &mut round.warm.loaded).await {
         return Err((error.into(), waiting));
     }
     let mut command_ids = HashSet::new();
@@ -134,7 +134,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
                 round.postponed.push_back(command);
                 continue;
             }
-            match commit_log::first_receipt(store, stream, command_id).await {
+            match commit_log::first_receipt(store, retry, stream, command_id).await {
                 Ok(None) => {}
                 Ok(Some(receipt)) => {
                     command.answer(Ok(receipt));
@@ -150,7 +150,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
         // Without an append that would find it out, the state may be behind another process.
         if !fresh && round.commits.is_empty() && !matches!(decision, Decision::Events(_)) {
             let known = round.warm.loaded.version;
-            if let Err(error) = catch_up(store, stream, &mut round.warm.loaded).await {
+            if let Err(error) = catch_up(store, retry, stream, &mut round.warm.loaded).await {
                 waiting.push_front(command);
                 waiting.append(&mut round.postponed);
                 return Err((error.into(), waiting));

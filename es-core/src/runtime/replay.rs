@@ -4,6 +4,7 @@ use crate::aggregate::Aggregate;
 use crate::error::ErrorCategory;
 use crate::event_set::{DecodeError, EventSet};
 use crate::recorded::Recorded;
+use crate::runtime::retry::RetryPolicy;
 use crate::store::{EventStore, ReadError, StreamRange};
 use crate::stream::{InvalidStreamId, StreamId};
 use crate::version::Version;
@@ -33,15 +34,17 @@ pub(crate) enum Step {
 /// Applies the events that follow, up to the version that the stream has when the replay begins.
 pub(crate) async fn catch_up<A: Aggregate>(
     store: &impl EventStore,
+    retry: &RetryPolicy,
     stream: &StreamId,
     loaded: &mut Loaded<A>,
 ) -> Result<(), LoadError> {
-    replay(store, stream, loaded, |_| Step::Apply, |_, _, _| {}).await
+    replay(store, retry, stream, loaded, |_| Step::Apply, |_, _, _| {}).await
 }
 
 /// Applies the events that follow while `take` says so, and shows each with the state after it.
 pub(crate) async fn replay<A: Aggregate>(
     store: &impl EventStore,
+    retry: &RetryPolicy,
     stream: &StreamId,
     loaded: &mut Loaded<A>,
     mut take: impl FnMut(&Recorded<'_>) -> Step,
@@ -49,7 +52,13 @@ pub(crate) async fn replay<A: Aggregate>(
 ) -> Result<(), LoadError> {
     let mut range = StreamRange::after(loaded.version);
     loop {
-        let page = store.read_stream(stream, range).await?;
+        let mut attempts = 1;
+        let page = loop {
+            match store.read_stream(stream, range).await {
+                Ok(page) => break page,
+                Err(error) => retry.read_again_or(&mut attempts, error).await?,
+            }
+        };
         for recorded in page.events.iter() {
             if recorded.version != loaded.version.next() {
                 return Err(LoadError::Gap {
