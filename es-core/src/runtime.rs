@@ -66,11 +66,17 @@ pub(crate) struct Shared<S> {
     tokio: tokio::runtime::Handle,
 }
 
-impl<S> Drop for Shared<S> {
-    fn drop(&mut self) {
+impl<S> Shared<S> {
+    fn abort_runners(&self) {
         for runner in ignore_poison(self.runners.lock()).drain(..) {
             runner.abort();
         }
+    }
+}
+
+impl<S> Drop for Shared<S> {
+    fn drop(&mut self) {
+        self.abort_runners();
     }
 }
 
@@ -194,10 +200,7 @@ impl<S: EventStore> Runtime<S> {
             return Err(NotRegistered { name: P::NAME }.into());
         };
         let mut progress = host.progress().subscribe();
-        let settled = |status: &ProjectionStatus| {
-            status.position >= wanted
-                || !matches!(status.state, ProjectionState::Live | ProjectionState::CatchingUp)
-        };
+        let settled = |status: &ProjectionStatus| status.position >= wanted || !status.state.runs();
         // The sender lives in the host, which is borrowed here: it can not be gone.
         let status = match progress.wait_for(settled).await {
             Ok(status) => status.clone(),
@@ -220,18 +223,11 @@ impl<S: EventStore> Runtime<S> {
     /// Stops the projections and waits until they have. Commands can still be sent; nothing is
     /// projected any more, also not through other clones of this handle.
     pub async fn shutdown(&self) {
-        let runners: Vec<_> = ignore_poison(self.shared.runners.lock()).drain(..).collect();
-        for runner in runners {
-            runner.abort();
-            // An error is the abort itself: `run` catches what handlers do.
-            let _ = runner.await;
-        }
+        // All before the first wait: this future may be dropped there.
+        self.shared.abort_runners();
         for host in self.shared.projections.values() {
-            host.progress().send_modify(|status| {
-                if matches!(status.state, ProjectionState::Live | ProjectionState::CatchingUp) {
-                    status.state = ProjectionState::Stopped;
-                }
-            });
+            // The sender lives in the host, which is borrowed here: it can not be gone.
+            let _ = host.progress().subscribe().wait_for(|status| !status.state.runs()).await;
         }
     }
 }
