@@ -90,8 +90,12 @@ async fn follow(
             status.state =
                 if page.more { ProjectionState::CatchingUp } else { ProjectionState::Live };
         });
-        if !page.more {
+        if page.more {
+            // A store that answers at once would let nothing else run on this thread meanwhile.
+            tokio::task::yield_now().await;
+        } else {
             store.wait_beyond(token).await?;
+            tokio::task::coop::consume_budget().await;
         }
     }
 }
