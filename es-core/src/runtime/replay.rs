@@ -82,7 +82,18 @@ pub(crate) async fn replay<A: Aggregate>(
                 // A store that answers at once would let nothing else run on this thread meanwhile.
                 tokio::task::yield_now().await;
             }
-            None => return Ok(()),
+            None => {
+                let end = page.version.min(range.to);
+                return if loaded.version < end {
+                    Err(LoadError::Gap {
+                        stream: stream.clone(),
+                        expected: loaded.version.next(),
+                        found: end,
+                    })
+                } else {
+                    Ok(())
+                };
+            }
         }
     }
 }
@@ -100,16 +111,16 @@ pub enum LoadError {
     /// An event of the stream could not be read.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The store left out events of the stream.
+    /// The store left out events of the stream, in the middle or at its end.
     #[error(
-        "stream `{stream}` has no version {expected}: version {found} came in its place; the store has lost events"
+        "stream `{stream}` has version {found} but not version {expected}; the store has lost events"
     )]
     Gap {
         /// The stream.
         stream: StreamId,
         /// The version that should have come.
         expected: Version,
-        /// The version that came.
+        /// The version that came, or that the stream is at.
         found: Version,
     },
 }
