@@ -188,6 +188,13 @@ impl<A: Aggregate> Instance<A> {
             Leave::OthersWait(warm)
         }
     }
+
+    /// Gives the turn back although others wait. Their senders notice when the answer is dropped.
+    pub(crate) fn desert(&self) -> VecDeque<Box<dyn Waiting<A>>> {
+        let mut turn = ignore_poison(self.turn.lock());
+        turn.taken = false;
+        std::mem::take(&mut turn.waiting)
+    }
 }
 
 /// How a command came to an instance.

@@ -44,20 +44,37 @@ impl<A: Aggregate, S: EventStore> Drop for Turn<'_, A, S> {
     }
 }
 
-async fn serve<A: Aggregate, S: EventStore>(
+fn serve<A: Aggregate, S: EventStore>(
     shared: Arc<Shared<S>>,
     instance: Arc<Instance<A>>,
     warm: Option<Warm<A>>,
-) {
-    let mut turn = Turn::new(&shared, &instance);
-    turn.warm = warm;
-    loop {
-        let batch = instance.next_batch(BATCH);
-        if batch.is_empty() {
-            return;
+) -> impl Future<Output = ()> + Send {
+    // Made here and not in the block: the task never begins when its tokio runtime has ended.
+    let mut handed_over = HandedOver(Some(instance));
+    async move {
+        let Some(instance) = handed_over.0.take() else { return };
+        let mut turn = Turn::new(&shared, &instance);
+        turn.warm = warm;
+        loop {
+            let batch = instance.next_batch(BATCH);
+            if batch.is_empty() {
+                return;
+            }
+            let warm = turn.warm.take();
+            turn.warm = carry_out(&shared, &instance, warm, batch).await;
         }
-        let warm = turn.warm.take();
-        turn.warm = carry_out(&shared, &instance, warm, batch).await;
+    }
+}
+
+/// The turn on its way to the task that serves those who wait. If it is lost there, they are told
+/// that nobody will serve them, and the turn is free.
+struct HandedOver<A: Aggregate>(Option<Arc<Instance<A>>>);
+
+impl<A: Aggregate> Drop for HandedOver<A> {
+    fn drop(&mut self) {
+        if let Some(instance) = self.0.take() {
+            drop(instance.desert());
+        }
     }
 }
 
