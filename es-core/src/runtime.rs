@@ -115,7 +115,7 @@ impl<S: EventStore> Runtime<S> {
     /// See [`ExecuteError`]; [`ExecuteError::Rejected`] carries the domain's own error.
     ///
     /// # Panics
-    /// When the handler panics, and then in this task only.
+    /// When the handler or an `Apply` panics, and then in this task only.
     pub fn execute<C: Command>(
         &self,
         command: C,

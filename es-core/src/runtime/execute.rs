@@ -263,7 +263,7 @@ where
     C::Aggregate: Handle<C>,
 {
     Outcome(Outcome<C>),
-    /// The handler panicked: the sender's task goes on with it, nobody else's.
+    /// The handler or an `Apply` panicked: the sender's task goes on with it, nobody else's.
     Panic(Box<dyn Any + Send>),
 }
 
@@ -300,6 +300,10 @@ impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C> {
             // Nobody listens any more when the sender dropped its future.
             let _ = self.sender.send(refusal);
         }
+    }
+
+    fn panic(self: Box<Self>, panic: Box<dyn Any + Send>) {
+        let _ = self.sender.send(Answer::Panic(panic));
     }
 
     fn answer(self: Box<Self>, outcome: Result<Receipt, Failure>) {

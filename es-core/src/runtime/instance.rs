@@ -133,6 +133,9 @@ pub(crate) trait Waiting<A: Aggregate>: Send {
     /// Tells the sender what its last decision refused.
     fn refuse(self: Box<Self>);
 
+    /// Lets the sender's task go on with a panic.
+    fn panic(self: Box<Self>, panic: Box<dyn Any + Send>);
+
     /// Tells the sender what came of it.
     fn answer(self: Box<Self>, outcome: Result<Receipt, Failure>);
 }

@@ -2,6 +2,7 @@
 //! working state and appended together, each as a commit of its own with its own answer.
 
 use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::aggregate::Aggregate;
@@ -108,12 +109,12 @@ async fn carry_out<A: Aggregate, S: EventStore>(
 
 /// Commands that were decided one after another, each on the state that the ones before it left.
 struct Round<A: Aggregate> {
-    /// The state after all of them, if all commits are stored.
-    warm: Warm<A>,
+    /// The state after all of them, if all commits are stored; none if it was left half done.
+    warm: Option<Warm<A>>,
     decided: Vec<Decided<A>>,
     /// The commits of those that led to events, in order.
     commits: Vec<Commit>,
-    /// Commands whose id another command of the round has.
+    /// Commands whose id another command of the round has, or that the round did not come to.
     postponed: Batch<A>,
 }
 
@@ -138,10 +139,10 @@ async fn decide_all<A: Aggregate, S: EventStore>(
 ) -> Result<Round<A>, (Failure, Batch<A>)> {
     let (store, retry, stream) = (&*shared.store, &shared.retry, &instance.stream);
     let mut fresh = warm.is_none();
-    let warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
+    let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
     let mut round =
-        Round { warm, decided: Vec::new(), commits: Vec::new(), postponed: Batch::new() };
-    if fresh && let Err(error) = catch_up(store, retry, stream, &mut round.warm.loaded).await {
+        Round { warm: None, decided: Vec::new(), commits: Vec::new(), postponed: Batch::new() };
+    if fresh && let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
         return Err((error.into(), waiting));
     }
     let mut command_ids = HashSet::new();
@@ -163,17 +164,17 @@ async fn decide_all<A: Aggregate, S: EventStore>(
                 }
             }
         }
-        let decision = command.decide(&shared.surroundings, stream, &mut round.warm);
+        let decision = command.decide(&shared.surroundings, stream, &mut warm);
         // Without an append that would find it out, the state may be behind another process.
         if !fresh && round.commits.is_empty() && !matches!(decision, Decision::Events(_)) {
-            let known = round.warm.loaded.version;
-            if let Err(error) = catch_up(store, retry, stream, &mut round.warm.loaded).await {
+            let known = warm.loaded.version;
+            if let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
                 waiting.push_front(command);
                 waiting.append(&mut round.postponed);
                 return Err((error.into(), waiting));
             }
             fresh = true;
-            if round.warm.loaded.version > known {
+            if warm.loaded.version > known {
                 // From the beginning: what came may be the events of this very command.
                 if let Some(command_id) = command.command_id() {
                     command_ids.remove(&command_id);
@@ -184,16 +185,24 @@ async fn decide_all<A: Aggregate, S: EventStore>(
         }
         let verdict = match decision {
             Decision::Events(commit) => {
-                round.warm.apply_decided();
+                // Before the append: an event that can not be applied must not be stored. What that
+                // leaves of the state is of no use, and the round ends here.
+                let applied = catch_unwind(AssertUnwindSafe(|| warm.apply_decided()));
+                if let Err(panic) = applied {
+                    command.panic(panic);
+                    round.postponed.append(&mut waiting);
+                    return Ok(round);
+                }
                 round.commits.push(commit);
                 Verdict::Events
             }
             Decision::Nothing => Verdict::Nothing,
             Decision::Refused => Verdict::Refused,
         };
-        let version = round.warm.loaded.version;
+        let version = warm.loaded.version;
         round.decided.push(Decided { command, verdict, version });
     }
+    round.warm = Some(warm);
     Ok(round)
 }
 
@@ -264,7 +273,7 @@ fn settle<A: Aggregate>(
             Verdict::Refused => command.refuse(),
         }
     }
-    Settled { warm: sound.then_some(round.warm), again, lost_race }
+    Settled { warm: round.warm.filter(|_| sound), again, lost_race }
 }
 
 fn answer_all<A: Aggregate>(commands: Batch<A>, failure: &Failure) {
