@@ -14,7 +14,9 @@ mod retry;
 use std::any::{Any, TypeId};
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
@@ -283,11 +285,16 @@ impl<S: EventStore> RuntimeBuilder<S> {
     /// Checks the registry and starts the projections.
     ///
     /// # Errors
-    /// When the registry is not sound, or this is no tokio runtime.
+    /// When the registry is not sound, or this is no tokio runtime with a timer.
     // Asynchronous because stores and projections that keep their state will have to read it.
     #[expect(clippy::unused_async, reason = "starting will read checkpoints")]
     pub async fn start(self) -> Result<Runtime<S>, StartError> {
         let tokio = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoTokio)?;
+        // There is no way to ask tokio, and the first to find out would be a command that loses a
+        // race.
+        if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
+            return Err(StartError::NoTimer);
+        }
         let registry = match self.registry {
             Some(registry) => registry,
             None => Registry::linked().build()?,
