@@ -63,6 +63,9 @@ pub(crate) async fn append_chain(
     commits: &[Commit],
 ) -> Vec<Result<Appended, AppendError>> {
     let mut answers = Vec::with_capacity(commits.len());
+    if commits.is_empty() {
+        return answers;
+    }
     let mut attempts = Attempts::default();
     loop {
         let rest = &commits[answers.len()..];
