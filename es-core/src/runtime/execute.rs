@@ -31,6 +31,10 @@ use crate::stream::StreamId;
 ///
 /// Dropping the future does not take the command back: it may be carried out or not. One with a
 /// [`command_id`](Self::command_id) can be sent again safely.
+///
+/// Once begun, poll it to its end or drop it. While it is kept and not polled, as by a branch of
+/// `select!` that awaits another command, it may hold the turn of its aggregate, and others wait
+/// for it.
 #[must_use = "a command is carried out when it is awaited"]
 pub struct Execute<'a, C, S, E> {
     shared: &'a Arc<Shared<S>>,
