@@ -50,7 +50,7 @@ pub(crate) async fn append(
     let mut attempts = Attempts::default();
     loop {
         match store.append(commit).await {
-            Ok(appended) => return Ok(attempts.found(commit, appended)),
+            Ok(appended) => return Ok(appended),
             Err(error) => attempts.again_or(retry, error).await?,
         }
     }
@@ -74,11 +74,7 @@ pub(crate) async fn append_chain(
             // Each commit has as many attempts as it would have alone.
             attempts.failed = 0;
         }
-        answers.extend(
-            rest.iter()
-                .zip(appended)
-                .map(|(commit, answer)| answer.map(|appended| attempts.found(commit, appended))),
-        );
+        answers.extend(appended);
         match answers.pop() {
             Some(Err(error)) => {
                 if let Err(error) = attempts.again_or(retry, error).await {
@@ -103,21 +99,6 @@ struct Attempts {
 }
 
 impl Attempts {
-    /// The answer to a commit that is stored. When an answer was lost and the commit now stands
-    /// just where it was to go, then it was stored by the attempt whose answer that was: for the
-    /// sender it is new.
-    fn found(&self, commit: &Commit, mut appended: Appended) -> Appended {
-        let first = commit.first();
-        let in_place = match first.expected {
-            ExpectedVersion::Exact(before) => {
-                appended.version == before.plus(first.events.len() as u64)
-            }
-            _ => false,
-        };
-        appended.repeated &= !(self.unknown && in_place);
-        appended
-    }
-
     /// Waits before the next attempt, or gives the error back if there is to be none.
     async fn again_or(
         &mut self,
@@ -193,8 +174,26 @@ pub(crate) async fn first_receipt(
     }))
 }
 
+/// Whether the commit stands where it was decided to go. One that was stored before may stand
+/// elsewhere, or here: then an attempt whose answer was lost has stored it, or another process that
+/// decided the same command just so.
+pub(crate) fn is_in_place(commit: &Commit, appended: &Appended) -> bool {
+    let first = commit.first();
+    match first.expected {
+        ExpectedVersion::Exact(before) => {
+            appended.version == before.plus(first.events.len() as u64)
+        }
+        _ => !appended.repeated,
+    }
+}
+
 /// The receipt of a commit that was appended.
-pub(crate) fn receipt(commit: &Commit, appended: &Appended, attempts: u32) -> Receipt {
+pub(crate) fn receipt(
+    commit: &Commit,
+    appended: &Appended,
+    command_id: Option<CommandId>,
+    attempts: u32,
+) -> Receipt {
     let first = commit.first();
     Receipt {
         stream: first.stream.clone(),
@@ -202,7 +201,8 @@ pub(crate) fn receipt(commit: &Commit, appended: &Appended, attempts: u32) -> Re
         events: first.events.len() as u64,
         position: Some(appended.last_position),
         attempts,
-        repeated: appended.repeated,
+        // Without an id of its own nobody else can have sent it: an answer was lost and found.
+        repeated: appended.repeated && command_id.is_some(),
     }
 }
 

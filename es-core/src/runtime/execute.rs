@@ -196,11 +196,11 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
         let conflict = match decision {
             Ok(Some(commit)) => match commit_log::append(store, retry, &commit).await {
                 Ok(appended) => {
-                    // One that was stored before is in the history already, elsewhere.
-                    if !appended.repeated {
+                    if commit_log::is_in_place(&commit, &appended) {
                         warm.apply_decided();
                     }
-                    return (Some(warm), Ok(commit_log::receipt(&commit, &appended, attempts)));
+                    let id = envelope.command_id;
+                    return (Some(warm), Ok(commit_log::receipt(&commit, &appended, id, attempts)));
                 }
                 Err(AppendError::Conflict(conflict)) => Some(conflict),
                 Err(error @ AppendError::EventIdReused { .. }) => {

@@ -231,9 +231,10 @@ fn settle<A: Aggregate>(
         match verdict {
             Verdict::Events => match answers.next() {
                 Some((commit, Ok(appended))) => {
-                    // One that was stored before is in the working state at the wrong place.
-                    sound &= !appended.repeated;
-                    command.answer(Ok(commit_log::receipt(commit, &appended, attempts)));
+                    // One that was stored elsewhere is in the working state at the wrong place.
+                    sound &= commit_log::is_in_place(commit, &appended);
+                    let id = command.command_id();
+                    command.answer(Ok(commit_log::receipt(commit, &appended, id, attempts)));
                 }
                 Some((_, Err(AppendError::Conflict(conflict)))) => {
                     (sound, lost_race) = (false, true);
