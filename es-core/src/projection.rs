@@ -79,7 +79,8 @@ pub trait Project<E: Event> {
     /// Changes the read model.
     ///
     /// # Errors
-    /// A failure parks the projection at this event: nothing is skipped.
+    /// A failure parks the projection at this event: nothing is skipped. What was changed before
+    /// stays changed, so check first and change then.
     fn project(&mut self, event: &E, recorded: &Recorded<'_>) -> Result<(), ProjectError>;
 }
 

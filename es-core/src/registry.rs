@@ -98,7 +98,8 @@ impl RegistryBuilder {
     }
 
     /// Adds a projection that needs more than `Default` to start: `make` gives its empty state,
-    /// and is asked again whenever the read model is built anew.
+    /// and is asked again whenever the read model is built anew. It replaces what was added of the
+    /// same type before, such as by a derive.
     #[must_use]
     #[track_caller]
     pub fn projection_with<P: Projection>(
@@ -137,7 +138,15 @@ impl RegistryBuilder {
         }
         self.projections
             .sort_by_key(|entry| (entry.projection.name, (entry.projection.type_name)()));
-        self.projections.dedup_by_key(|entry| (entry.projection.type_id)());
+        // The last one counts: a constructor that is given by hand stands behind what derives
+        // registered.
+        self.projections.dedup_by(|later, kept| {
+            let same = (later.projection.type_id)() == (kept.projection.type_id)();
+            if same {
+                std::mem::swap(later, kept);
+            }
+            same
+        });
         for pair in self.projections.windows(2) {
             if pair[0].projection.name == pair[1].projection.name {
                 problems.push(duplicate("projection", pair[0].projection.name, &pair[0], &pair[1]));

@@ -14,7 +14,9 @@ mod retry;
 use std::any::{Any, TypeId};
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
@@ -66,11 +68,17 @@ pub(crate) struct Shared<S> {
     tokio: tokio::runtime::Handle,
 }
 
-impl<S> Drop for Shared<S> {
-    fn drop(&mut self) {
+impl<S> Shared<S> {
+    fn abort_runners(&self) {
         for runner in ignore_poison(self.runners.lock()).drain(..) {
             runner.abort();
         }
+    }
+}
+
+impl<S> Drop for Shared<S> {
+    fn drop(&mut self) {
+        self.abort_runners();
     }
 }
 
@@ -109,7 +117,7 @@ impl<S: EventStore> Runtime<S> {
     /// See [`ExecuteError`]; [`ExecuteError::Rejected`] carries the domain's own error.
     ///
     /// # Panics
-    /// When the handler panics, and then in this task only.
+    /// When the handler or an `Apply` panics, and then in this task only.
     pub fn execute<C: Command>(
         &self,
         command: C,
@@ -127,7 +135,8 @@ impl<S: EventStore> Runtime<S> {
     /// When the stream can not be read; see [`LoadError`].
     pub async fn load<A: Aggregate>(&self, id: &A::Id) -> Result<Loaded<A>, LoadError> {
         let mut loaded = Loaded::default();
-        replay::catch_up(&*self.shared.store, &A::stream(id)?, &mut loaded).await?;
+        replay::catch_up(&*self.shared.store, &self.shared.retry, &A::stream(id)?, &mut loaded)
+            .await?;
         Ok(loaded)
     }
 
@@ -136,7 +145,7 @@ impl<S: EventStore> Runtime<S> {
     /// # Errors
     /// When the id names no stream.
     pub fn history<A: Aggregate>(&self, id: &A::Id) -> Result<History<'_, A, S>, LoadError> {
-        Ok(History::new(&self.shared.store, A::stream(id)?))
+        Ok(History::new(&self.shared.store, &self.shared.retry, A::stream(id)?))
     }
 
     /// The read model of a projection.
@@ -178,7 +187,13 @@ impl<S: EventStore> Runtime<S> {
     /// # Errors
     /// As [`wait_for`](Self::wait_for), and when the store can not be asked for its head.
     pub async fn wait_until_current<P: Projection>(&self) -> Result<(), WaitError> {
-        let head = self.shared.store.head().await?;
+        let mut attempts = 1;
+        let head = loop {
+            match self.shared.store.head().await {
+                Ok(head) => break head,
+                Err(error) => self.shared.retry.read_again_or(&mut attempts, error).await?,
+            }
+        };
         self.wait_for_position::<P>(head).await
     }
 
@@ -187,10 +202,7 @@ impl<S: EventStore> Runtime<S> {
             return Err(NotRegistered { name: P::NAME }.into());
         };
         let mut progress = host.progress().subscribe();
-        let settled = |status: &ProjectionStatus| {
-            status.position >= wanted
-                || !matches!(status.state, ProjectionState::Live | ProjectionState::CatchingUp)
-        };
+        let settled = |status: &ProjectionStatus| status.position >= wanted || !status.state.runs();
         // The sender lives in the host, which is borrowed here: it can not be gone.
         let status = match progress.wait_for(settled).await {
             Ok(status) => status.clone(),
@@ -213,18 +225,11 @@ impl<S: EventStore> Runtime<S> {
     /// Stops the projections and waits until they have. Commands can still be sent; nothing is
     /// projected any more, also not through other clones of this handle.
     pub async fn shutdown(&self) {
-        let runners: Vec<_> = ignore_poison(self.shared.runners.lock()).drain(..).collect();
-        for runner in runners {
-            runner.abort();
-            // An error is the abort itself: `run` catches what handlers do.
-            let _ = runner.await;
-        }
+        // All before the first wait: this future may be dropped there.
+        self.shared.abort_runners();
         for host in self.shared.projections.values() {
-            host.progress().send_modify(|status| {
-                if matches!(status.state, ProjectionState::Live | ProjectionState::CatchingUp) {
-                    status.state = ProjectionState::Stopped;
-                }
-            });
+            // The sender lives in the host, which is borrowed here: it can not be gone.
+            let _ = host.progress().subscribe().wait_for(|status| !status.state.runs()).await;
         }
     }
 }
@@ -280,11 +285,16 @@ impl<S: EventStore> RuntimeBuilder<S> {
     /// Checks the registry and starts the projections.
     ///
     /// # Errors
-    /// When the registry is not sound, or this is no tokio runtime.
+    /// When the registry is not sound, or this is no tokio runtime with a timer.
     // Asynchronous because stores and projections that keep their state will have to read it.
     #[expect(clippy::unused_async, reason = "starting will read checkpoints")]
     pub async fn start(self) -> Result<Runtime<S>, StartError> {
         let tokio = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoTokio)?;
+        // There is no way to ask tokio, and the first to find out would be a command that loses a
+        // race.
+        if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
+            return Err(StartError::NoTimer);
+        }
         let registry = match self.registry {
             Some(registry) => registry,
             None => Registry::linked().build()?,

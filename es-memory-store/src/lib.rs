@@ -71,9 +71,11 @@ impl MemoryStore {
         commit: &Commit,
         conditions: &[AppendCondition],
     ) -> Result<Appended, AppendError> {
+        // The clock is somebody else's: it is not asked under the lock.
+        let now = self.clock.now();
         let appended = {
             let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
-            log.append(commit, conditions, || self.clock.now())?
+            log.append(commit, conditions, now)?
         };
         self.news.notify_waiters();
         Ok(appended)

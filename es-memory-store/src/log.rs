@@ -61,7 +61,7 @@ impl Log {
         &mut self,
         commit: &Commit,
         conditions: &[AppendCondition],
-        now: impl FnOnce() -> Timestamp,
+        now: Timestamp,
     ) -> Result<Appended, AppendError> {
         if let Some(appended) = self.repeated(commit)? {
             return Ok(appended);
@@ -83,7 +83,7 @@ impl Log {
             ))));
         }
         // Everything is checked: from here on nothing can fail.
-        let recorded_at = Microseconds::of(now()).max(self.last_recorded_at);
+        let recorded_at = Microseconds::of(now).max(self.last_recorded_at);
         self.last_recorded_at = recorded_at;
         let version = self.extend(commit.first(), first_place, recorded_at);
         let more = commit.streams().skip(1);

@@ -9,25 +9,56 @@ use crate::runtime::RetryPolicy;
 use crate::store::{EventStore, QueryRange, ReadError};
 use crate::version::Position;
 
-/// Runs until the projection parks or the store fails for good; both show in its status.
-pub(crate) async fn run<S: EventStore>(store: Arc<S>, host: Arc<dyn Host>, retry: RetryPolicy) {
-    let mut attempts = 1;
-    loop {
-        match follow(&*store, &*host, &mut attempts).await {
-            Ok(Parked) => return,
-            Err(error) if error.category() == ErrorCategory::Transient => {
-                tracing::warn!(projection = name(&*host), attempts, %error, "projection waits for the store");
-                retry.pause(attempts).await;
-                attempts = attempts.saturating_add(1);
-            }
-            Err(error) => {
-                tracing::error!(projection = name(&*host), %error, "projection failed");
-                let error = error.to_string();
-                host.progress()
-                    .send_modify(|status| status.state = ProjectionState::Failed { error });
-                return;
+/// Runs until the projection parks or the store fails for good. Those show in its status, and so
+/// does any other end.
+pub(crate) fn run<S: EventStore>(
+    store: Arc<S>,
+    host: Arc<dyn Host>,
+    retry: RetryPolicy,
+) -> impl Future<Output = ()> + Send {
+    // Made here and not in the block: a task may be dropped before it begins.
+    let ended = Ended(host);
+    async move {
+        let host = &*ended.0;
+        let mut attempts = 1;
+        loop {
+            match follow(&*store, host, &mut attempts).await {
+                Ok(Parked) => return,
+                Err(error) if error.category() == ErrorCategory::Transient => {
+                    tracing::warn!(projection = name(host), attempts, %error, "projection waits for the store");
+                    retry.pause(attempts).await;
+                    attempts = attempts.saturating_add(1);
+                }
+                Err(error) => {
+                    tracing::error!(projection = name(host), %error, "projection failed");
+                    let error = error.to_string();
+                    host.progress()
+                        .send_modify(|status| status.state = ProjectionState::Failed { error });
+                    return;
+                }
             }
         }
+    }
+}
+
+/// Says that a projection has ended if nothing else has: its task was aborted, its tokio runtime
+/// ended, or the store panicked.
+struct Ended(Arc<dyn Host>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let panicked = std::thread::panicking();
+        self.0.progress().send_if_modified(|status| {
+            let runs = status.state.runs();
+            if runs {
+                status.state = if panicked {
+                    ProjectionState::Failed { error: "the task that ran it panicked".to_owned() }
+                } else {
+                    ProjectionState::Stopped
+                };
+            }
+            runs
+        });
     }
 }
 
@@ -59,8 +90,12 @@ async fn follow(
             status.state =
                 if page.more { ProjectionState::CatchingUp } else { ProjectionState::Live };
         });
-        if !page.more {
+        if page.more {
+            // A store that answers at once would let nothing else run on this thread meanwhile.
+            tokio::task::yield_now().await;
+        } else {
             store.wait_beyond(token).await?;
+            tokio::task::coop::consume_budget().await;
         }
     }
 }

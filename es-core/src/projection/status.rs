@@ -35,6 +35,13 @@ pub enum ProjectionState {
         /// What the store said.
         error: String,
     },
-    /// The runtime was shut down.
+    /// The runtime was shut down or dropped, or the tokio runtime that it was started in has ended.
     Stopped,
+}
+
+impl ProjectionState {
+    /// Whether it goes on by itself.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self, Self::Live | Self::CatchingUp)
+    }
 }

@@ -22,7 +22,11 @@ impl<P: Projection> ProjectionView<P> {
     /// Looks at the state. The projection waits meanwhile, so be brief: copy what you need.
     ///
     /// What is seen is the state after some event of the global order and before the next, never
-    /// between.
+    /// between; except that a projection which is parked may hold what its handler did with the
+    /// event before it failed or panicked.
+    ///
+    /// Do not look at the same projection again inside `look`, and do not wait for it there: that
+    /// can wait for ever.
     pub fn read<R>(&self, look: impl FnOnce(&P) -> R) -> R {
         let host: &dyn Any = self.host.as_any();
         match host.downcast_ref::<Hosted<P>>() {

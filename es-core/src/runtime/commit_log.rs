@@ -9,7 +9,7 @@ use crate::runtime::replay::LoadError;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore, ReadError, StreamRange, VersionConflict};
 use crate::stream::StreamId;
-use crate::version::Version;
+use crate::version::{ExpectedVersion, Version};
 
 /// Why a command was not carried out, as far as that does not depend on its type.
 #[derive(Clone)]
@@ -63,9 +63,18 @@ pub(crate) async fn append_chain(
     commits: &[Commit],
 ) -> Vec<Result<Appended, AppendError>> {
     let mut answers = Vec::with_capacity(commits.len());
+    if commits.is_empty() {
+        return answers;
+    }
     let mut attempts = Attempts::default();
     loop {
-        answers.append(&mut store.append_chain(&commits[answers.len()..]).await);
+        let rest = &commits[answers.len()..];
+        let appended = store.append_chain(rest).await;
+        if matches!(appended.first(), Some(Ok(_))) {
+            // Each commit has as many attempts as it would have alone.
+            attempts.failed = 0;
+        }
+        answers.extend(appended);
         match answers.pop() {
             Some(Err(error)) => {
                 if let Err(error) = attempts.again_or(retry, error).await {
@@ -118,11 +127,17 @@ impl Attempts {
 /// The receipt of a command that was carried out before, found by the ids of its events.
 pub(crate) async fn first_receipt(
     store: &impl EventStore,
+    retry: &RetryPolicy,
     stream: &StreamId,
     command_id: CommandId,
 ) -> Result<Option<Receipt>, Failure> {
-    let Some(first) = store.find(command_id.event_id(0)).await? else {
-        return Ok(None);
+    let mut attempts = 1;
+    let first = loop {
+        match store.find(command_id.event_id(0)).await {
+            Ok(Some(first)) => break first,
+            Ok(None) => return Ok(None),
+            Err(error) => retry.read_again_or(&mut attempts, error).await?,
+        }
     };
     if first.stream != *stream {
         let (event_id, position) = (first.event_id, first.position);
@@ -131,7 +146,13 @@ pub(crate) async fn first_receipt(
     let (mut events, mut version, mut position) = (1, first.version, first.position);
     let mut range = StreamRange { limit: 16, ..StreamRange::after(first.version) };
     'pages: loop {
-        let page = store.read_stream(stream, range).await?;
+        let page = match store.read_stream(stream, range).await {
+            Ok(page) => page,
+            Err(error) => {
+                retry.read_again_or(&mut attempts, error).await?;
+                continue;
+            }
+        };
         for recorded in page.events.iter() {
             if recorded.event_id != command_id.event_id(events) {
                 break 'pages;
@@ -153,8 +174,26 @@ pub(crate) async fn first_receipt(
     }))
 }
 
+/// Whether the commit stands where it was decided to go. One that was stored before may stand
+/// elsewhere, or here: then an attempt whose answer was lost has stored it, or another process that
+/// decided the same command just so.
+pub(crate) fn is_in_place(commit: &Commit, appended: &Appended) -> bool {
+    let first = commit.first();
+    match first.expected {
+        ExpectedVersion::Exact(before) => {
+            appended.version == before.plus(first.events.len() as u64)
+        }
+        _ => !appended.repeated,
+    }
+}
+
 /// The receipt of a commit that was appended.
-pub(crate) fn receipt(commit: &Commit, appended: &Appended, attempts: u32) -> Receipt {
+pub(crate) fn receipt(
+    commit: &Commit,
+    appended: &Appended,
+    command_id: Option<CommandId>,
+    attempts: u32,
+) -> Receipt {
     let first = commit.first();
     Receipt {
         stream: first.stream.clone(),
@@ -162,7 +201,8 @@ pub(crate) fn receipt(commit: &Commit, appended: &Appended, attempts: u32) -> Re
         events: first.events.len() as u64,
         position: Some(appended.last_position),
         attempts,
-        repeated: appended.repeated,
+        // Without an id of its own nobody else can have sent it: an answer was lost and found.
+        repeated: appended.repeated && command_id.is_some(),
     }
 }
 

@@ -77,6 +77,11 @@ pub enum StartError {
         "a runtime starts inside a tokio runtime: write `#[tokio::main]` above `async fn main`"
     )]
     NoTokio,
+    /// The tokio runtime has no timer, which pauses between attempts need.
+    #[error(
+        "a runtime needs tokio's timer: call `.enable_time()` or `.enable_all()` on the builder of the tokio runtime"
+    )]
+    NoTimer,
 }
 
 /// The runtime does not run a projection.

@@ -22,6 +22,7 @@ use crate::runtime::instance::{Decision, Entry, Instance, Waiting, Warm};
 use crate::runtime::queue::Turn;
 use crate::runtime::receipt::Receipt;
 use crate::runtime::replay::{Loaded, catch_up};
+use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore};
 use crate::stream::StreamId;
 
@@ -30,6 +31,10 @@ use crate::stream::StreamId;
 ///
 /// Dropping the future does not take the command back: it may be carried out or not. One with a
 /// [`command_id`](Self::command_id) can be sent again safely.
+///
+/// Once begun, poll it to its end or drop it. While it is kept and not polled, as by a branch of
+/// `select!` that awaits another command, it may hold the turn of its aggregate, and others wait
+/// for it.
 #[must_use = "a command is carried out when it is awaited"]
 pub struct Execute<'a, C, S, E> {
     shared: &'a Arc<Shared<S>>,
@@ -166,13 +171,13 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     // it is given only on state that was read after the command came.
     let mut fresh = warm.is_none();
     let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
-    if fresh && let Err(error) = catch_up(store, stream, &mut warm.loaded).await {
+    if fresh && let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
         return (None, Err(error.into()));
     }
     let mut attempts = 1;
     loop {
         if let Some(command_id) = envelope.command_id {
-            match commit_log::first_receipt(store, stream, command_id).await {
+            match commit_log::first_receipt(store, retry, stream, command_id).await {
                 Ok(None) => {}
                 Ok(Some(receipt)) => return (Some(warm), Ok(receipt)),
                 Err(failure) => return (Some(warm), Err(failure.into())),
@@ -191,13 +196,18 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
         let conflict = match decision {
             Ok(Some(commit)) => match commit_log::append(store, retry, &commit).await {
                 Ok(appended) => {
-                    // One that was stored before is in the history already, elsewhere.
-                    if !appended.repeated {
+                    if commit_log::is_in_place(&commit, &appended) {
                         warm.apply_decided();
                     }
-                    return (Some(warm), Ok(commit_log::receipt(&commit, &appended, attempts)));
+                    let id = envelope.command_id;
+                    return (Some(warm), Ok(commit_log::receipt(&commit, &appended, id, attempts)));
                 }
                 Err(AppendError::Conflict(conflict)) => Some(conflict),
+                Err(error @ AppendError::EventIdReused { .. }) => {
+                    let outcome =
+                        carried_out_elsewhere(store, retry, stream, envelope, error).await;
+                    return (Some(warm), outcome.map_err(ExecuteError::from));
+                }
                 Err(error) => return (Some(warm), Err(ExecuteError::Append(error))),
             },
             refused_or_nothing if fresh => {
@@ -216,11 +226,28 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             retry.pause(attempts).await;
             attempts += 1;
         }
-        if let Err(error) = catch_up(store, stream, &mut warm.loaded).await {
+        if let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
             return (None, Err(error.into()));
         }
         fresh = true;
     }
+}
+
+/// The answer when the ids of the events are taken. Another process may have carried out the very
+/// command since it was looked for, and decided it otherwise, as on another state or time.
+async fn carried_out_elsewhere(
+    store: &impl EventStore,
+    retry: &RetryPolicy,
+    stream: &StreamId,
+    envelope: &Envelope,
+    error: AppendError,
+) -> Result<Receipt, Failure> {
+    if let Some(command_id) = envelope.command_id
+        && let Some(receipt) = commit_log::first_receipt(store, retry, stream, command_id).await?
+    {
+        return Ok(receipt);
+    }
+    Err(Failure::Append(error))
 }
 
 /// A command that waits in the queue of its aggregate.
@@ -240,7 +267,7 @@ where
     C::Aggregate: Handle<C>,
 {
     Outcome(Outcome<C>),
-    /// The handler panicked: the sender's task goes on with it, nobody else's.
+    /// The handler or an `Apply` panicked: the sender's task goes on with it, nobody else's.
     Panic(Box<dyn Any + Send>),
 }
 
@@ -277,6 +304,10 @@ impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C> {
             // Nobody listens any more when the sender dropped its future.
             let _ = self.sender.send(refusal);
         }
+    }
+
+    fn panic(self: Box<Self>, panic: Box<dyn Any + Send>) {
+        let _ = self.sender.send(Answer::Panic(panic));
     }
 
     fn answer(self: Box<Self>, outcome: Result<Receipt, Failure>) {

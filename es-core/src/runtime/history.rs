@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::aggregate::Aggregate;
 use crate::recorded::Recorded;
 use crate::runtime::replay::{LoadError, Loaded, Step, replay};
+use crate::runtime::retry::RetryPolicy;
 use crate::store::EventStore;
 use crate::stream::StreamId;
 use crate::version::Version;
@@ -14,13 +15,14 @@ use crate::version::Version;
 /// Every question replays the stream from its first event, page by page.
 pub struct History<'a, A, S> {
     store: &'a S,
+    retry: &'a RetryPolicy,
     stream: StreamId,
     aggregate: std::marker::PhantomData<fn() -> A>,
 }
 
 impl<'a, A: Aggregate, S: EventStore> History<'a, A, S> {
-    pub(crate) fn new(store: &'a S, stream: StreamId) -> Self {
-        Self { store, stream, aggregate: std::marker::PhantomData }
+    pub(crate) fn new(store: &'a S, retry: &'a RetryPolicy, stream: StreamId) -> Self {
+        Self { store, retry, stream, aggregate: std::marker::PhantomData }
     }
 
     /// The state after the event with this version, or after the last event if there are fewer.
@@ -49,7 +51,7 @@ impl<'a, A: Aggregate, S: EventStore> History<'a, A, S> {
         show: impl FnMut(&A, &A::Event, &Recorded<'_>),
     ) -> Result<Loaded<A>, LoadError> {
         let mut loaded = Loaded::default();
-        replay(self.store, &self.stream, &mut loaded, |_| Step::Apply, show).await?;
+        replay(self.store, self.retry, &self.stream, &mut loaded, |_| Step::Apply, show).await?;
         Ok(loaded)
     }
 
@@ -60,7 +62,7 @@ impl<'a, A: Aggregate, S: EventStore> History<'a, A, S> {
         let mut loaded = Loaded::default();
         let take =
             |recorded: &Recorded<'_>| if wanted(recorded) { Step::Apply } else { Step::Stop };
-        replay(self.store, &self.stream, &mut loaded, take, |_, _, _| {}).await?;
+        replay(self.store, self.retry, &self.stream, &mut loaded, take, |_, _, _| {}).await?;
         Ok(loaded)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
 
 use crate::aggregate::Aggregate;
 use crate::command::Events;
@@ -16,10 +17,7 @@ use crate::runtime::receipt::Receipt;
 use crate::runtime::replay::Loaded;
 use crate::stream::{InvalidStreamId, StreamId};
 
-/// The instances that were used lately, by aggregate type and id.
-///
-/// One that is forgotten while it is in use does no harm: another is made, and the versions that
-/// guard every append keep the two apart.
+/// The instances that were used lately, by aggregate type and id, and those that are in use now.
 pub(crate) struct Instances {
     /// A program has few aggregate types and never forgets one: a list that only grows is found
     /// through without a lock.
@@ -32,7 +30,21 @@ struct OfOneType {
     next: OnceLock<Box<OfOneType>>,
 }
 
-type InstancesOf<A> = Cache<<A as Aggregate>::Id, Arc<Instance<A>>>;
+type InstancesOf<A> =
+    Cache<<A as Aggregate>::Id, Arc<Instance<A>>, UnitWeighter, DefaultHashBuilder, KeepWhatIsUsed>;
+
+/// An instance that a command holds is not forgotten: the next command on it would make another,
+/// and the two would race where they should queue.
+#[derive(Clone)]
+struct KeepWhatIsUsed;
+
+impl<K, A: Aggregate> Lifecycle<K, Arc<Instance<A>>> for KeepWhatIsUsed {
+    type RequestState = ();
+
+    fn is_pinned(&self, _: &K, instance: &Arc<Instance<A>>) -> bool {
+        Arc::strong_count(instance) > 1
+    }
+}
 
 impl Instances {
     pub(crate) fn new(kept_of_each_type: usize) -> Self {
@@ -49,7 +61,14 @@ impl Instances {
 
     fn of_type<A: Aggregate>(&self) -> &InstancesOf<A> {
         let make = || {
-            let instances = Box::new(InstancesOf::<A>::new(self.kept_of_each_type));
+            let count = self.kept_of_each_type;
+            let instances = Box::new(InstancesOf::<A>::with(
+                count,
+                count as u64,
+                UnitWeighter,
+                DefaultHashBuilder::default(),
+                KeepWhatIsUsed,
+            ));
             Box::new(OfOneType { instances, next: OnceLock::new() })
         };
         let mut place = &self.first;
@@ -114,6 +133,9 @@ pub(crate) trait Waiting<A: Aggregate>: Send {
     /// Tells the sender what its last decision refused.
     fn refuse(self: Box<Self>);
 
+    /// Lets the sender's task go on with a panic.
+    fn panic(self: Box<Self>, panic: Box<dyn Any + Send>);
+
     /// Tells the sender what came of it.
     fn answer(self: Box<Self>, outcome: Result<Receipt, Failure>);
 }
@@ -168,6 +190,13 @@ impl<A: Aggregate> Instance<A> {
         } else {
             Leave::OthersWait(warm)
         }
+    }
+
+    /// Gives the turn back although others wait. Their senders notice when the answer is dropped.
+    pub(crate) fn desert(&self) -> VecDeque<Box<dyn Waiting<A>>> {
+        let mut turn = ignore_poison(self.turn.lock());
+        turn.taken = false;
+        std::mem::take(&mut turn.waiting)
     }
 }
 

@@ -2,6 +2,7 @@
 //! working state and appended together, each as a commit of its own with its own answer.
 
 use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::aggregate::Aggregate;
@@ -44,20 +45,37 @@ impl<A: Aggregate, S: EventStore> Drop for Turn<'_, A, S> {
     }
 }
 
-async fn serve<A: Aggregate, S: EventStore>(
+fn serve<A: Aggregate, S: EventStore>(
     shared: Arc<Shared<S>>,
     instance: Arc<Instance<A>>,
     warm: Option<Warm<A>>,
-) {
-    let mut turn = Turn::new(&shared, &instance);
-    turn.warm = warm;
-    loop {
-        let batch = instance.next_batch(BATCH);
-        if batch.is_empty() {
-            return;
+) -> impl Future<Output = ()> + Send {
+    // Made here and not in the block: the task never begins when its tokio runtime has ended.
+    let mut handed_over = HandedOver(Some(instance));
+    async move {
+        let Some(instance) = handed_over.0.take() else { return };
+        let mut turn = Turn::new(&shared, &instance);
+        turn.warm = warm;
+        loop {
+            let batch = instance.next_batch(BATCH);
+            if batch.is_empty() {
+                return;
+            }
+            let warm = turn.warm.take();
+            turn.warm = carry_out(&shared, &instance, warm, batch).await;
         }
-        let warm = turn.warm.take();
-        turn.warm = carry_out(&shared, &instance, warm, batch).await;
+    }
+}
+
+/// The turn on its way to the task that serves those who wait. If it is lost there, they are told
+/// that nobody will serve them, and the turn is free.
+struct HandedOver<A: Aggregate>(Option<Arc<Instance<A>>>);
+
+impl<A: Aggregate> Drop for HandedOver<A> {
+    fn drop(&mut self) {
+        if let Some(instance) = self.0.take() {
+            drop(instance.desert());
+        }
     }
 }
 
@@ -91,12 +109,12 @@ async fn carry_out<A: Aggregate, S: EventStore>(
 
 /// Commands that were decided one after another, each on the state that the ones before it left.
 struct Round<A: Aggregate> {
-    /// The state after all of them, if all commits are stored.
-    warm: Warm<A>,
+    /// The state after all of them, if all commits are stored; none if it was left half done.
+    warm: Option<Warm<A>>,
     decided: Vec<Decided<A>>,
     /// The commits of those that led to events, in order.
     commits: Vec<Commit>,
-    /// Commands whose id another command of the round has.
+    /// Commands whose id another command of the round has, or that the round did not come to.
     postponed: Batch<A>,
 }
 
@@ -119,12 +137,12 @@ async fn decide_all<A: Aggregate, S: EventStore>(
     warm: Option<Warm<A>>,
     mut waiting: Batch<A>,
 ) -> Result<Round<A>, (Failure, Batch<A>)> {
-    let (store, stream) = (&*shared.store, &instance.stream);
+    let (store, retry, stream) = (&*shared.store, &shared.retry, &instance.stream);
     let mut fresh = warm.is_none();
-    let warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
+    let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
     let mut round =
-        Round { warm, decided: Vec::new(), commits: Vec::new(), postponed: Batch::new() };
-    if fresh && let Err(error) = catch_up(store, stream, &mut round.warm.loaded).await {
+        Round { warm: None, decided: Vec::new(), commits: Vec::new(), postponed: Batch::new() };
+    if fresh && let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
         return Err((error.into(), waiting));
     }
     let mut command_ids = HashSet::new();
@@ -134,7 +152,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
                 round.postponed.push_back(command);
                 continue;
             }
-            match commit_log::first_receipt(store, stream, command_id).await {
+            match commit_log::first_receipt(store, retry, stream, command_id).await {
                 Ok(None) => {}
                 Ok(Some(receipt)) => {
                     command.answer(Ok(receipt));
@@ -146,32 +164,45 @@ async fn decide_all<A: Aggregate, S: EventStore>(
                 }
             }
         }
-        let mut decision = command.decide(&shared.surroundings, stream, &mut round.warm);
+        let decision = command.decide(&shared.surroundings, stream, &mut warm);
         // Without an append that would find it out, the state may be behind another process.
         if !fresh && round.commits.is_empty() && !matches!(decision, Decision::Events(_)) {
-            let known = round.warm.loaded.version;
-            if let Err(error) = catch_up(store, stream, &mut round.warm.loaded).await {
+            let known = warm.loaded.version;
+            if let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
                 waiting.push_front(command);
                 waiting.append(&mut round.postponed);
                 return Err((error.into(), waiting));
             }
             fresh = true;
-            if round.warm.loaded.version > known {
-                decision = command.decide(&shared.surroundings, stream, &mut round.warm);
+            if warm.loaded.version > known {
+                // From the beginning: what came may be the events of this very command.
+                if let Some(command_id) = command.command_id() {
+                    command_ids.remove(&command_id);
+                }
+                waiting.push_front(command);
+                continue;
             }
         }
         let verdict = match decision {
             Decision::Events(commit) => {
-                round.warm.apply_decided();
+                // Before the append: an event that can not be applied must not be stored. What that
+                // leaves of the state is of no use, and the round ends here.
+                let applied = catch_unwind(AssertUnwindSafe(|| warm.apply_decided()));
+                if let Err(panic) = applied {
+                    command.panic(panic);
+                    round.postponed.append(&mut waiting);
+                    return Ok(round);
+                }
                 round.commits.push(commit);
                 Verdict::Events
             }
             Decision::Nothing => Verdict::Nothing,
             Decision::Refused => Verdict::Refused,
         };
-        let version = round.warm.loaded.version;
+        let version = warm.loaded.version;
         round.decided.push(Decided { command, verdict, version });
     }
+    round.warm = Some(warm);
     Ok(round)
 }
 
@@ -200,9 +231,10 @@ fn settle<A: Aggregate>(
         match verdict {
             Verdict::Events => match answers.next() {
                 Some((commit, Ok(appended))) => {
-                    // One that was stored before is in the working state at the wrong place.
-                    sound &= !appended.repeated;
-                    command.answer(Ok(commit_log::receipt(commit, &appended, attempts)));
+                    // One that was stored elsewhere is in the working state at the wrong place.
+                    sound &= commit_log::is_in_place(commit, &appended);
+                    let id = command.command_id();
+                    command.answer(Ok(commit_log::receipt(commit, &appended, id, attempts)));
                 }
                 Some((_, Err(AppendError::Conflict(conflict)))) => {
                     (sound, lost_race) = (false, true);
@@ -211,6 +243,14 @@ fn settle<A: Aggregate>(
                     } else {
                         command.answer(Err(Failure::Conflict { conflict, attempts }));
                     }
+                }
+                // Another process may have carried out this very command since it was looked for, and
+                // decided it otherwise. It is looked for again before it is decided again.
+                Some((_, Err(AppendError::EventIdReused { .. })))
+                    if command.command_id().is_some() && retry.allows_more_than(attempts) =>
+                {
+                    (sound, lost_race) = (false, true);
+                    again.push_back(command);
                 }
                 Some((_, Err(error))) => {
                     sound = false;
@@ -234,7 +274,7 @@ fn settle<A: Aggregate>(
             Verdict::Refused => command.refuse(),
         }
     }
-    Settled { warm: sound.then_some(round.warm), again, lost_race }
+    Settled { warm: round.warm.filter(|_| sound), again, lost_race }
 }
 
 fn answer_all<A: Aggregate>(commands: Batch<A>, failure: &Failure) {

@@ -19,6 +19,7 @@ pub struct Receipt {
     /// How often the command was decided: more than once when other processes were faster.
     pub attempts: u32,
     /// Whether a command with this id was carried out before: this receipt repeats that one's
-    /// stream, version and position.
+    /// stream, version and position. Of all copies of a command one at most is told `false`; none
+    /// when the store lost the answer to the first, for then nobody knows which copy it was.
     pub repeated: bool,
 }

@@ -4,6 +4,7 @@ use crate::aggregate::Aggregate;
 use crate::error::ErrorCategory;
 use crate::event_set::{DecodeError, EventSet};
 use crate::recorded::Recorded;
+use crate::runtime::retry::RetryPolicy;
 use crate::store::{EventStore, ReadError, StreamRange};
 use crate::stream::{InvalidStreamId, StreamId};
 use crate::version::Version;
@@ -33,15 +34,17 @@ pub(crate) enum Step {
 /// Applies the events that follow, up to the version that the stream has when the replay begins.
 pub(crate) async fn catch_up<A: Aggregate>(
     store: &impl EventStore,
+    retry: &RetryPolicy,
     stream: &StreamId,
     loaded: &mut Loaded<A>,
 ) -> Result<(), LoadError> {
-    replay(store, stream, loaded, |_| Step::Apply, |_, _, _| {}).await
+    replay(store, retry, stream, loaded, |_| Step::Apply, |_, _, _| {}).await
 }
 
 /// Applies the events that follow while `take` says so, and shows each with the state after it.
 pub(crate) async fn replay<A: Aggregate>(
     store: &impl EventStore,
+    retry: &RetryPolicy,
     stream: &StreamId,
     loaded: &mut Loaded<A>,
     mut take: impl FnMut(&Recorded<'_>) -> Step,
@@ -49,7 +52,13 @@ pub(crate) async fn replay<A: Aggregate>(
 ) -> Result<(), LoadError> {
     let mut range = StreamRange::after(loaded.version);
     loop {
-        let page = store.read_stream(stream, range).await?;
+        let mut attempts = 1;
+        let page = loop {
+            match store.read_stream(stream, range).await {
+                Ok(page) => break page,
+                Err(error) => retry.read_again_or(&mut attempts, error).await?,
+            }
+        };
         for recorded in page.events.iter() {
             if recorded.version != loaded.version.next() {
                 return Err(LoadError::Gap {
@@ -69,9 +78,22 @@ pub(crate) async fn replay<A: Aggregate>(
         match page.next {
             // Bounded by what the first page saw, or a busy stream would never end.
             Some(next) => {
-                range = StreamRange { to: range.to.min(page.version), ..range.continued(next) }
+                range = StreamRange { to: range.to.min(page.version), ..range.continued(next) };
+                // A store that answers at once would let nothing else run on this thread meanwhile.
+                tokio::task::yield_now().await;
             }
-            None => return Ok(()),
+            None => {
+                let end = page.version.min(range.to);
+                return if loaded.version < end {
+                    Err(LoadError::Gap {
+                        stream: stream.clone(),
+                        expected: loaded.version.next(),
+                        found: end,
+                    })
+                } else {
+                    Ok(())
+                };
+            }
         }
     }
 }
@@ -89,16 +111,16 @@ pub enum LoadError {
     /// An event of the stream could not be read.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The store left out events of the stream.
+    /// The store left out events of the stream, in the middle or at its end.
     #[error(
-        "stream `{stream}` has no version {expected}: version {found} came in its place; the store has lost events"
+        "stream `{stream}` has version {found} but not version {expected}; the store has lost events"
     )]
     Gap {
         /// The stream.
         stream: StreamId,
         /// The version that should have come.
         expected: Version,
-        /// The version that came.
+        /// The version that came, or that the stream is at.
         found: Version,
     },
 }

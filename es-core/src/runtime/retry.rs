@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::error::ErrorCategory;
+use crate::store::ReadError;
+
 /// How often a command is decided again after a conflict, and an append or read repeated after a
 /// passing failure.
 ///
@@ -36,6 +39,21 @@ impl RetryPolicy {
     /// Waits before the attempt that follows so many.
     pub(crate) async fn pause(&self, attempts: u32) {
         tokio::time::sleep(self.pause_after(attempts)).await;
+    }
+
+    /// Waits before a read is tried again, or gives the error back if it is not to be.
+    pub(crate) async fn read_again_or(
+        &self,
+        attempts: &mut u32,
+        error: ReadError,
+    ) -> Result<(), ReadError> {
+        if error.category() != ErrorCategory::Transient || !self.allows_more_than(*attempts) {
+            return Err(error);
+        }
+        tracing::debug!(attempts, %error, "read is tried again");
+        self.pause(*attempts).await;
+        *attempts += 1;
+        Ok(())
     }
 
     fn pause_after(&self, attempts: u32) -> Duration {

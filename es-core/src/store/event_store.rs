@@ -53,7 +53,7 @@ pub trait EventStore: Send + Sync + 'static {
     /// answers are in the order of the commits and end with that refusal; nothing after it is
     /// stored.
     ///
-    /// A commit that expects an exact version of the stream its predecessor wrote to is refused
+    /// A commit that expects an exact version of a stream its predecessor wrote to is refused
     /// with [`AppendError::Conflict`] unless the predecessor ended there. So a link is never taken
     /// because somebody else happened to write as many events as a refused or repeated
     /// predecessor would have.
@@ -119,7 +119,7 @@ pub trait EventStore: Send + Sync + 'static {
 
 /// Where the commits of a chain have come to; see [`EventStore::append_chain`].
 #[derive(Clone, Default, Debug)]
-pub struct ChainLink(Option<(StreamId, Version)>);
+pub struct ChainLink(Vec<(StreamId, Version)>);
 
 impl ChainLink {
     /// Checks that the next commit builds on the last one.
@@ -127,24 +127,26 @@ impl ChainLink {
     /// # Errors
     /// When it is for the same stream and expects another version than the last one left.
     pub fn check(&self, commit: &Commit) -> Result<(), VersionConflict> {
-        let next = commit.first();
-        match (&self.0, next.expected) {
-            (Some((stream, version)), ExpectedVersion::Exact(_))
-                if *stream == next.stream && !next.expected.admits(*version) =>
+        for next in commit.streams() {
+            let left = self.0.iter().find(|(stream, _)| *stream == next.stream);
+            if let (Some((_, version)), ExpectedVersion::Exact(_)) = (left, next.expected)
+                && !next.expected.admits(*version)
             {
-                Err(VersionConflict {
+                return Err(VersionConflict {
                     stream: next.stream.clone(),
                     expected: next.expected,
                     actual: *version,
-                })
+                });
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Notes how a commit was answered.
     pub fn extend(&mut self, commit: &Commit, appended: &Appended) {
-        self.0 = Some((commit.first().stream.clone(), appended.version));
+        let versions = std::iter::once(&appended.version).chain(&appended.more_versions);
+        self.0.clear();
+        self.0.extend(commit.streams().map(|to| to.stream.clone()).zip(versions.copied()));
     }
 }
 
