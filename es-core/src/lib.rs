@@ -185,8 +185,8 @@ pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt, RetryPolicy,
-    Runtime, RuntimeBuilder, StartError, WaitError,
+    Execute, ExecuteError, Executing, History, LoadError, Loaded, NotRegistered, Receipt,
+    RetryPolicy, Runtime, RuntimeBuilder, StartError, WaitError,
 };
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,

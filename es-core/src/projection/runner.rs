@@ -26,6 +26,9 @@ pub(crate) fn run<S: EventStore>(
                 Ok(Parked) => return,
                 Err(error) if error.category() == ErrorCategory::Transient => {
                     tracing::warn!(projection = name(host), attempts, %error, "projection waits for the store");
+                    let error = error.to_string();
+                    host.progress()
+                        .send_modify(|status| status.state = ProjectionState::Retrying { error });
                     retry.pause(attempts).await;
                     attempts = attempts.saturating_add(1);
                 }

@@ -23,6 +23,11 @@ pub enum ProjectionState {
     CatchingUp,
     /// It has seen everything and waits for news.
     Live,
+    /// The store can not be read at the moment; it tries again and again.
+    Retrying {
+        /// What the store said last.
+        error: String,
+    },
     /// It stands still before an event that it can not apply. Nothing is skipped.
     Parked {
         /// The event's place in the global order.
@@ -42,6 +47,6 @@ pub enum ProjectionState {
 impl ProjectionState {
     /// Whether it goes on by itself.
     pub(crate) fn runs(&self) -> bool {
-        matches!(self, Self::Live | Self::CatchingUp)
+        matches!(self, Self::Live | Self::CatchingUp | Self::Retrying { .. })
     }
 }

@@ -2,8 +2,7 @@
 
 use std::any::Any;
 use std::future::IntoFuture;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,12 +11,12 @@ use uuid::Uuid;
 
 use crate::command::{Command, Handle};
 use crate::context::Surroundings;
-use crate::error::StoreFailure;
 use crate::identity::CommandId;
 use crate::runtime::Shared;
 use crate::runtime::commit_log::{self, Failure};
 use crate::runtime::decide::{Envelope, decide};
 use crate::runtime::error::ExecuteError;
+use crate::runtime::executing::{Answer, Begun, Executing, Outcome};
 use crate::runtime::instance::{Decision, Entry, Instance, Waiting, Warm};
 use crate::runtime::queue::Turn;
 use crate::runtime::receipt::Receipt;
@@ -29,12 +28,9 @@ use crate::stream::StreamId;
 /// A command on its way, from [`Runtime::execute`](crate::Runtime::execute). Say what else is known
 /// about it, then `.await` it.
 ///
-/// Dropping the future does not take the command back: it may be carried out or not. One with a
+/// A command begins when its future is polled first. From then on dropping the future does not take
+/// it back: it is carried out, unless the program ends. One with a
 /// [`command_id`](Self::command_id) can be sent again safely.
-///
-/// Once begun, poll it to its end or drop it. While it is kept and not polled, as by a branch of
-/// `select!` that awaits another command, it may hold the turn of its aggregate, and others wait
-/// for it.
 #[must_use = "a command is carried out when it is awaited"]
 pub struct Execute<'a, C, S, E> {
     shared: &'a Arc<Shared<S>>,
@@ -45,9 +41,6 @@ pub struct Execute<'a, C, S, E> {
     carry_out: fn(&'a Arc<Shared<S>>, C, Envelope) -> Executing<'a, E>,
 }
 
-/// Boxed, because the type of an `async` block can not be written down.
-type Executing<'a, E> = Pin<Box<dyn Future<Output = Result<Receipt, ExecuteError<E>>> + Send + 'a>>;
-
 impl<'a, C: Command, S: EventStore> Execute<'a, C, S, Refusal<C>>
 where
     C::Aggregate: Handle<C>,
@@ -57,7 +50,9 @@ where
             shared,
             command,
             envelope: Envelope::default(),
-            carry_out: |shared, command, envelope| Box::pin(execute(shared, command, envelope)),
+            carry_out: |shared, command, envelope| {
+                Executing::new(&shared.tokio, || begin(shared, command, envelope))
+            },
         }
     }
 }
@@ -105,8 +100,8 @@ impl<C, S, E> Execute<'_, C, S, E> {
 
 type Refusal<C> = <<C as Command>::Aggregate as Handle<C>>::Error;
 
-impl<'a, C, S, E> IntoFuture for Execute<'a, C, S, E> {
-    type Output = Result<Receipt, ExecuteError<E>>;
+impl<'a, C, S, E: Send + 'static> IntoFuture for Execute<'a, C, S, E> {
+    type Output = Outcome<E>;
     type IntoFuture = Executing<'a, E>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -114,18 +109,19 @@ impl<'a, C, S, E> IntoFuture for Execute<'a, C, S, E> {
     }
 }
 
-async fn execute<C: Command, S: EventStore>(
+/// Takes the turn of the aggregate, or leaves the command in its queue.
+fn begin<C: Command, S: EventStore>(
     shared: &Arc<Shared<S>>,
     command: C,
     envelope: Envelope,
-) -> Result<Receipt, ExecuteError<Refusal<C>>>
+) -> Begun<Refusal<C>>
 where
     C::Aggregate: Handle<C>,
 {
-    let instance = shared
-        .instances
-        .get::<C::Aggregate>(command.aggregate_id())
-        .map_err(|error| ExecuteError::Load(error.into()))?;
+    let instance = match shared.instances.get::<C::Aggregate>(command.aggregate_id()) {
+        Ok(instance) => instance,
+        Err(error) => return Begun::Failed(ExecuteError::Load(error.into())),
+    };
     // The command goes one of two ways; the option lets the queue take it only if it must.
     let mut order = Some((command, envelope));
     let entry = instance.enter(|| {
@@ -140,23 +136,19 @@ where
     });
     match (entry, order) {
         (Entry::Turn(warm), Some((command, envelope))) => {
-            let mut turn = Turn::new(shared, &instance);
-            let (warm, outcome) = carry_out(shared, &instance, warm, &command, &envelope).await;
-            turn.warm = warm;
-            outcome
+            let shared = Arc::clone(shared);
+            Begun::Turn(Box::pin(async move {
+                let mut turn = Turn::new(&shared, &instance);
+                let (warm, outcome) =
+                    carry_out(&shared, &instance, warm, &command, &envelope).await;
+                turn.warm = warm;
+                outcome
+            }))
         }
-        (Entry::Queued(receiver), _) => match receiver.await {
-            Ok(Answer::Outcome(outcome)) => outcome,
-            Ok(Answer::Panic(panic)) => resume_unwind(panic),
-            Err(_) => Err(ExecuteError::OutcomeUnknown(StoreFailure::new(
-                "the task that served this aggregate ended before it answered",
-            ))),
-        },
+        (Entry::Queued(receiver), _) => Begun::Queued(receiver),
         (Entry::Turn(_), None) => unreachable!("whoever has the turn was not queued"),
     }
 }
-
-type Outcome<C> = Result<Receipt, ExecuteError<Refusal<C>>>;
 
 /// Carries out one command whose turn it is. The state comes back as the baseline of the next.
 async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
@@ -165,7 +157,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     warm: Option<Warm<A>>,
     command: &C,
     envelope: &Envelope,
-) -> (Option<Warm<A>>, Outcome<C>) {
+) -> (Option<Warm<A>>, Outcome<A::Error>) {
     let (store, retry, stream) = (&*shared.store, &shared.retry, &instance.stream);
     // Warm state may be behind another process. That an append finds out; a refusal would not, so
     // it is given only on state that was read after the command came.
@@ -194,22 +186,28 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             decided,
         );
         let conflict = match decision {
-            Ok(Some(commit)) => match commit_log::append(store, retry, &commit).await {
-                Ok(appended) => {
-                    if commit_log::is_in_place(&commit, &appended) {
-                        warm.apply_decided();
+            Ok(Some(commit)) => {
+                // Before the append: an event that can not be applied must not be stored. If the
+                // commit is then refused, the state is of no use any more.
+                warm.apply_decided();
+                match commit_log::append(store, retry, &commit).await {
+                    Ok(appended) => {
+                        let warm = commit_log::is_in_place(&commit, &appended).then_some(warm);
+                        let id = envelope.command_id;
+                        return (warm, Ok(commit_log::receipt(&commit, &appended, id, attempts)));
                     }
-                    let id = envelope.command_id;
-                    return (Some(warm), Ok(commit_log::receipt(&commit, &appended, id, attempts)));
+                    Err(AppendError::Conflict(conflict)) => {
+                        warm = Warm::new(Loaded::default());
+                        Some(conflict)
+                    }
+                    Err(error @ AppendError::EventIdReused { .. }) => {
+                        let outcome =
+                            carried_out_elsewhere(store, retry, stream, envelope, error).await;
+                        return (None, outcome.map_err(ExecuteError::from));
+                    }
+                    Err(error) => return (None, Err(ExecuteError::Append(error))),
                 }
-                Err(AppendError::Conflict(conflict)) => Some(conflict),
-                Err(error @ AppendError::EventIdReused { .. }) => {
-                    let outcome =
-                        carried_out_elsewhere(store, retry, stream, envelope, error).await;
-                    return (Some(warm), outcome.map_err(ExecuteError::from));
-                }
-                Err(error) => return (Some(warm), Err(ExecuteError::Append(error))),
-            },
+            }
             refused_or_nothing if fresh => {
                 let nothing =
                     |_| commit_log::receipt_of_nothing(stream, warm.loaded.version, attempts);
@@ -220,7 +218,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
         };
         if let Some(conflict) = conflict {
             if !retry.allows_more_than(attempts) {
-                return (Some(warm), Err(ExecuteError::Conflict { conflict, attempts }));
+                return (None, Err(ExecuteError::Conflict { conflict, attempts }));
             }
             tracing::debug!(%stream, attempts, %conflict, "command is decided again");
             retry.pause(attempts).await;
@@ -251,27 +249,15 @@ async fn carried_out_elsewhere(
 }
 
 /// A command that waits in the queue of its aggregate.
-struct Queued<C: Command>
-where
-    C::Aggregate: Handle<C>,
-{
+struct Queued<C, E> {
     command: C,
     envelope: Envelope,
     /// What the last decision refused.
-    refusal: Option<Answer<C>>,
-    sender: oneshot::Sender<Answer<C>>,
+    refusal: Option<Answer<E>>,
+    sender: oneshot::Sender<Answer<E>>,
 }
 
-enum Answer<C: Command>
-where
-    C::Aggregate: Handle<C>,
-{
-    Outcome(Outcome<C>),
-    /// The handler or an `Apply` panicked: the sender's task goes on with it, nobody else's.
-    Panic(Box<dyn Any + Send>),
-}
-
-impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C> {
+impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C, A::Error> {
     fn command_id(&self) -> Option<CommandId> {
         self.envelope.command_id
     }
