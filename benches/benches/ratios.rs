@@ -36,7 +36,7 @@ fn main() {
 }
 
 fn ratios(wanted: &str) {
-    let tokio = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
     println!(
         "{:<46} {:>9} {:>9}   {:<11} {:>8} {:>8}",
         "", "ours", "by hand", "", "ratio", "target"
@@ -279,14 +279,14 @@ async fn fill(store: &MemoryStore, events: u64) {
 
 /// Carries out so many commands and does nothing else, for a tool that counts instructions.
 fn commands(count: u64) {
-    let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let bank = tokio.block_on(bank(MemoryStore::new()));
     tokio.block_on(deposit_and_withdraw(&bank, 1, count));
 }
 
 /// Loads an aggregate with 1,000 events so many times, for a tool that counts instructions.
 fn loads(count: u64) {
-    let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let bank = tokio.block_on(bank(MemoryStore::new()));
     tokio.block_on(deposit_and_withdraw(&bank, 1, 1_000));
     for _ in 0..count {
@@ -308,7 +308,8 @@ fn memory(side: &str) {
             drop(bank);
         }
         _ => {
-            let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let tokio =
+                tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             let store = MemoryStore::new();
             tokio.block_on(fill(&store, EVENTS));
             report(side, EVENTS, before);
