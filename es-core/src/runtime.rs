@@ -189,13 +189,8 @@ impl<S: EventStore> Runtime<S> {
     /// # Errors
     /// As [`wait_for`](Self::wait_for), and when the store can not be asked for its head.
     pub async fn wait_until_current<P: Projection>(&self) -> Result<(), WaitError> {
-        let mut attempts = 1;
-        let head = loop {
-            match self.shared.store.head().await {
-                Ok(head) => break head,
-                Err(error) => self.shared.retry.read_again_or(&mut attempts, error).await?,
-            }
-        };
+        let Shared { store, retry, .. } = &*self.shared;
+        let head = retry.read(|| store.head()).await?;
         self.wait_for_position::<P>(head).await
     }
 

@@ -131,13 +131,8 @@ pub(crate) async fn first_receipt(
     stream: &StreamId,
     command_id: CommandId,
 ) -> Result<Option<Receipt>, Failure> {
-    let mut attempts = 1;
-    let first = loop {
-        match store.find(command_id.event_id(0)).await {
-            Ok(Some(first)) => break first,
-            Ok(None) => return Ok(None),
-            Err(error) => retry.read_again_or(&mut attempts, error).await?,
-        }
+    let Some(first) = retry.read(|| store.find(command_id.event_id(0))).await? else {
+        return Ok(None);
     };
     if first.stream != *stream {
         let (event_id, position) = (first.event_id, first.position);
@@ -146,13 +141,7 @@ pub(crate) async fn first_receipt(
     let (mut events, mut version, mut position) = (1, first.version, first.position);
     let mut range = StreamRange { limit: 16, ..StreamRange::after(first.version) };
     'pages: loop {
-        let page = match store.read_stream(stream, range).await {
-            Ok(page) => page,
-            Err(error) => {
-                retry.read_again_or(&mut attempts, error).await?;
-                continue;
-            }
-        };
+        let page = retry.read(|| store.read_stream(stream, range)).await?;
         for recorded in page.events.iter() {
             if recorded.event_id != command_id.event_id(events) {
                 break 'pages;

@@ -122,20 +122,14 @@ where
         Ok(instance) => instance,
         Err(error) => return Begun::Failed(ExecuteError::Load(error.into())),
     };
-    // The command goes one of two ways; the option lets the queue take it only if it must.
-    let mut order = Some((command, envelope));
-    let entry = instance.enter(|| {
+    let entry = instance.enter((command, envelope), |(command, envelope)| {
         let (sender, receiver) = oneshot::channel();
-        let queued: Box<dyn Waiting<C::Aggregate>> = match order.take() {
-            Some((command, envelope)) => {
-                Box::new(Queued { command, envelope, refusal: None, sender })
-            }
-            None => unreachable!("`enter` asks once"),
-        };
+        let queued: Box<dyn Waiting<C::Aggregate>> =
+            Box::new(Queued { command, envelope, refusal: None, sender });
         (queued, receiver)
     });
-    match (entry, order) {
-        (Entry::Turn(warm), Some((command, envelope))) => {
+    match entry {
+        Entry::Turn(warm, (command, envelope)) => {
             let shared = Arc::clone(shared);
             Begun::Turn(Box::pin(async move {
                 let mut turn = Turn::new(&shared, &instance);
@@ -145,8 +139,7 @@ where
                 outcome
             }))
         }
-        (Entry::Queued(receiver), _) => Begun::Queued(receiver),
-        (Entry::Turn(_), None) => unreachable!("whoever has the turn was not queued"),
+        Entry::Queued(receiver) => Begun::Queued(receiver),
     }
 }
 

@@ -156,16 +156,21 @@ impl<A: Aggregate> Instance<A> {
         Self { stream, turn: Mutex::new(turn) }
     }
 
-    /// Takes the turn and the warm state if nobody has it; else leaves a command in the queue.
-    pub(crate) fn enter<R>(&self, wait: impl FnOnce() -> (Box<dyn Waiting<A>>, R)) -> Entry<A, R> {
+    /// Takes the turn and the warm state for a command if nobody has it; else leaves what `wait`
+    /// makes of the command in the queue.
+    pub(crate) fn enter<C, R>(
+        &self,
+        command: C,
+        wait: impl FnOnce(C) -> (Box<dyn Waiting<A>>, R),
+    ) -> Entry<A, C, R> {
         let mut turn = ignore_poison(self.turn.lock());
         if turn.taken {
-            let (command, answer) = wait();
-            turn.waiting.push_back(command);
+            let (waiting, answer) = wait(command);
+            turn.waiting.push_back(waiting);
             Entry::Queued(answer)
         } else {
             turn.taken = true;
-            Entry::Turn(turn.warm.take())
+            Entry::Turn(turn.warm.take(), command)
         }
     }
 
@@ -201,9 +206,9 @@ impl<A: Aggregate> Instance<A> {
 }
 
 /// How a command came to an instance.
-pub(crate) enum Entry<A: Aggregate, R> {
+pub(crate) enum Entry<A: Aggregate, C, R> {
     /// It has the turn.
-    Turn(Option<Warm<A>>),
+    Turn(Option<Warm<A>>, C),
     /// It waits, and the answer will come this way.
     Queued(R),
 }

@@ -52,13 +52,7 @@ pub(crate) async fn replay<A: Aggregate>(
 ) -> Result<(), LoadError> {
     let mut range = StreamRange::after(loaded.version);
     loop {
-        let mut attempts = 1;
-        let page = loop {
-            match store.read_stream(stream, range).await {
-                Ok(page) => break page,
-                Err(error) => retry.read_again_or(&mut attempts, error).await?,
-            }
-        };
+        let page = retry.read(|| store.read_stream(stream, range)).await?;
         for recorded in page.events.iter() {
             if recorded.version != loaded.version.next() {
                 return Err(LoadError::Gap {

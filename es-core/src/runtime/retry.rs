@@ -41,19 +41,25 @@ impl RetryPolicy {
         tokio::time::sleep(self.pause_after(attempts)).await;
     }
 
-    /// Waits before a read is tried again, or gives the error back if it is not to be.
-    pub(crate) async fn read_again_or(
-        &self,
-        attempts: &mut u32,
-        error: ReadError,
-    ) -> Result<(), ReadError> {
-        if error.category() != ErrorCategory::Transient || !self.allows_more_than(*attempts) {
-            return Err(error);
+    /// Reads, and again after a passing failure.
+    pub(crate) async fn read<T, F>(&self, mut read: impl FnMut() -> F) -> Result<T, ReadError>
+    where
+        F: Future<Output = Result<T, ReadError>>,
+    {
+        let mut attempts = 1;
+        loop {
+            match read().await {
+                Err(error)
+                    if error.category() == ErrorCategory::Transient
+                        && self.allows_more_than(attempts) =>
+                {
+                    tracing::debug!(attempts, %error, "read is tried again");
+                    self.pause(attempts).await;
+                    attempts += 1;
+                }
+                answer => return answer,
+            }
         }
-        tracing::debug!(attempts, %error, "read is tried again");
-        self.pause(*attempts).await;
-        *attempts += 1;
-        Ok(())
     }
 
     fn pause_after(&self, attempts: u32) -> Duration {
