@@ -35,11 +35,14 @@
 mod append;
 mod chains;
 mod check;
+mod condition_histories;
 mod condition_races;
 mod conditions;
 mod content;
 mod failure;
 mod fixture;
+mod histories;
+mod history;
 mod lists;
 mod news;
 mod order;

@@ -97,6 +97,10 @@ macro_rules! __event_store_checks {
                 no_reader_sees_a_part_of_a_commit = 1
                 who_follows_the_store_sees_every_event_once_and_none_late = 7
             }
+            fixture histories {
+                any_sequence_of_calls_is_answered_as_the_contract_says = 13
+                calls_at_once_take_effect_one_after_another = 13
+            }
         }
     };
 }
@@ -131,6 +135,10 @@ macro_rules! __conditional_append_checks {
                 unconditional_writers_are_seen_by_every_decision = 3
                 decisions_on_different_boundaries_never_conflict = 4
                 numbers_are_given_out_without_a_hole_or_a_double = 1
+            }
+            fixture condition_histories {
+                any_sequence_of_calls_is_answered_as_the_contract_says = 2
+                calls_at_once_take_effect_one_after_another = 1
             }
         }
     };
