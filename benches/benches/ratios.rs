@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark that fails has nothing to say")]
 
-use std::future::IntoFuture;
 use std::hint::black_box;
 use std::process::Command as Process;
 use std::sync::Arc;
@@ -332,8 +331,8 @@ fn report(side: &str, events: u64, before: Option<u64>) {
 
 async fn deposit_and_withdraw(bank: &Bank, account: u64, commands: u64) {
     for _ in 0..commands / 2 {
-        bank.execute(Deposit { account, amount: 100 }).into_future().await.unwrap();
-        bank.execute(Withdraw { account, amount: 100 }).into_future().await.unwrap();
+        bank.execute(Deposit { account, amount: 100 }).await.unwrap();
+        bank.execute(Withdraw { account, amount: 100 }).await.unwrap();
     }
 }
 

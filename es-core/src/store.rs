@@ -8,7 +8,7 @@ mod state_store;
 pub use self::erased::{DynEventStore, SharedEventStore};
 pub use self::error::{AppendError, ConditionFailed, ReadError, StateError, VersionConflict};
 pub use self::event_store::{
-    ChainLink, ConditionalAppend, Direction, EventStore, QueryPage, QueryRange, StreamPage,
-    StreamRange,
+    ChainLink, ConditionalAppend, Direction, EventStore, ImmediateAppend, QueryPage, QueryRange,
+    StreamPage, StreamRange,
 };
 pub use self::state_store::{ExpectedRevision, Revision, StateKey, StateRecord, StateStore};
