@@ -29,6 +29,10 @@ fn main() {
     match (arguments.next().as_deref(), arguments.next()) {
         (Some("--memory"), Some(side)) => memory(&side),
         (Some("--commands"), Some(count)) => commands(count.parse().unwrap()),
+        (Some("--commands-by-hand"), Some(count)) => {
+            let bank = by_hand::Bank::default();
+            deposit_and_withdraw_by_hand(&bank, 1, count.parse().unwrap());
+        }
         (Some("--loads"), Some(count)) => loads(count.parse().unwrap()),
         (wanted, _) => ratios(wanted.unwrap_or_default()),
     }
