@@ -34,6 +34,7 @@ fn main() {
             deposit_and_withdraw_by_hand(&bank, 1, count.parse().unwrap());
         }
         (Some("--loads"), Some(count)) => loads(count.parse().unwrap()),
+        (Some("--projections"), Some(count)) => projections(count.parse().unwrap()),
         (wanted, _) => ratios(wanted.unwrap_or_default()),
     }
 }
@@ -242,17 +243,8 @@ fn projection(tokio: &Tokio) {
         EVENTS,
         ">= 0.9",
         |_| {
-            let registry = Registry::builder().projection::<Balances>().build().unwrap();
             let mut by_account = std::collections::BTreeMap::new();
-            let time = time(|| {
-                tokio.block_on(async {
-                    let builder = Runtime::builder_shared(Arc::clone(&store)).registry(registry);
-                    let runtime = builder.start().await.unwrap();
-                    runtime.wait_until_current::<Balances>().await.unwrap();
-                    let view = runtime.projection::<Balances>().unwrap();
-                    by_account = view.read(|balances| balances.by_account.clone());
-                });
-            });
+            let time = time(|| by_account = tokio.block_on(project(&store)));
             assert_eq!(by_account, expected);
             time
         },
@@ -295,6 +287,24 @@ fn loads(count: u64) {
     for _ in 0..count {
         black_box(tokio.block_on(bank.load::<Account>(&1)).unwrap());
     }
+}
+
+/// Projects 1,000 events so many times, for a tool that counts instructions.
+fn projections(count: u64) {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    tokio.block_on(fill(&store, 1_000));
+    for _ in 0..count {
+        tokio.block_on(project(&store));
+    }
+}
+
+async fn project(store: &Arc<MemoryStore>) -> std::collections::BTreeMap<u64, u64> {
+    let registry = Registry::builder().projection::<Balances>().build().unwrap();
+    let builder = Runtime::builder_shared(Arc::clone(store)).registry(registry);
+    let runtime = builder.start().await.unwrap();
+    runtime.wait_until_current::<Balances>().await.unwrap();
+    runtime.projection::<Balances>().unwrap().read(|balances| balances.by_account.clone())
 }
 
 /// Prints how many bytes an event takes; in a process of its own, so that nothing else counts.
