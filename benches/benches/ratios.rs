@@ -46,9 +46,11 @@ fn ratios(wanted: &str) {
         "", "ours", "by hand", "", "ratio", "target"
     );
     type Benchmark = (&'static str, fn(&Tokio));
-    let benchmarks: [Benchmark; 7] = [
+    let benchmarks: [Benchmark; 9] = [
         ("one task", one_task),
+        ("one task guarded", one_task_guarded),
         ("many aggregates", many_aggregates),
+        ("many aggregates guarded", many_aggregates_guarded),
         ("one aggregate", one_aggregate),
         ("load", load),
         ("load lean", load_lean),
@@ -84,6 +86,45 @@ fn one_task(tokio: &Tokio) {
         ">= 0.8",
         |round| time(|| tokio.block_on(deposit_and_withdraw(&ours, round as u64, COMMANDS))),
         |round| time(|| deposit_and_withdraw_by_hand(&theirs, round as u64, COMMANDS)),
+    );
+}
+
+fn one_task_guarded(tokio: &Tokio) {
+    const COMMANDS: u64 = 200_000;
+    let ours = tokio.block_on(bank(MemoryStore::new()));
+    let theirs = by_hand::guarded::Bank::default();
+    compare(
+        "execute, 1 task, to a log by hand",
+        "commands/s",
+        COMMANDS,
+        ">= 0.8",
+        |round| time(|| tokio.block_on(deposit_and_withdraw(&ours, round as u64, COMMANDS))),
+        |round| time(|| deposit_and_withdraw_guarded(&theirs, round as u64, COMMANDS)),
+    );
+}
+
+fn many_aggregates_guarded(tokio: &Tokio) {
+    const TASKS: u64 = 64;
+    const COMMANDS: u64 = 5_000;
+    let ours = tokio.block_on(bank(MemoryStore::new()));
+    let theirs = Arc::new(by_hand::guarded::Bank::default());
+    compare(
+        "execute, 64 tasks, to a log by hand",
+        "commands/s",
+        TASKS * COMMANDS,
+        ">= 0.8",
+        |round| {
+            in_tasks(tokio, TASKS, |task| {
+                let (bank, account) = (ours.clone(), round as u64 * TASKS + task);
+                async move { deposit_and_withdraw(&bank, account, COMMANDS).await }
+            })
+        },
+        |round| {
+            in_tasks(tokio, TASKS, |task| {
+                let (bank, account) = (Arc::clone(&theirs), round as u64 * TASKS + task);
+                async move { deposit_and_withdraw_guarded(&bank, account, COMMANDS) }
+            })
+        },
     );
 }
 
@@ -351,6 +392,13 @@ async fn deposit_and_withdraw(bank: &Bank, account: u64, commands: u64) {
 }
 
 fn deposit_and_withdraw_by_hand(bank: &by_hand::Bank, account: u64, commands: u64) {
+    for _ in 0..commands / 2 {
+        bank.deposit(account, 100).unwrap();
+        bank.withdraw(account, 100).unwrap();
+    }
+}
+
+fn deposit_and_withdraw_guarded(bank: &by_hand::guarded::Bank, account: u64, commands: u64) {
     for _ in 0..commands / 2 {
         bank.deposit(account, 100).unwrap();
         bank.withdraw(account, 100).unwrap();
