@@ -287,3 +287,78 @@ fn page(wanted: &[&Held], found: &[RecordedEvent], limit: usize) -> Judgement {
         format!("the page begins with the events at {shown:?}")
     })
 }
+
+/// The model as a store: what it answers is right.
+#[cfg(test)]
+impl Model {
+    pub(in crate::conformance) fn answer(&mut self, call: &Call, gap: u64) -> Answer {
+        let recorded = |held: &Held| RecordedEvent {
+            position: held.position,
+            stream: held.stream.clone(),
+            version: held.version,
+            event_id: held.event.id,
+            name: held.event.name.to_string(),
+            schema_version: held.event.schema_version,
+            payload: held.event.payload.clone(),
+            tags: held.event.tags.clone(),
+            recorded_at: jiff::Timestamp::UNIX_EPOCH,
+            occurred_at: None,
+            metadata: held.event.metadata.clone(),
+        };
+        match call {
+            Call::Append(commit, conditions) => self.append_now(commit, conditions, gap),
+            Call::ReadStream(stream, range) => {
+                let wanted = self.wanted(range.direction, |held| {
+                    held.stream == *stream && held.version >= range.from && held.version <= range.to
+                });
+                let events = wanted.iter().take(range.limit).map(|held| recorded(held)).collect();
+                let next = wanted.get(range.limit).map(|held| held.version);
+                Answer::Stream(events, self.version(stream), next)
+            }
+            Call::Read(query, range) => {
+                let wanted = self.wanted(range.direction, |held| {
+                    held.position > range.after
+                        && held.position <= range.up_to
+                        && query.matches(&held.event.name, held.event.tags.as_slice())
+                });
+                let events = wanted.iter().take(range.limit).map(|held| recorded(held)).collect();
+                Answer::Events(events, self.head(), wanted.len() > range.limit)
+            }
+            Call::Find(id) => Answer::Found(self.find(*id).map(recorded)),
+            Call::Head => Answer::Head(self.head()),
+        }
+    }
+
+    fn append_now(&mut self, commit: &Commit, conditions: &[AppendCondition], gap: u64) -> Answer {
+        match self.stored(commit) {
+            Stored::All(first) => return Answer::Appended(first),
+            Stored::Other => {
+                let mut ids = commit.streams().flat_map(|to| &to.events).map(|event| event.id);
+                let held = ids.find_map(|id| self.find(id)).unwrap();
+                return Answer::Reused(held.event.id, held.position);
+            }
+            Stored::Nothing => {}
+        }
+        for to in commit.streams() {
+            let actual = self.version(&to.stream);
+            if !to.expected.admits(actual) {
+                return Answer::Conflict(to.stream.clone(), to.expected, actual);
+            }
+        }
+        if let Some((index, position)) = self.failing(conditions) {
+            return Answer::Condition(index, position);
+        }
+        let first_position = self.head().plus(1 + gap);
+        let mut versions =
+            commit.streams().map(|to| self.version(&to.stream).plus(to.events.len() as u64));
+        let appended = Appended {
+            first_position,
+            last_position: first_position.plus(commit.event_count() as u64 - 1),
+            version: versions.next().unwrap(),
+            more_versions: versions.collect(),
+            repeated: false,
+        };
+        self.store(commit, &appended).unwrap();
+        Answer::Appended(appended)
+    }
+}

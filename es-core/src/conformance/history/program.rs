@@ -392,3 +392,48 @@ fn settle(history: &mut Vec<Operation>) {
         true
     });
 }
+
+/// The history of a program of which one task after another is let go a step, on a store that is
+/// right. The calls of different tasks overlap at random.
+#[cfg(test)]
+pub(in crate::conformance) fn simulate(program: Program, seed: u64) -> Vec<Operation> {
+    use crate::conformance::history::model::Model;
+
+    const STEP: u64 = 100;
+    let mut random = Rng::with_seed(seed);
+    let mut model = Model::default();
+    let tasks = program.tasks.len();
+    let mut left: Vec<_> = program
+        .tasks
+        .into_iter()
+        .enumerate()
+        .map(|(number, steps)| {
+            let task = Task { number, seen: HashMap::new(), head: Position::ZERO };
+            (task, steps.into_iter().collect::<std::collections::VecDeque<_>>())
+        })
+        .collect();
+    let mut history: Vec<Operation> = Vec::new();
+    let mut last_of: Vec<Option<usize>> = vec![None; tasks];
+    let mut instant = STEP;
+    while left.iter().any(|(_, steps)| !steps.is_empty()) {
+        let (task, steps) = &mut left[random.usize(..tasks)];
+        let Some(call) = steps.pop_front().and_then(|step| task.fill_in(step)) else { continue };
+        // It takes effect now; it began some time ago, after the last call of its task had ended.
+        let answer = model.answer(&call, random.u64(0..3));
+        task.look(&call, &answer);
+        let earliest = match last_of[task.number] {
+            Some(last) => {
+                let last = &mut history[last];
+                last.ended = random.u64(last.ended..instant - 1);
+                last.ended + 1
+            }
+            None => 0,
+        };
+        last_of[task.number] = Some(history.len());
+        let begun = random.u64(earliest..instant);
+        history.push(Operation { task: task.number, call, answer, begun, ended: instant });
+        instant += STEP;
+    }
+    history.sort_by_key(|operation| operation.begun);
+    history
+}
