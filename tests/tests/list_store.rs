@@ -1,7 +1,32 @@
-//! The store of the chapter "Writing a store" is held to the contracts of the ports.
+//! The store of the chapter "Writing a store" is held to the contracts of the ports, and the chapter
+//! to the store.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::fs;
 
 use es_tests::list_store::ListStore;
 
 es_core::conformance::store_tests!(
     || async { ListStore::default() } => EventStore, ConditionalAppend, StateStore
 );
+
+/// The pieces of the chapter that are no code of the store: its tests, and a fixture.
+const BESIDE_THE_STORE: [&str; 2] = ["use my_store::ListStore;", "struct Files("];
+
+#[test]
+fn the_pieces_of_the_chapter_are_the_file_of_the_store() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let chapter = fs::read_to_string(format!("{root}/docs/writing-a-store.md")).unwrap();
+    let pieces: Vec<_> = chapter
+        .split("```rust,ignore\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .filter(|piece| !BESIDE_THE_STORE.iter().any(|begin| piece.starts_with(begin)))
+        .collect();
+    let file = fs::read_to_string(format!("{root}/tests/src/list_store.rs")).unwrap();
+    let lines = |text: &str| -> Vec<String> {
+        text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(String::from).collect()
+    };
+    assert_eq!(lines(&pieces.concat()), lines(&file));
+}
