@@ -28,6 +28,10 @@
 //! What is asked for and not there does not compile. What is there and not asked for is a test that
 //! fails: `every_capability_is_declared`. So no check is ever skipped.
 //!
+//! # What it can not know
+//! It calls a store and does not cut its power or alter its files. That an answer comes after the data is
+//! on disk (rule 6), and that damage is an error (rule 11), is shown by tests of the store's own.
+//!
 //! # Checks as values
 //! [`event_store`], [`conditional_append`], [`state_store`], [`durable_event_store`] and
 //! [`durable_state_store`] list the same checks as values, for a harness of one's own.

@@ -107,7 +107,8 @@
 //! A store implements two ports: [`EventStore`], the log, and [`StateStore`], small records with
 //! compare-and-set. Their documentation is their contract, rule by rule. A store that can also guard
 //! a commit by a query over all streams (a *dynamic consistency boundary*) implements
-//! [`ConditionalAppend`]; a [`Query`] selects by stored name and tag.
+//! [`ConditionalAppend`]; a [`Query`] selects by stored name and tag. The suite of feature `conformance`
+//! holds a store to all of it.
 //!
 //! # Guarantees
 //!

@@ -425,13 +425,18 @@ impl Log {
                 _ => {}
             }
             let query = self.as_asked(&condition.query);
+            let sees = |event: &RecordedEvent| match self.bug {
+                Some(Bug::ConditionBlindToOthers) => self.conditional.contains(&event.event_id),
+                Some(Bug::ConditionOnlyOwnStreams) => {
+                    commit.streams().any(|to| to.stream == event.stream)
+                }
+                _ => true,
+            };
+            let wanted = |event: &RecordedEvent| {
+                self.has(Bug::ConditionConflictsWithAll) || self.matches(&query, event)
+            };
             let matches = |event: &&RecordedEvent| {
-                Some(event.position) > after
-                    && (self.matches(&query, event) || self.has(Bug::ConditionConflictsWithAll))
-                    && !(self.has(Bug::ConditionBlindToOthers)
-                        && !self.conditional.contains(&event.event_id))
-                    && !(self.has(Bug::ConditionOnlyOwnStreams)
-                        && !commit.streams().any(|to| to.stream == event.stream))
+                Some(event.position) > after && wanted(event) && sees(event)
             };
             let found = if self.has(Bug::ConditionSaysLastMatch) {
                 self.events.iter().rfind(matches)

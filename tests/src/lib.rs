@@ -11,3 +11,8 @@ pub mod list_store;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The chapter on stores. What it shows of a store is compiled as `list_store`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/writing-a-store.md")]
+pub struct WritingAStore;

@@ -11,8 +11,8 @@ es_core::conformance::store_tests!(
     || async { ListStore::default() } => EventStore, ConditionalAppend, StateStore
 );
 
-/// The pieces of the chapter that are no code of the store: its tests, and a fixture.
-const BESIDE_THE_STORE: [&str; 2] = ["use my_store::ListStore;", "struct Files("];
+/// How the piece of the chapter begins that is not code of the store but of its tests.
+const TESTS: &str = "use my_store::ListStore;";
 
 #[test]
 fn the_pieces_of_the_chapter_are_the_file_of_the_store() {
@@ -22,7 +22,7 @@ fn the_pieces_of_the_chapter_are_the_file_of_the_store() {
         .split("```rust,ignore\n")
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap())
-        .filter(|piece| !BESIDE_THE_STORE.iter().any(|begin| piece.starts_with(begin)))
+        .filter(|piece| !piece.starts_with(TESTS))
         .collect();
     let file = fs::read_to_string(format!("{root}/tests/src/list_store.rs")).unwrap();
     let lines = |text: &str| -> Vec<String> {
