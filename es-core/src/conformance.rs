@@ -19,9 +19,9 @@
 //!
 //! | capability | asks of the store | checks |
 //! |---|---|---|
-//! | `EventStore` | [`EventStore`](crate::EventStore) | appending, retries, chains, reading, queries, order, content, waiting, races, histories |
-//! | `ConditionalAppend` | [`ConditionalAppend`](crate::ConditionalAppend) | conditions, their races, histories with conditions |
-//! | `StateStore` | [`StateStore`](crate::StateStore) | records, lists, leases, their races |
+//! | `EventStore` | [`EventStore`] | appending, retries, chains, reading, queries, order, content, waiting, races, histories |
+//! | `ConditionalAppend` | [`ConditionalAppend`] | conditions, their races, histories with conditions |
+//! | `StateStore` | [`StateStore`] | records, lists, leases, their races |
 //! | `DurableEventStore` | `EventStore`, and of the fixture [`Reopen`] | all is there after the store was opened again |
 //! | `DurableStateStore` | `StateStore`, and of the fixture [`Reopen`] | likewise |
 //!

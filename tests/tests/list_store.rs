@@ -1,8 +1,6 @@
 //! The store of the chapter "Writing a store" is held to the contracts of the ports, and the chapter
 //! to the store.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-
 use std::fs;
 
 use es_tests::list_store::ListStore;
