@@ -59,7 +59,8 @@ use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, EventId, EventStore,
     ExpectedRevision, Position, Query, QueryPage, QueryRange, ReadError, RecordedEvent, Revision,
-    StateError, StateKey, StateRecord, StateStore, StoreFailure, StreamId, StreamPage, StreamRange,
+    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
+    StreamRange,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -346,7 +347,7 @@ impl StateStore for SqliteStore {
         space: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<(StateKey, StateRecord)>, StateError> {
+    ) -> Result<StatePage, StateError> {
         let (space, after) = (space.to_owned(), after.map(str::to_owned));
         Ok(self
             .with_reader(move |reader| {

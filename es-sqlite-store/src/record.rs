@@ -135,7 +135,9 @@ impl<'a> Record<'a> {
 /// A time that was one when it was written.
 #[inline]
 pub(crate) fn time(microseconds: i64) -> Option<Timestamp> {
-    Timestamp::from_microsecond(microseconds).ok()
+    let time = Timestamp::from_microsecond(microseconds);
+    // The last second there is can not be made of microseconds.
+    time.or_else(|_| Timestamp::from_nanosecond(i128::from(microseconds) * 1000)).ok()
 }
 
 /// What ties records to the name of a stream: it goes into their checksums.

@@ -1,12 +1,14 @@
 //! State records: written inside the writer's transaction, read by the pool.
 
 use es_core::bytes::Bytes;
-use es_core::{ExpectedRevision, Revision, StateError, StateKey, StateRecord};
+use es_core::{ExpectedRevision, Revision, StateError, StateKey, StatePage, StateRecord};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::error::{Damage, Failure};
-use crate::pages::bound;
+
+/// A page ends at this many bytes even when more records were asked for.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 const GET: &str =
     "SELECT revision, value, checksum FROM state_records WHERE space = ?1 AND name = ?2";
@@ -19,9 +21,9 @@ const PUT: &str = "INSERT INTO state_records (space, name, revision, value, chec
     SET revision = excluded.revision, value = excluded.value, checksum = excluded.checksum";
 const REMOVE: &str = "DELETE FROM state_records WHERE space = ?1 AND name = ?2";
 const LIST: &str = "SELECT revision, value, checksum, name FROM state_records
-    WHERE space = ?1 AND name > ?2 ORDER BY name LIMIT ?3";
+    WHERE space = ?1 AND name > ?2 ORDER BY name";
 const LIST_FROM_START: &str = "SELECT revision, value, checksum, name FROM state_records
-    WHERE space = ?1 AND name >= ?2 ORDER BY name LIMIT ?3";
+    WHERE space = ?1 AND name >= ?2 ORDER BY name";
 
 pub(crate) fn put(
     connection: &Connection,
@@ -66,22 +68,30 @@ pub(crate) fn get(connection: &Connection, key: &StateKey) -> Result<Option<Stat
     }
 }
 
+/// The records of a space whose names are greater than `after`.
 pub(crate) fn list(
     connection: &Connection,
     space: &str,
     after: Option<&str>,
     limit: usize,
-) -> Result<Vec<(StateKey, StateRecord)>, Failure> {
+) -> Result<StatePage, Failure> {
     let sql = if after.is_some() { LIST } else { LIST_FROM_START };
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![space, after.unwrap_or(""), bound(limit as u64)])?;
-    let mut records = Vec::new();
+    let mut rows = statement.query([space, after.unwrap_or("")])?;
+    let (mut page, mut bytes) = (StatePage::default(), 0);
     while let Some(row) = rows.next()? {
-        let key = StateKey::new(space, row.get::<_, String>(3)?);
+        if page.records.len() >= limit || bytes >= PAGE_BYTES {
+            page.more = true;
+            break;
+        }
+        let name = row.get_ref(3)?.as_str();
+        let unnamed = |_| Damage::State { key: StateKey::new(space, "?") };
+        let key = StateKey::new(space, name.map_err(unnamed)?);
         let record = record(row, &key)?;
-        records.push((key, record));
+        bytes += record.value.len();
+        page.records.push((key, record));
     }
-    Ok(records)
+    Ok(page)
 }
 
 fn check(
