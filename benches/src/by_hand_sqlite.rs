@@ -232,9 +232,8 @@ fn ignore_poison<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 pub fn load(connection: &Connection, account: u64) -> Result<Account, Error> {
     let mut state = Account::default();
-    let mut statement = connection.prepare_cached(
-        "SELECT name, payload FROM events WHERE account = ?1 ORDER BY version",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT name, payload FROM events WHERE account = ?1 ORDER BY version")?;
     let mut rows = statement.query([account as i64])?;
     while let Some(row) = rows.next()? {
         let text = |index| row.get_ref(index)?.as_str().map_err(rusqlite::Error::from);

@@ -15,6 +15,7 @@ use crate::commits::Log;
 use crate::error::{Failure, OpenError};
 use crate::lock::WriterLock;
 use crate::presence::Presence;
+use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
 use crate::schema::{self, Kind};
 use crate::writer::{self, Writer};
@@ -153,6 +154,7 @@ impl SqliteStoreBuilder {
             queue: Some(queue),
             writer: Some(writer),
             head: seen,
+            read_ahead: ReadAhead::new(),
             identity,
             path,
             busy: self.busy,

@@ -249,7 +249,8 @@ impl Log {
         if self.streams.len() >= MOST_STREAMS {
             self.streams.clear();
         }
-        let (number, version) = pages::stream(connection, id)?.unwrap_or((0, Version::ZERO));
+        let (number, version) =
+            pages::stream(connection, id, self.head)?.unwrap_or((0, Version::ZERO));
         let stream = Stream { number, version, seal: stream_seal(id.as_str()) };
         self.streams.insert(id.clone(), stream);
         Ok(stream)

@@ -25,9 +25,10 @@ const SCANNED: usize = 4096;
 /// It is when fewer than one in so many was wanted.
 const SPARSE: usize = 8;
 
-const STREAM: &str = "SELECT stream_id,
-    (SELECT max(version) FROM event_records WHERE stream_id = streams.stream_id)
-    FROM streams WHERE name = ?1";
+const STREAM: &str = "SELECT stream_id FROM streams WHERE name = ?1";
+// What is above the head comes last, and is seldom there.
+const STREAM_VERSION: &str = "SELECT version FROM event_records
+    WHERE stream_id = ?1 AND position <= ?2 ORDER BY version DESC LIMIT 1";
 const STREAM_FORWARD: &str = "SELECT record, payload FROM event_records
     WHERE stream_id = ?1 AND version BETWEEN ?2 AND ?3 ORDER BY version";
 const STREAM_BACKWARD: &str = "SELECT record, payload FROM event_records
@@ -45,22 +46,21 @@ pub(crate) fn bound(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A stream's number and the version of its last event.
+/// A stream's number and the version of its last event at or below the head.
 pub(crate) fn stream(
     connection: &Connection,
     id: &StreamId,
+    head: Position,
 ) -> Result<Option<(i64, Version)>, Failure> {
-    let mut statement = connection.prepare_cached(STREAM)?;
-    let found = statement
-        .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))
+    let number: Option<i64> =
+        connection.prepare_cached(STREAM)?.query_row([id.as_str()], |row| row.get(0)).optional()?;
+    let Some(number) = number else { return Ok(None) };
+    let version: Option<i64> = connection
+        .prepare_cached(STREAM_VERSION)?
+        .query_row([number, bound(head.get())], |row| row.get(0))
         .optional()?;
-    Ok(match found {
-        Some((number, version)) => {
-            let version = u64::try_from(version.unwrap_or(0)).unwrap_or(0);
-            Some((number, Version::new(version)))
-        }
-        None => None,
-    })
+    let version = version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0);
+    Ok(Some((number, Version::new(version))))
 }
 
 /// The position of the last event.
@@ -70,6 +70,9 @@ pub(crate) fn head(connection: &Connection) -> Result<Position, Failure> {
 }
 
 /// A connection that reads, with what it knows.
+///
+/// All reads are bounded by a head that the writer has published. A commit is in the file a moment
+/// before that; if one read saw it already and the next one did not yet, time would run backwards.
 pub(crate) struct Reader<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) names: &'a mut Names,
@@ -80,8 +83,9 @@ impl Reader<'_> {
         &mut self,
         id: &StreamId,
         range: StreamRange,
+        head: Position,
     ) -> Result<StreamPage, Failure> {
-        let Some((number, version)) = stream(self.connection, id)? else {
+        let Some((number, version)) = stream(self.connection, id, head)? else {
             return Ok(StreamPage { events: Page::default(), version: Version::ZERO, next: None });
         };
         let (from, to) = (range.from.get().max(1), range.to.get().min(version.get()));
@@ -159,11 +163,18 @@ impl Reader<'_> {
         Ok(QueryPage { events: reading.page.build(), head, more: reading.more })
     }
 
-    pub(crate) fn find(&mut self, event_id: EventId) -> Result<Option<RecordedEvent>, Failure> {
+    pub(crate) fn find(
+        &mut self,
+        event_id: EventId,
+        head: Position,
+    ) -> Result<Option<RecordedEvent>, Failure> {
         let mut statement = self.connection.prepare_cached(BY_ID)?;
         let mut rows = statement.query([event_id.as_uuid().as_bytes().as_slice()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let record = record(row)?;
+        if record.fields.position > head {
+            return Ok(None);
+        }
         self.names.recorded(self.connection, &record, row.get_ref(1)?, |recorded| {
             Some(recorded.to_event())
         })
