@@ -38,6 +38,8 @@
 mod builder;
 mod commits;
 mod error;
+mod event_ids;
+mod event_types;
 mod lock;
 mod maintenance;
 mod matches;
@@ -52,6 +54,7 @@ mod state_records;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -68,6 +71,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use crate::builder::SqliteStoreBuilder;
 use crate::error::Failure;
 pub use crate::error::{Damage, MaintenanceError, OpenError};
+use crate::event_ids::RecentIds;
 use crate::lock::WriterLock;
 pub use crate::maintenance::{MAX_DAMAGE, Size, Verified};
 use crate::read_ahead::ReadAhead;
@@ -83,6 +87,7 @@ pub struct SqliteStore {
     writer: Option<JoinHandle<()>>,
     head: watch::Receiver<Position>,
     read_ahead: ReadAhead,
+    recent_ids: Arc<RecentIds>,
     identity: Uuid,
     path: PathBuf,
     busy: Duration,
@@ -288,8 +293,8 @@ impl EventStore for SqliteStore {
     }
 
     async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
-        let head = *self.head.borrow();
-        Ok(self.readers()?.read(move |reader| reader.find(event_id, head)).await?)
+        let (head, recent) = (*self.head.borrow(), self.recent_ids.position(event_id));
+        Ok(self.readers()?.read(move |reader| reader.find(event_id, recent, head)).await?)
     }
 
     async fn head(&self) -> Result<Position, ReadError> {
