@@ -32,9 +32,10 @@ fn main() {
         "", "ours", "by hand", "", "ratio", "target"
     );
     type Benchmark = (&'static str, fn(&Tokio, &Path));
-    let benchmarks: [Benchmark; 6] = [
+    let benchmarks: [Benchmark; 7] = [
         ("one task", one_task),
         ("many tasks", many_tasks),
+        ("appends of many tasks", many_appends),
         ("many tasks, one transaction each", many_transactions),
         ("one aggregate", one_aggregate),
         ("load", load),
@@ -102,6 +103,52 @@ fn many_tasks(tokio: &Tokio, directory: &Path) {
             })
         },
     );
+}
+
+/// The store alone, without a runtime that decides: what is left is its own cost.
+fn many_appends(tokio: &Tokio, directory: &Path) {
+    const APPENDS: u64 = 300;
+    let (ours, path) = both(tokio, directory);
+    let theirs = Arc::new(Grouped::open(&path).unwrap());
+    compare(
+        "SQLite, 64 tasks, appends only",
+        "appends/s",
+        TASKS * APPENDS,
+        "",
+        |round| {
+            in_tasks(tokio, TASKS, |task| {
+                let (bank, account) = (ours.clone(), round as u64 * TASKS + task);
+                async move {
+                    for version in 0..APPENDS {
+                        let commit = deposit(account, version, 100);
+                        bank.store().append(&commit).await.unwrap();
+                    }
+                }
+            })
+        },
+        |round| {
+            in_tasks(tokio, TASKS, |task| {
+                let (bank, account) = (Arc::clone(&theirs), round as u64 * TASKS + task);
+                async move { deposit_and_withdraw_by_hand(&bank, account, APPENDS).await }
+            })
+        },
+    );
+}
+
+/// A commit of one deposit to an account that is at a version.
+fn deposit(account: u64, version: u64, amount: u64) -> Commit {
+    let event = NewEvent {
+        id: EventId::generate(),
+        name: Deposited::NAME.into(),
+        schema_version: SchemaVersion::FIRST,
+        payload: Bytes::from(serde_json::to_vec(&Deposited { amount }).unwrap()),
+        tags: Tags::new(),
+        occurred_at: None,
+        metadata: Metadata::EMPTY,
+    };
+    let stream = StreamId::new("account", account).unwrap();
+    let expected = ExpectedVersion::Exact(Version::new(version));
+    Commit::new(stream, expected, vec![event]).unwrap()
 }
 
 fn many_transactions(tokio: &Tokio, directory: &Path) {
@@ -223,19 +270,7 @@ async fn fill(store: &SqliteStore, accounts: u64, events: u64) {
     const CHAIN: u64 = 1_000;
     for chain in 0..events.div_ceil(CHAIN) {
         let commits: Vec<_> = (chain * CHAIN..events.min((chain + 1) * CHAIN))
-            .map(|index| {
-                let stream = StreamId::new("account", index % accounts).unwrap();
-                let event = NewEvent {
-                    id: EventId::generate(),
-                    name: Deposited::NAME.into(),
-                    schema_version: SchemaVersion::FIRST,
-                    payload: Bytes::from(serde_json::to_vec(&Deposited { amount: index }).unwrap()),
-                    tags: Tags::new(),
-                    occurred_at: None,
-                    metadata: Metadata::EMPTY,
-                };
-                Commit::new(stream, ExpectedVersion::Any, vec![event]).unwrap()
-            })
+            .map(|index| deposit(index % accounts, index / accounts, index))
             .collect();
         for answer in store.append_chain(&commits).await {
             answer.unwrap();

@@ -25,6 +25,9 @@ use crate::state_records;
 const MOST_EVENTS: usize = 8_192;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
+/// So many are taken from the queue at once.
+const TAKEN_TOGETHER: usize = 256;
+
 /// What is asked of the writer.
 pub(crate) enum Job {
     Append {
@@ -169,9 +172,11 @@ impl Writer {
     fn run(mut self) {
         let mut next_checkpoint = self.checkpoint_pages;
         let mut company = 1;
-        while let Some(first) = self.jobs.blocking_recv() {
-            let jobs = self.gather(first, company);
+        let mut jobs = Vec::new();
+        while self.jobs.blocking_recv_many(&mut jobs, TAKEN_TOGETHER) > 0 {
+            self.gather(&mut jobs, company);
             company = jobs.len();
+            let jobs = std::mem::take(&mut jobs);
             self.carry_out(jobs);
             next_checkpoint = self.checkpoint_when_due(next_checkpoint);
         }
@@ -179,25 +184,32 @@ impl Writer {
 
     /// Takes what waits. After a round of many, those who were answered are about to come back: it
     /// is worth a moment to let them.
-    fn gather(&mut self, first: Job, company: usize) -> Vec<Job> {
-        let (mut events, mut bytes) = first.size();
-        let mut jobs = vec![first];
+    fn gather(&mut self, jobs: &mut Vec<Job>, company: usize) {
+        let (mut events, mut bytes, mut sized) = (0, 0, 0);
         let mut patience = if company > 1 { PATIENCE } else { 0 };
-        while events < MOST_EVENTS && bytes < MOST_BYTES {
-            match self.jobs.try_recv() {
-                Ok(job) => {
-                    let (more_events, more_bytes) = job.size();
-                    (events, bytes) = (events + more_events, bytes + more_bytes);
-                    jobs.push(job);
+        loop {
+            for job in &jobs[sized..] {
+                let (more_events, more_bytes) = job.size();
+                (events, bytes) = (events + more_events, bytes + more_bytes);
+            }
+            sized = jobs.len();
+            if events >= MOST_EVENTS || bytes >= MOST_BYTES {
+                return;
+            }
+            while let Ok(job) = self.jobs.try_recv() {
+                jobs.push(job);
+                if jobs.len() - sized >= TAKEN_TOGETHER {
+                    break;
                 }
-                Err(_) if patience > 0 && jobs.len() < company => {
-                    patience -= 1;
-                    std::thread::yield_now();
+            }
+            if jobs.len() == sized {
+                if patience == 0 || jobs.len() >= company {
+                    return;
                 }
-                Err(_) => break,
+                patience -= 1;
+                std::thread::yield_now();
             }
         }
-        jobs
     }
 
     fn carry_out(&mut self, jobs: Vec<Job>) {
