@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use es_core::conformance::Fixture;
+use es_core::conformance::{Fixture, Reopen};
 use es_sqlite_store::SqliteStore;
 use tempfile::TempDir;
 
@@ -29,6 +29,14 @@ impl Fixture for Files {
     }
 }
 
+impl Reopen for Files {
+    async fn reopen(&self, store: SqliteStore) -> SqliteStore {
+        let path = store.path().to_owned();
+        drop(store);
+        SqliteStore::open(path).unwrap()
+    }
+}
+
 es_core::conformance::store_tests!(
-    Files::new() => EventStore, ConditionalAppend, StateStore
+    Files::new() => EventStore, ConditionalAppend, StateStore, DurableEventStore, DurableStateStore
 );
