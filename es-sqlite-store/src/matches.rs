@@ -170,7 +170,7 @@ pub(crate) fn first(
 }
 
 /// Positions with an event type, block by block.
-fn of_type(order: &str) -> String {
+pub(crate) fn of_type(order: &str) -> String {
     format!(
         "SELECT position FROM event_type_blocks AS blocks CROSS JOIN event_records AS records
          WHERE blocks.type_id = ?1
@@ -204,7 +204,7 @@ fn rarest_tag(
 }
 
 /// Positions with so many tags, of which the first leads.
-fn tagged(tags: usize, order: &str) -> String {
+pub(crate) fn tagged(tags: usize, order: &str) -> String {
     let mut sql = String::from(
         "SELECT position FROM event_tags AS leading WHERE position > ?1 AND position <= ?2 AND tag = ?3",
     );

@@ -313,3 +313,52 @@ fn push(
     let payload = row.get_ref(1)?;
     reader.names.recorded(reader.connection, record, payload, |recorded| page.push(recorded))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    /// How SQLite goes about a statement.
+    fn plan(sql: &str) -> String {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, 0).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let lines = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        lines.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn reading_a_stream_touches_only_that_stream() {
+        for sql in [STREAM_FORWARD, STREAM_BACKWARD] {
+            assert_eq!(
+                plan(sql),
+                "SEARCH event_records USING INDEX events_by_stream (stream_id=? AND version>? AND version<?)"
+            );
+        }
+        assert_eq!(
+            plan(STREAM_VERSION),
+            "SEARCH event_records USING COVERING INDEX events_by_stream (stream_id=?)"
+        );
+    }
+
+    #[test]
+    fn reading_in_the_global_order_begins_where_it_is_told_and_sorts_nothing() {
+        for sql in [FORWARD, BACKWARD] {
+            assert_eq!(
+                plan(sql),
+                "SEARCH event_records USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+            );
+        }
+    }
+
+    #[test]
+    fn what_an_index_finds_comes_in_order() {
+        for order in ["", " DESC"] {
+            for sql in [crate::matches::of_type(order), crate::matches::tagged(3, order)] {
+                let plan = plan(&sql);
+                assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+            }
+        }
+    }
+}

@@ -9,3 +9,8 @@ pub mod faulty;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The chapter on SQLite.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sqlite.md")]
+pub struct Sqlite;
