@@ -26,7 +26,10 @@ const ROUND: &str = "ES_CRASH_ROUND";
 /// events to a stream of the task and one to a stream that all share.
 fn commit(round: u64, task: u64, number: u64) -> Commit {
     let event = |index: u64| NewEvent {
-        id: EventId::from_uuid(Uuid::from_u64_pair(round << 32 | number, task << 32 | index + 1)),
+        id: EventId::from_uuid(Uuid::from_u64_pair(
+            (round << 32) | number,
+            (task << 32) | (index + 1),
+        )),
         name: "noted".into(),
         schema_version: SchemaVersion::FIRST,
         payload: Bytes::from(format!("[{round},{task},{number},{index}]")),

@@ -257,7 +257,8 @@ fn a_file_that_is_not_ours_is_refused_and_stays_as_it_is() {
     newer.execute_batch("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
     drop(newer);
 
-    let refusals: [(&str, fn(&OpenError) -> bool); 3] = [
+    type Expected = fn(&OpenError) -> bool;
+    let refusals: [(&str, Expected); 3] = [
         ("text.db", |error| matches!(error, OpenError::NotADatabase { .. })),
         ("foreign.db", |error| {
             matches!(error, OpenError::OtherApplication { application_id: 7, .. })
