@@ -59,6 +59,18 @@ pub(super) async fn versions_count_up_from_one_in_each_stream<S: EventStore>(
     Ok(())
 }
 
+/// More events than sixteen bits can count.
+pub(super) async fn versions_go_beyond_sixteen_bits<S: EventStore>(subject: Subject<S>) -> Verdict {
+    let appended = subject.append(&commit("a", ExpectedVersion::Any, events(70_000))).await?;
+    subject.same("the version of the stream", Version::new(70_000), appended.version)?;
+    let appended = subject.append(&commit("a", exact(70_000), events(1))).await?;
+    subject.same("the version of the stream", Version::new(70_001), appended.version)?;
+    let last = StreamRange { limit: 3, ..StreamRange::after(Version::new(69_999)) };
+    let page = subject.stream_page(&stream("a"), last).await?;
+    let versions: Vec<_> = page.events.iter().map(|event| event.version.get()).collect();
+    subject.same("the last versions", vec![70_000, 70_001], versions)
+}
+
 pub(super) async fn positions_rise_and_those_of_a_commit_are_contiguous<S: EventStore>(
     subject: Subject<S>,
 ) -> Verdict {

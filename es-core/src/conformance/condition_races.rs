@@ -112,6 +112,8 @@ pub(super) async fn decisions_on_different_boundaries_never_conflict<S: Conditio
             for round in 0..ROUNDS / 2 {
                 let (seen, condition) = look(&subject, tag(&own)).await?;
                 subject.same("the events of an own boundary", round, seen)?;
+                // Others append meanwhile.
+                tokio::task::yield_now().await;
                 let own_commit = free("counted", &[&own, "shared"]);
                 subject.append_if(&own_commit, &[condition]).await?;
             }
@@ -212,11 +214,20 @@ pub(super) async fn numbers_are_given_out_without_a_hole_or_a_double<S: Conditio
         let subject = subject.clone();
         async move {
             let mut numbers = Vec::new();
+            let mut refused = 0;
             while numbers.len() < EACH {
+                // Each refusal is because of a number that somebody else got.
+                subject.under(4).require(
+                    refused <= EACH * WRITERS,
+                    format_args!("at most one refusal for each of {} numbers", EACH * WRITERS),
+                    format_args!("{refused} refusals of one writer"),
+                )?;
                 let (given, condition) = look(&subject, tag("invoice")).await?;
                 let number = format!("number:{}", given + 1);
                 if attempt(&subject, &free("created", &["invoice", &number]), condition).await? {
                     numbers.push(given + 1);
+                } else {
+                    refused += 1;
                 }
                 // What others write beside is no reason to be refused.
                 subject.append(&note(EventId::generate())).await?;

@@ -11,6 +11,7 @@ macro_rules! __event_store_checks {
                 each_expected_version_admits_what_it_says = 2
                 the_version_of_a_conflict_is_the_one_to_go_on_from = 2
                 versions_count_up_from_one_in_each_stream = 5
+                versions_go_beyond_sixteen_bits = 5
                 positions_rise_and_those_of_a_commit_are_contiguous = 5
                 the_answer_says_where_the_events_are_read = 5
                 a_commit_to_several_streams_is_stored_whole = 1
@@ -44,7 +45,7 @@ macro_rules! __event_store_checks {
                 a_stream_that_does_not_exist_is_empty = 8
                 every_range_of_a_stream_is_read_in_both_directions = 8
                 every_range_of_positions_is_read_in_both_directions = 8
-                pages_join_to_the_whole = 8
+                pages_join_to_the_whole = 11
                 the_token_of_a_limited_read_is_its_last_event = 8
                 a_page_knows_nothing_of_later_commits = 8
                 the_last_events_are_read_backward = 8
