@@ -110,9 +110,7 @@ impl IdGenerator for TimeOrderedIds {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         // Ids of before 1970 would need a clock that is wrong by half a century.
         let milliseconds = since_epoch.unwrap_or_default().as_millis() as u64;
-        let mut random = [0; 10];
-        random[..8].copy_from_slice(&fastrand::u64(..).to_ne_bytes());
-        random[8..].copy_from_slice(&fastrand::u16(..).to_ne_bytes());
+        let [random @ .., _, _, _, _, _, _] = fastrand::u128(..).to_ne_bytes();
         Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
     }
 }

@@ -189,14 +189,14 @@ pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    Execute, ExecuteError, Executing, History, LoadError, Loaded, NotRegistered, Receipt,
-    RetryPolicy, Runtime, RuntimeBuilder, StartError, WaitError,
+    Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt, RetryPolicy,
+    Runtime, RuntimeBuilder, StartError, WaitError,
 };
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
-    EventStore, ExpectedRevision, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, QueryPage, QueryRange,
-    ReadError, Revision, SharedEventStore, StateError, StateKey, StatePage, StateRecord,
-    StateStore, StreamPage, StreamRange, VersionConflict,
+    EventStore, ExpectedRevision, ImmediateAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES,
+    QueryPage, QueryRange, ReadError, Revision, SharedEventStore, StateError, StateKey, StatePage,
+    StateRecord, StateStore, StreamPage, StreamRange, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

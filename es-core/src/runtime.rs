@@ -1,10 +1,10 @@
 //! The runtime: carries out commands, loads state, keeps projections current.
 
+mod carry_out;
 mod commit_log;
 mod decide;
 mod error;
 mod execute;
-mod executing;
 mod history;
 mod instance;
 mod queue;
@@ -38,7 +38,6 @@ use crate::version::Position;
 pub(crate) use self::decide::{Envelope, decide};
 pub use self::error::{ExecuteError, NotRegistered, StartError, WaitError};
 pub use self::execute::Execute;
-pub use self::executing::Executing;
 pub use self::history::History;
 pub use self::receipt::Receipt;
 pub use self::replay::{LoadError, Loaded};

@@ -8,8 +8,8 @@ mod state_store;
 pub use self::erased::{DynEventStore, SharedEventStore};
 pub use self::error::{AppendError, ConditionFailed, ReadError, StateError, VersionConflict};
 pub use self::event_store::{
-    ChainLink, ConditionalAppend, Direction, EventStore, QueryPage, QueryRange, StreamPage,
-    StreamRange,
+    ChainLink, ConditionalAppend, Direction, EventStore, ImmediateAppend, QueryPage, QueryRange,
+    StreamPage, StreamRange,
 };
 pub use self::state_store::{
     ExpectedRevision, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, Revision, StateKey, StatePage,

@@ -33,8 +33,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use es_core::{
     AppendCondition, AppendError, Appended, Clock, Commit, ConditionalAppend, EventId, EventStore,
-    Position, Query, QueryPage, QueryRange, ReadError, RecordedEvent, StreamId, StreamPage,
-    StreamRange, SystemClock,
+    ImmediateAppend, Position, Query, QueryPage, QueryRange, ReadError, RecordedEvent, StreamId,
+    StreamPage, StreamRange, SystemClock,
 };
 use tokio::sync::Notify;
 
@@ -66,7 +66,7 @@ impl MemoryStore {
         }
     }
 
-    fn append_now(
+    fn append_guarded(
         &self,
         commit: &Commit,
         conditions: &[AppendCondition],
@@ -95,7 +95,7 @@ impl Default for MemoryStore {
 
 impl EventStore for MemoryStore {
     async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
-        self.append_now(commit, &[])
+        self.append_guarded(commit, &[])
     }
 
     async fn read_stream(
@@ -130,6 +130,16 @@ impl EventStore for MemoryStore {
             news.await;
         }
     }
+
+    fn immediate(&self) -> Option<&dyn ImmediateAppend> {
+        Some(self)
+    }
+}
+
+impl ImmediateAppend for MemoryStore {
+    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        self.append_guarded(commit, &[])
+    }
 }
 
 impl ConditionalAppend for MemoryStore {
@@ -138,6 +148,6 @@ impl ConditionalAppend for MemoryStore {
         commit: &Commit,
         conditions: &[AppendCondition],
     ) -> Result<Appended, AppendError> {
-        self.append_now(commit, conditions)
+        self.append_guarded(commit, conditions)
     }
 }

@@ -86,10 +86,10 @@ impl Log {
         let recorded_at = Microseconds::of(now).max(self.last_recorded_at);
         self.last_recorded_at = recorded_at;
         let version = self.extend(commit.first(), first_place, recorded_at);
-        let more = commit.streams().skip(1);
-        let more_versions = more
-            .map(|append| self.extend(append, self.place(&append.stream), recorded_at))
-            .collect();
+        let mut more_versions = Vec::new();
+        for append in commit.streams().skip(1) {
+            more_versions.push(self.extend(append, self.place(&append.stream), recorded_at));
+        }
         Ok(Appended {
             version,
             more_versions,
@@ -101,46 +101,50 @@ impl Log {
 
     /// The first answer to the commit if it is stored.
     fn repeated(&self, commit: &Commit) -> Result<Option<Appended>, AppendError> {
-        let first = self.slot_of(commit.first().events[0].id);
-        let mut expected = first;
+        let mut stored = commit
+            .streams()
+            .flat_map(|append| append.events.iter())
+            .filter_map(|event| Some((event.id, self.slot_of(event.id)?)));
+        match stored.next() {
+            None => Ok(None),
+            Some((event_id, slot)) => self.first_answer(commit, event_id, slot).map(Some),
+        }
+    }
+
+    /// The first answer to a commit of which an event is stored at `slot`.
+    #[cold]
+    fn first_answer(
+        &self,
+        commit: &Commit,
+        event_id: EventId,
+        slot: Slot,
+    ) -> Result<Appended, AppendError> {
+        let reused =
+            |event_id, slot| AppendError::EventIdReused { event_id, position: position(slot) };
+        // It must be the commit's first event, and behind it the others.
+        if event_id != commit.first().events[0].id {
+            return Err(reused(event_id, slot));
+        }
+        let mut end = slot;
         let mut versions = Vec::new();
         for append in commit.streams() {
-            let mut version = Version::ZERO;
             for event in &append.events {
-                let slot = self.slot_of(event.id);
-                match slot {
-                    // It must be the same event, right behind the one before it.
-                    Some(slot) if Some(slot) != expected || !self.is_same(slot, append, event) => {
-                        let (event_id, position) = (event.id, position(slot));
-                        return Err(AppendError::EventIdReused { event_id, position });
-                    }
-                    Some(slot) => {
-                        version = self.recorded(slot).version;
-                        expected = Some(slot + 1);
-                    }
-                    // Some are stored and this one is not.
-                    None => {
-                        if let Some(first) = first {
-                            let event_id = commit.first().events[0].id;
-                            let position = position(first);
-                            return Err(AppendError::EventIdReused { event_id, position });
-                        }
-                    }
+                match self.slot_of(event.id) {
+                    Some(found) if found == end && self.is_same(found, append, event) => end += 1,
+                    Some(found) => return Err(reused(event.id, found)),
+                    None => return Err(reused(event_id, slot)),
                 }
             }
-            versions.push(version);
+            versions.push(self.recorded(end - 1).version);
         }
-        let (Some(first), Some(end)) = (first, expected) else {
-            return Ok(None);
-        };
         let mut versions = versions.into_iter();
-        Ok(Some(Appended {
+        Ok(Appended {
             version: versions.next().unwrap_or_default(),
             more_versions: versions.collect(),
-            first_position: position(first),
+            first_position: position(slot),
             last_position: position(end - 1),
             repeated: true,
-        }))
+        })
     }
 
     fn is_same(&self, slot: Slot, append: &StreamAppend, event: &NewEvent) -> bool {
@@ -339,6 +343,7 @@ impl Log {
         self.by_id.find(hash(&self.id_hasher, id), is_it).copied()
     }
 
+    #[inline]
     fn recorded(&self, slot: Slot) -> Recorded<'_> {
         let stored =
             self.segments[slot as usize / SEGMENT_EVENTS].get(slot as usize % SEGMENT_EVENTS);

@@ -47,12 +47,24 @@ pub(crate) async fn append(
     retry: &RetryPolicy,
     commit: &Commit,
 ) -> Result<Appended, AppendError> {
+    let answer = store.append(commit).await;
+    append_again(store, retry, commit, answer).await
+}
+
+/// Appends a commit again unless the first answer settles what became of it.
+pub(crate) async fn append_again(
+    store: &impl EventStore,
+    retry: &RetryPolicy,
+    commit: &Commit,
+    mut answer: Result<Appended, AppendError>,
+) -> Result<Appended, AppendError> {
     let mut attempts = Attempts::default();
     loop {
-        match store.append(commit).await {
+        match answer {
             Ok(appended) => return Ok(appended),
             Err(error) => attempts.again_or(retry, error).await?,
         }
+        answer = store.append(commit).await;
     }
 }
 

@@ -156,21 +156,33 @@ impl<A: Aggregate> Instance<A> {
         Self { stream, turn: Mutex::new(turn) }
     }
 
-    /// Takes the turn and the warm state for a command if nobody has it; else leaves what `wait`
+    /// Carries out a command on the warm state, if nobody has the turn, there is such a state and
+    /// `at_once` can; else takes the turn with what there is of the state, or leaves what `wait`
     /// makes of the command in the queue.
-    pub(crate) fn enter<C, R>(
+    ///
+    /// `at_once` runs under the lock: others wait for it as they would for their turn.
+    pub(crate) fn enter<C, R, Q>(
         &self,
         command: C,
-        wait: impl FnOnce(C) -> (Box<dyn Waiting<A>>, R),
-    ) -> Entry<A, C, R> {
+        at_once: impl FnOnce(&C, &mut Warm<A>) -> Option<R>,
+        wait: impl FnOnce(C) -> (Box<dyn Waiting<A>>, Q),
+    ) -> Entry<A, C, R, Q> {
         let mut turn = ignore_poison(self.turn.lock());
         if turn.taken {
             let (waiting, answer) = wait(command);
             turn.waiting.push_back(waiting);
-            Entry::Queued(answer)
-        } else {
-            turn.taken = true;
-            Entry::Turn(turn.warm.take(), command)
+            return Entry::Queued(answer);
+        }
+        let mut baseline = Baseline { warm: &mut turn.warm, sound: false };
+        let answer = baseline.warm.as_mut().and_then(|warm| at_once(&command, warm));
+        baseline.sound = true;
+        drop(baseline);
+        match answer {
+            Some(answer) => Entry::Answered(answer),
+            None => {
+                turn.taken = true;
+                Entry::Turn(turn.warm.take(), command)
+            }
         }
     }
 
@@ -205,12 +217,28 @@ impl<A: Aggregate> Instance<A> {
     }
 }
 
+/// The warm state while a command is carried out on it: a panic leaves it half done.
+struct Baseline<'a, A: Aggregate> {
+    warm: &'a mut Option<Warm<A>>,
+    sound: bool,
+}
+
+impl<A: Aggregate> Drop for Baseline<'_, A> {
+    fn drop(&mut self) {
+        if !self.sound {
+            *self.warm = None;
+        }
+    }
+}
+
 /// How a command came to an instance.
-pub(crate) enum Entry<A: Aggregate, C, R> {
-    /// It has the turn.
+pub(crate) enum Entry<A: Aggregate, C, R, Q> {
+    /// It is carried out.
+    Answered(R),
+    /// It has the turn, with the warm state if there is one.
     Turn(Option<Warm<A>>, C),
     /// It waits, and the answer will come this way.
-    Queued(R),
+    Queued(Q),
 }
 
 /// How an instance was left.

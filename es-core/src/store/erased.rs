@@ -9,7 +9,9 @@ use crate::identity::EventId;
 use crate::query::Query;
 use crate::recorded::RecordedEvent;
 use crate::store::error::{AppendError, ReadError};
-use crate::store::event_store::{EventStore, QueryPage, QueryRange, StreamPage, StreamRange};
+use crate::store::event_store::{
+    EventStore, ImmediateAppend, QueryPage, QueryRange, StreamPage, StreamRange,
+};
 use crate::stream::StreamId;
 use crate::version::Position;
 
@@ -43,6 +45,8 @@ pub trait DynEventStore: Send + Sync + 'static {
     fn head(&self) -> Answer<'_, Result<Position, ReadError>>;
     /// See [`EventStore::wait_beyond`].
     fn wait_beyond(&self, position: Position) -> Answer<'_, Result<Position, ReadError>>;
+    /// See [`EventStore::immediate`].
+    fn immediate(&self) -> Option<&dyn ImmediateAppend>;
 }
 
 impl<S: EventStore> DynEventStore for S {
@@ -83,6 +87,10 @@ impl<S: EventStore> DynEventStore for S {
 
     fn wait_beyond(&self, position: Position) -> Answer<'_, Result<Position, ReadError>> {
         Box::pin(EventStore::wait_beyond(self, position))
+    }
+
+    fn immediate(&self) -> Option<&dyn ImmediateAppend> {
+        EventStore::immediate(self)
     }
 }
 
@@ -128,5 +136,9 @@ impl EventStore for SharedEventStore {
 
     async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
         self.0.wait_beyond(position).await
+    }
+
+    fn immediate(&self) -> Option<&dyn ImmediateAppend> {
+        self.0.immediate()
     }
 }

@@ -131,6 +131,21 @@ pub trait EventStore: Send + Sync + 'static {
         &self,
         position: Position,
     ) -> impl Future<Output = Result<Position, ReadError>> + Send;
+
+    /// The store's way to append without waiting, if it has one.
+    fn immediate(&self) -> Option<&dyn ImmediateAppend> {
+        None
+    }
+}
+
+/// A store that need not wait for anything in order to append, as one in memory: no future is made
+/// where nothing can be pending.
+pub trait ImmediateAppend {
+    /// The same as [`EventStore::append`], at once.
+    ///
+    /// # Errors
+    /// As [`EventStore::append`].
+    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError>;
 }
 
 /// Where the commits of a chain have come to; see [`EventStore::append_chain`].

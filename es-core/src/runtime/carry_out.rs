@@ -1,0 +1,266 @@
+//! Carrying out a command: load, decide, append, and again when somebody was faster.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::command::{Command, Handle};
+use crate::commit::{Appended, Commit};
+use crate::context::Surroundings;
+use crate::identity::CommandId;
+use crate::runtime::Shared;
+use crate::runtime::commit_log::{self, Failure};
+use crate::runtime::decide::{Envelope, decide};
+use crate::runtime::error::ExecuteError;
+use crate::runtime::execute::{Answer, Begun, Outcome};
+use crate::runtime::instance::{Decision, Entry, Instance, Waiting, Warm};
+use crate::runtime::queue::Turn;
+use crate::runtime::receipt::Receipt;
+use crate::runtime::replay::{Loaded, catch_up};
+use crate::runtime::retry::RetryPolicy;
+use crate::store::{AppendError, EventStore, ImmediateAppend};
+use crate::stream::StreamId;
+
+pub(crate) type Refusal<C> = <<C as Command>::Aggregate as Handle<C>>::Error;
+
+/// Carries the command out if that takes no waiting; else takes the turn of its aggregate, or
+/// leaves it in the queue.
+pub(crate) fn begin<C: Command, S: EventStore>(
+    shared: &Arc<Shared<S>>,
+    command: C,
+    envelope: Envelope,
+) -> Begun<Refusal<C>>
+where
+    C::Aggregate: Handle<C>,
+{
+    let instance = match shared.instances.get::<C::Aggregate>(command.aggregate_id()) {
+        Ok(instance) => instance,
+        Err(error) => return Begun::Answered(Err(ExecuteError::Load(error.into()))),
+    };
+    // A command with an id must be looked for before it is decided.
+    let immediate = shared.store.immediate().filter(|_| envelope.command_id.is_none());
+    let mut tried = Tried::Nothing;
+    let entry = instance.enter(
+        (command, envelope),
+        |(command, envelope), warm| {
+            let (surroundings, stream) = (&shared.surroundings, &instance.stream);
+            at_once(surroundings, immediate?, stream, warm, command, envelope, &mut tried)
+        },
+        |(command, envelope)| {
+            let (sender, receiver) = oneshot::channel();
+            let queued: Box<dyn Waiting<C::Aggregate>> =
+                Box::new(Queued { command, envelope, refusal: None, sender });
+            (queued, receiver)
+        },
+    );
+    match entry {
+        Entry::Answered(receipt) => Begun::Answered(Ok(receipt)),
+        Entry::Turn(warm, (command, envelope)) => {
+            let shared = Arc::clone(shared);
+            Begun::Turn(Box::pin(async move {
+                let mut turn = Turn::new(&shared, &instance);
+                let (warm, outcome) =
+                    carry_out(&shared, &instance, warm, tried, &command, &envelope).await;
+                turn.warm = warm;
+                outcome
+            }))
+        }
+        Entry::Queued(receiver) => Begun::Queued(receiver),
+    }
+}
+
+/// How far a command came that could not be carried out at once.
+enum Tried {
+    Nothing,
+    /// It is refused or changes nothing, on state that may be behind another process.
+    NoEvents,
+    /// Its events are applied to the warm state, and the store has answered so.
+    Append(Commit, Result<Appended, AppendError>),
+}
+
+/// Carries out a command on warm state, in a store that need not be waited for; or leaves in
+/// `tried` how far it came.
+fn at_once<A: Handle<C>, C: Command<Aggregate = A>>(
+    surroundings: &Surroundings,
+    store: &dyn ImmediateAppend,
+    stream: &StreamId,
+    warm: &mut Warm<A>,
+    command: &C,
+    envelope: &Envelope,
+    tried: &mut Tried,
+) -> Option<Receipt> {
+    let Warm { loaded: Loaded { state, version }, decided } = warm;
+    let decision = decide(surroundings, stream, state, *version, command, envelope, decided);
+    let Ok(Some(commit)) = decision else {
+        *tried = Tried::NoEvents;
+        return None;
+    };
+    warm.apply_decided();
+    match store.append_now(&commit) {
+        Ok(appended) if commit_log::is_in_place(&commit, &appended) => {
+            Some(commit_log::receipt(&commit, &appended, None, 1))
+        }
+        answer => {
+            *tried = Tried::Append(commit, answer);
+            None
+        }
+    }
+}
+
+/// Carries out one command whose turn it is. The state comes back as the baseline of the next.
+async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
+    shared: &Shared<S>,
+    instance: &Instance<A>,
+    warm: Option<Warm<A>>,
+    mut tried: Tried,
+    command: &C,
+    envelope: &Envelope,
+) -> (Option<Warm<A>>, Outcome<A::Error>) {
+    let (store, retry, stream) = (&*shared.store, &shared.retry, &instance.stream);
+    // Warm state may be behind another process. That an append finds out; a refusal would not, so
+    // it is given only on state that was read after the command came.
+    let mut fresh = warm.is_none();
+    let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
+    if fresh && let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
+        return (None, Err(error.into()));
+    }
+    let mut attempts = 1;
+    loop {
+        let answered = match std::mem::replace(&mut tried, Tried::Nothing) {
+            Tried::Append(commit, answer) => {
+                let answer = commit_log::append_again(store, retry, &commit, answer).await;
+                Some((commit, answer))
+            }
+            Tried::NoEvents => None,
+            Tried::Nothing => {
+                if let Some(command_id) = envelope.command_id {
+                    match commit_log::first_receipt(store, retry, stream, command_id).await {
+                        Ok(None) => {}
+                        Ok(Some(receipt)) => return (Some(warm), Ok(receipt)),
+                        Err(failure) => return (Some(warm), Err(failure.into())),
+                    }
+                }
+                let Warm { loaded: Loaded { state, version }, decided } = &mut warm;
+                let surroundings = &shared.surroundings;
+                match decide(surroundings, stream, state, *version, command, envelope, decided) {
+                    Ok(Some(commit)) => {
+                        // Before the append: an event that can not be applied must not be stored.
+                        // If the commit is then refused, the state is of no use any more.
+                        warm.apply_decided();
+                        let answer = commit_log::append(store, retry, &commit).await;
+                        Some((commit, answer))
+                    }
+                    refused_or_nothing if fresh => {
+                        let nothing = |_| {
+                            commit_log::receipt_of_nothing(stream, warm.loaded.version, attempts)
+                        };
+                        let outcome = refused_or_nothing.map(nothing);
+                        return (Some(warm), outcome);
+                    }
+                    _ => None,
+                }
+            }
+        };
+        let conflict = match answered {
+            Some((commit, Ok(appended))) => {
+                let warm = commit_log::is_in_place(&commit, &appended).then_some(warm);
+                let id = envelope.command_id;
+                return (warm, Ok(commit_log::receipt(&commit, &appended, id, attempts)));
+            }
+            Some((_, Err(AppendError::Conflict(conflict)))) => {
+                warm = Warm::new(Loaded::default());
+                Some(conflict)
+            }
+            Some((_, Err(error @ AppendError::EventIdReused { .. }))) => {
+                let outcome = carried_out_elsewhere(store, retry, stream, envelope, error).await;
+                return (None, outcome.map_err(ExecuteError::from));
+            }
+            Some((_, Err(error))) => return (None, Err(ExecuteError::Append(error))),
+            None => None,
+        };
+        if let Some(conflict) = conflict {
+            if !retry.allows_more_than(attempts) {
+                return (None, Err(ExecuteError::Conflict { conflict, attempts }));
+            }
+            tracing::debug!(%stream, attempts, %conflict, "command is decided again");
+            retry.pause(attempts).await;
+            attempts += 1;
+        }
+        if let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
+            return (None, Err(error.into()));
+        }
+        fresh = true;
+    }
+}
+
+/// The answer when the ids of the events are taken. Another process may have carried out the very
+/// command since it was looked for, and decided it otherwise, as on another state or time.
+async fn carried_out_elsewhere(
+    store: &impl EventStore,
+    retry: &RetryPolicy,
+    stream: &StreamId,
+    envelope: &Envelope,
+    error: AppendError,
+) -> Result<Receipt, Failure> {
+    if let Some(command_id) = envelope.command_id
+        && let Some(receipt) = commit_log::first_receipt(store, retry, stream, command_id).await?
+    {
+        return Ok(receipt);
+    }
+    Err(Failure::Append(error))
+}
+
+/// A command that waits in the queue of its aggregate.
+struct Queued<C, E> {
+    command: C,
+    envelope: Envelope,
+    /// What the last decision refused.
+    refusal: Option<Answer<E>>,
+    sender: oneshot::Sender<Answer<E>>,
+}
+
+impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C, A::Error> {
+    fn command_id(&self) -> Option<CommandId> {
+        self.envelope.command_id
+    }
+
+    fn decide(
+        &mut self,
+        surroundings: &Surroundings,
+        stream: &StreamId,
+        warm: &mut Warm<A>,
+    ) -> Decision {
+        let Warm { loaded, decided } = warm;
+        let (command, envelope) = (&self.command, &self.envelope);
+        // A handler can not change the state, so that a panic in it leaves nothing half done.
+        let decision = catch_unwind(AssertUnwindSafe(|| {
+            let Loaded { state, version } = &*loaded;
+            decide(surroundings, stream, state, *version, command, envelope, decided)
+        }));
+        let refusal = match decision {
+            Ok(Ok(Some(commit))) => return Decision::Events(commit),
+            Ok(Ok(None)) => return Decision::Nothing,
+            Ok(Err(error)) => Answer::Outcome(Err(error)),
+            Err(panic) => Answer::Panic(panic),
+        };
+        self.refusal = Some(refusal);
+        Decision::Refused
+    }
+
+    fn refuse(mut self: Box<Self>) {
+        if let Some(refusal) = self.refusal.take() {
+            // Nobody listens any more when the sender dropped its future.
+            let _ = self.sender.send(refusal);
+        }
+    }
+
+    fn panic(self: Box<Self>, panic: Box<dyn Any + Send>) {
+        let _ = self.sender.send(Answer::Panic(panic));
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<Receipt, Failure>) {
+        let _ = self.sender.send(Answer::Outcome(outcome.map_err(ExecuteError::from)));
+    }
+}
