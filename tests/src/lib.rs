@@ -16,3 +16,8 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/writing-a-store.md")]
 pub struct WritingAStore;
+
+/// The chapter on SQLite.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sqlite.md")]
+pub struct Sqlite;

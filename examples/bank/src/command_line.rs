@@ -17,8 +17,9 @@ use crate::account::AccountId;
 #[derive(Parser, Debug)]
 #[command(name = "bank", version, max_term_width = 100)]
 pub struct CommandLine {
-    /// Where events are kept: `memory`, which is empty at every start and gone at the end.
-    #[arg(long, global = true, value_name = "STORE", default_value_t = StoreChoice::Memory)]
+    /// Where events are kept: `sqlite:FILE`, or `memory`, which is empty at every start and gone at
+    /// the end.
+    #[arg(long, global = true, value_name = "STORE", default_value_t = StoreChoice::default())]
     pub store: StoreChoice,
 
     /// What to do.
@@ -32,7 +33,8 @@ pub enum Action {
     /// Import a file of movements and print one line about it.
     ///
     /// The file is checked as a whole before anything is imported. A row that an account refuses is
-    /// reported, counted as rejected and passed over.
+    /// reported, counted as rejected and passed over. An import that was interrupted is run again:
+    /// what it did stays, and the result is that of one clean run.
     Import {
         /// The file: CSV with the columns global_seq, account_id, account_seq, trans_id, date,
         /// direction, purpose, amount and balance; others are ignored.
@@ -66,7 +68,7 @@ pub enum Action {
     },
     /// Import the bundled sample, or FILE, and print what was done and the balances.
     ///
-    /// It always runs on a fresh memory store.
+    /// It always runs on a fresh memory store, whatever `--store` says.
     Demo {
         /// A file to import instead of the bundled sample.
         file: Option<PathBuf>,
@@ -91,8 +93,8 @@ pub struct ImportOptions {
 /// Where the accounts of a report come from.
 #[derive(Args, Debug)]
 pub struct Source {
-    /// Import this file first. A memory store starts empty, so that without this option the bundled
-    /// sample is imported.
+    /// Import this file first. Without it a memory store, which starts empty, imports the bundled
+    /// sample, and a file holds what it holds.
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
 }
@@ -112,12 +114,22 @@ fn tasks(text: &str) -> Result<NonZeroUsize, &'static str> {
 pub enum StoreChoice {
     /// In memory, for the time of one run.
     Memory,
+    /// In an SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// `bank.db` in the current directory.
+impl Default for StoreChoice {
+    fn default() -> Self {
+        Self::Sqlite(PathBuf::from("bank.db"))
+    }
 }
 
 impl fmt::Display for StoreChoice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => formatter.write_str("memory"),
+            Self::Sqlite(file) => write!(formatter, "sqlite:{}", file.display()),
         }
     }
 }
@@ -126,8 +138,9 @@ impl FromStr for StoreChoice {
     type Err = UnknownStore;
 
     fn from_str(text: &str) -> Result<Self, UnknownStore> {
-        match text {
-            "memory" => Ok(Self::Memory),
+        match text.split_once(':') {
+            None if text == "memory" => Ok(Self::Memory),
+            Some(("sqlite", file)) if !file.is_empty() => Ok(Self::Sqlite(file.into())),
             _ => Err(UnknownStore),
         }
     }
@@ -135,5 +148,5 @@ impl FromStr for StoreChoice {
 
 /// A text that names no store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such store; the only valid value is `memory`")]
+#[error("there is no such store; write `memory` or `sqlite:FILE`")]
 pub struct UnknownStore;

@@ -9,6 +9,7 @@ use es_core::{
     EventStore, LoadError, Projection, Registry, RegistryError, Runtime, StartError, WaitError,
 };
 use es_memory_store::MemoryStore;
+use es_sqlite_store::{OpenError, SqliteStore};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::account::AccountId;
@@ -30,6 +31,8 @@ pub enum Failure {
     Rejected { file: String, rows: usize },
     #[error("there is no account {0}")]
     NoAccount(AccountId),
+    #[error(transparent)]
+    Open(#[from] OpenError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
@@ -56,10 +59,15 @@ impl Failure {
 /// # Errors
 /// See [`Failure`]. What was printed until then stands.
 pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(), Failure> {
-    let outcome = match command_line.store {
-        StoreChoice::Memory => {
+    let action = &command_line.action;
+    let outcome = match &command_line.store {
+        StoreChoice::Sqlite(file) if !matches!(action, Action::Demo { .. }) => {
+            let runtime = start(SqliteStore::open(file)?).await?;
+            act(&runtime, action, out, None).await
+        }
+        _ => {
             let runtime = start(MemoryStore::new()).await?;
-            act(&runtime, &command_line.action, out).await
+            act(&runtime, action, out, Some(Movements::sample)).await
         }
     };
     out.flush()?;
@@ -75,28 +83,32 @@ pub async fn start<S: EventStore>(store: S) -> Result<Runtime<S>, Failure> {
     Ok(Runtime::builder(store).registry(registry).start().await?)
 }
 
+/// What a report is about when nothing else is said.
+type Otherwise = Option<fn() -> Result<Movements, InputError>>;
+
 async fn act<S: EventStore>(
     runtime: &Runtime<S>,
     action: &Action,
     out: &mut impl Write,
+    otherwise: Otherwise,
 ) -> Result<(), Failure> {
     let done = match action {
         Action::Import { file, options } => {
-            import_and_tell(runtime, Movements::read(file)?, options, out).await?
+            Some(import_and_tell(runtime, Movements::read(file)?, options, out).await?)
         }
         Action::Demo { file, options } => {
             let movements = read_or_sample(file.as_deref())?;
             let done = import_and_tell(runtime, movements, options, out).await?;
             report::write_balances(out, &current(runtime).await?)?;
-            done
+            Some(done)
         }
         Action::Balances { source } => {
-            let done = fill(runtime, source).await?;
+            let done = fill(runtime, source, otherwise).await?;
             report::write_balances(out, &current(runtime).await?)?;
             done
         }
         Action::Statement { account, source } => {
-            let done = fill(runtime, source).await?;
+            let done = fill(runtime, source, otherwise).await?;
             let lines = report::statement(runtime, *account).await?;
             if lines.is_empty() {
                 return Err(Failure::NoAccount(*account));
@@ -105,12 +117,12 @@ async fn act<S: EventStore>(
             done
         }
         Action::Summary { source } => {
-            let done = fill(runtime, source).await?;
+            let done = fill(runtime, source, otherwise).await?;
             report::write_totals(out, &current(runtime).await?, &current(runtime).await?)?;
             done
         }
     };
-    done.verdict()
+    done.map_or(Ok(()), Done::verdict)
 }
 
 /// A file and what came of it.
@@ -132,9 +144,18 @@ fn read_or_sample(file: Option<&Path>) -> Result<Movements, InputError> {
     file.map_or_else(Movements::sample, Movements::read)
 }
 
-/// Imports into a store that is empty what a report is to be about.
-async fn fill<S: EventStore>(runtime: &Runtime<S>, source: &Source) -> Result<Done, Failure> {
-    import_with_progress(runtime, read_or_sample(source.from.as_deref())?, 1).await
+/// Imports what a report is to be about, unless the store holds it already.
+async fn fill<S: EventStore>(
+    runtime: &Runtime<S>,
+    source: &Source,
+    otherwise: Otherwise,
+) -> Result<Option<Done>, Failure> {
+    let movements = match (&source.from, otherwise) {
+        (Some(file), _) => Movements::read(file)?,
+        (None, Some(otherwise)) => otherwise()?,
+        (None, None) => return Ok(None),
+    };
+    import_with_progress(runtime, movements, 1).await.map(Some)
 }
 
 async fn import_and_tell<S: EventStore>(
