@@ -2,19 +2,37 @@
 
 pub mod check;
 
+pub use es_lock as shape;
 pub use inventory;
 
+pub use crate::lock::{LockedEvent, run as lock_test};
 pub use crate::registry::Registration;
 
 use std::fmt::Display;
 
 use crate::aggregate::Aggregate;
+use crate::codec::CodecError;
 use crate::event::{Event, EventType};
+use crate::event_data::EventData;
 use crate::event_set::{self, DecodeError, EncodeError, EncodedEvent, EventSet};
 use crate::projection::Projection;
 use crate::recorded::Recorded;
 use crate::tag::{Tag, Tags};
 use crate::version::SchemaVersion;
+
+/// Stands for the item itself in the types of its fields: a constant can not be made of itself.
+pub struct Itself;
+
+impl EventData for Itself {
+    const SHAPE: shape::Shape = shape::Shape::Itself;
+}
+
+/// A value that the user gave as a sample, as its codec writes it.
+pub fn encoded<E: Event>(event: E) -> Result<Vec<u8>, CodecError> {
+    let mut buffer = Vec::new();
+    event.write::<E::Codec>(&mut buffer)?;
+    Ok(buffer)
+}
 
 /// The schema version that an attribute states; the derive has refused zero.
 pub const fn schema_version(number: u32) -> SchemaVersion {

@@ -138,8 +138,10 @@ mod commit;
 mod context;
 mod error;
 mod event;
+mod event_data;
 mod event_set;
 mod identity;
+pub mod lock;
 mod metadata;
 pub mod prelude;
 mod projection;
@@ -173,6 +175,7 @@ pub use crate::commit::{
 pub use crate::context::{Context, MissingService};
 pub use crate::error::{ErrorCategory, StoreFailure};
 pub use crate::event::{Event, EventType, Stored};
+pub use crate::event_data::EventData;
 pub use crate::event_set::{
     ApplyTo, DecodeError, DecodeProblem, EncodeError, EncodedEvent, EventSet,
 };
@@ -201,4 +204,4 @@ pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, Schema
 
 #[cfg(feature = "derive")]
 #[cfg_attr(docsrs, doc(cfg(feature = "derive")))]
-pub use es_macros::{Aggregate, AggregateId, Command, Event, EventSet, Projection};
+pub use es_macros::{Aggregate, AggregateId, Command, Event, EventData, EventSet, Projection};

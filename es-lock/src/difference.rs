@@ -1,7 +1,7 @@
 //! What differs between a shape that was released and the one of today, and whether what was written
 //! is still read.
 
-use crate::name::{Name, same};
+use crate::name::{Name, is_same};
 use crate::shape::{Field, Shape, Tagging, Variant, part, slice};
 use crate::text::Text;
 
@@ -206,7 +206,10 @@ impl Walk {
 
     const fn shapes<'a>(&mut self, locked: &'a Shape, now: &'a Shape) -> Option<Difference<'a>> {
         let ((was, was_optional), (is, is_optional)) = (locked.present(), now.present());
-        if matches!(was, Shape::Unknown) || matches!(is, Shape::Unknown) {
+        // Of a type that is not known it is not known either whether it is an option.
+        if (matches!(was, Shape::Unknown) && !was_optional)
+            || (matches!(is, Shape::Unknown) && !is_optional)
+        {
             return None;
         }
         if was_optional && !is_optional && !matches!(is, Shape::Json) {
@@ -216,6 +219,7 @@ impl Walk {
             report!(self.found(Change::BecameOptional, Compatible, locked, now, ""));
         }
         match (was, is) {
+            (Shape::Unknown, _) | (_, Shape::Unknown) => None,
             (Shape::Scalar(narrow), Shape::Scalar(wide)) => {
                 if narrow.is(*wide) {
                     return None;
@@ -230,7 +234,7 @@ impl Walk {
             (Shape::Json, Shape::Json)
             | (Shape::Itself, Shape::Itself)
             | (Shape::Unit, Shape::Unit) => None,
-            (Shape::Opaque(one), Shape::Opaque(other)) if same(one.as_str(), other.as_str()) => None,
+            (Shape::Opaque(one), Shape::Opaque(other)) if is_same(one.as_str(), other.as_str()) => None,
             (_, Shape::Json) => self.found(Change::Widened, Compatible, was, is, ""),
             (Shape::List(one), Shape::List(other)) | (Shape::Set(one), Shape::Set(other)) => {
                 self.inside("[]", part(one, 0), part(other, 0))
@@ -429,7 +433,7 @@ const fn field<'a>(fields: &'a [Field], wanted: &Field) -> Option<&'a Field> {
     let mut index = 0;
     while index < fields.len() {
         let field = &fields[index];
-        if field.flatten == wanted.flatten && same(field.name.as_str(), wanted.name.as_str()) {
+        if field.flatten == wanted.flatten && is_same(field.name.as_str(), wanted.name.as_str()) {
             return Some(field);
         }
         index += 1;
@@ -440,7 +444,7 @@ const fn field<'a>(fields: &'a [Field], wanted: &Field) -> Option<&'a Field> {
 const fn variant<'a>(variants: &'a [Variant], name: &Name) -> Option<&'a Variant> {
     let mut index = 0;
     while index < variants.len() {
-        if same(variants[index].name.as_str(), name.as_str()) {
+        if is_same(variants[index].name.as_str(), name.as_str()) {
             return Some(&variants[index]);
         }
         index += 1;
@@ -451,7 +455,7 @@ const fn variant<'a>(variants: &'a [Variant], name: &Name) -> Option<&'a Variant
 const fn contains(names: &[Name], name: &Name) -> bool {
     let mut index = 0;
     while index < names.len() {
-        if same(names[index].as_str(), name.as_str()) {
+        if is_same(names[index].as_str(), name.as_str()) {
             return true;
         }
         index += 1;
@@ -463,10 +467,10 @@ impl Tagging {
     const fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::External, Self::External) | (Self::Untagged, Self::Untagged) => true,
-            (Self::Internal(one), Self::Internal(other)) => same(one.as_str(), other.as_str()),
+            (Self::Internal(one), Self::Internal(other)) => is_same(one.as_str(), other.as_str()),
             (Self::Adjacent(tag, content), Self::Adjacent(other_tag, other_content)) => {
-                same(tag.as_str(), other_tag.as_str())
-                    && same(content.as_str(), other_content.as_str())
+                is_same(tag.as_str(), other_tag.as_str())
+                    && is_same(content.as_str(), other_content.as_str())
             }
             _ => false,
         }

@@ -121,7 +121,15 @@ struct Lines<'a, 'b> {
 
 impl Lines<'_, '_> {
     fn line(&mut self, fact: fmt::Arguments<'_>) -> fmt::Result {
-        writeln!(self.formatter, "{} {fact}", self.prefix)
+        let separator = if self.prefix.is_empty() { "" } else { " " };
+        writeln!(self.formatter, "{}{separator}{fact}", self.prefix)
+    }
+}
+
+/// The lines that a lock would have.
+impl fmt::Display for Shape {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        print_shape(&mut Lines { prefix: String::new(), formatter }, "", self, &[])
     }
 }
 

@@ -18,7 +18,7 @@ mod text;
 pub use crate::difference::{Change, Compatibility, Difference, difference, differences};
 pub use crate::format::{LockError, LockProblem};
 pub use crate::lock::{Entry, EntryKey, Lock, Outcome, Sample};
-pub use crate::name::Name;
+pub use crate::name::{Name, is_same};
 pub use crate::scalar::Scalar;
 pub use crate::shape::{Field, Shape, Tagging, Variant};
 pub use crate::text::Text;

@@ -42,7 +42,7 @@ impl fmt::Debug for Name {
 
 /// Whether two names are the same, also while compiling. Compares from the end, because stored names
 /// share their beginnings.
-pub(crate) const fn same(one: &str, other: &str) -> bool {
+pub const fn is_same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     if one.len() != other.len() {
         return false;

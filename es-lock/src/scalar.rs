@@ -43,8 +43,14 @@ pub enum Scalar {
     Span,
     /// A length of time.
     Duration,
+    /// An address of a host, of either kind.
+    IpAddress,
     /// An address of a host.
-    Address,
+    Ipv4Address,
+    /// An address of a host.
+    Ipv6Address,
+    /// An address of a host with a port.
+    SocketAddress,
 }
 
 impl Scalar {
@@ -85,7 +91,10 @@ impl Scalar {
         (Self::DateTime, "datetime"),
         (Self::Span, "span"),
         (Self::Duration, "duration"),
-        (Self::Address, "address"),
+        (Self::IpAddress, "ip-address"),
+        (Self::Ipv4Address, "ipv4-address"),
+        (Self::Ipv6Address, "ipv6-address"),
+        (Self::SocketAddress, "socket-address"),
     ];
 
     /// An integer that can be zero.
@@ -158,9 +167,13 @@ impl Scalar {
                 | Self::Time
                 | Self::DateTime
                 | Self::Span
-                | Self::Address,
+                | Self::IpAddress
+                | Self::Ipv4Address
+                | Self::Ipv6Address
+                | Self::SocketAddress,
                 Self::Text,
-            ) => true,
+            )
+            | (Self::Ipv4Address | Self::Ipv6Address, Self::IpAddress) => true,
             _ => narrow.is(self),
         }
     }
@@ -182,7 +195,10 @@ impl Scalar {
             Self::DateTime => 12,
             Self::Span => 13,
             Self::Duration => 14,
-            Self::Address => 15,
+            Self::IpAddress => 15,
+            Self::Ipv4Address => 16,
+            Self::Ipv6Address => 17,
+            Self::SocketAddress => 18,
         }
     }
 }

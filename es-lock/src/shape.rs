@@ -90,6 +90,69 @@ pub enum Tagging {
 impl Shape {
     /// Text.
     pub const TEXT: Self = Self::Scalar(Scalar::Text);
+    /// Nothing.
+    pub const NULL: Self = Self::Scalar(Scalar::Null);
+
+    /// A type that keeps its shape to itself.
+    pub const fn opaque(label: &'static str) -> Self {
+        Self::Opaque(Name::new(label))
+    }
+
+    /// A value or none: one part.
+    pub const fn optional(parts: &'static [Self]) -> Self {
+        Self::Optional(Cow::Borrowed(parts))
+    }
+
+    /// Any number of values in an order: one part.
+    pub const fn list(parts: &'static [Self]) -> Self {
+        Self::List(Cow::Borrowed(parts))
+    }
+
+    /// Any number of different values: one part.
+    pub const fn set(parts: &'static [Self]) -> Self {
+        Self::Set(Cow::Borrowed(parts))
+    }
+
+    /// So many values: one part.
+    pub const fn array(length: u64, parts: &'static [Self]) -> Self {
+        Self::Array(length, Cow::Borrowed(parts))
+    }
+
+    /// Keys with values: two parts.
+    pub const fn map(parts: &'static [Self]) -> Self {
+        Self::Map(Cow::Borrowed(parts))
+    }
+
+    /// Values at fixed places.
+    pub const fn tuple(parts: &'static [Self]) -> Self {
+        Self::Tuple(Cow::Borrowed(parts))
+    }
+
+    /// Values with names, sorted by them.
+    pub const fn structure(fields: &'static [Field]) -> Self {
+        Self::Struct(Cow::Borrowed(fields))
+    }
+
+    /// One of several, sorted by their names, or in their order if they have none.
+    pub const fn choice(tagging: Tagging, variants: &'static [Variant]) -> Self {
+        Self::Enum(tagging, Cow::Borrowed(variants))
+    }
+
+    /// Whether everything in it is known.
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::Optional(parts)
+            | Self::List(parts)
+            | Self::Set(parts)
+            | Self::Array(_, parts)
+            | Self::Map(parts)
+            | Self::Tuple(parts) => parts.iter().all(Self::is_known),
+            Self::Struct(fields) => fields.iter().all(|field| field.shape.is_known()),
+            Self::Enum(_, variants) => variants.iter().all(|variant| variant.shape.is_known()),
+            _ => true,
+        }
+    }
 
     /// The shape without what says that there may be no value, and whether that was said.
     pub(crate) const fn present(&self) -> (&Self, bool) {
@@ -156,6 +219,23 @@ impl Field {
         }
     }
 
+    /// A field with everything that can be said about it.
+    pub const fn with(
+        name: &'static str,
+        shape: Shape,
+        [default, omittable, flatten]: [bool; 3],
+        aliases: &'static [Name],
+    ) -> Self {
+        Self {
+            name: Name::new(name),
+            shape,
+            default,
+            omittable,
+            flatten,
+            aliases: Cow::Borrowed(aliases),
+        }
+    }
+
     /// Whether it is read where it is missing.
     pub const fn may_be_missing(&self) -> bool {
         self.default
@@ -168,6 +248,16 @@ impl Variant {
     /// A variant that is read by its name alone.
     pub const fn new(name: Name, shape: Shape) -> Self {
         Self { name, shape, other: false, aliases: Cow::Borrowed(&[]) }
+    }
+
+    /// A variant with everything that can be said about it.
+    pub const fn with(
+        name: &'static str,
+        shape: Shape,
+        other: bool,
+        aliases: &'static [Name],
+    ) -> Self {
+        Self { name: Name::new(name), shape, other, aliases: Cow::Borrowed(aliases) }
     }
 }
 

@@ -17,4 +17,4 @@ pub(crate) use self::list::{
     EventsOption, events, listed_event_types, listed_events, listed_names, listed_paths,
 };
 pub(crate) use self::slot::Slot;
-pub(crate) use self::value::tag_key;
+pub(crate) use self::value::{LockOption, tag_key};

@@ -36,9 +36,25 @@ use syn::{DeriveInput, parse_macro_input};
 /// |---|---|
 /// | `tag` | queries can select the event by the tag `field:value`; an `Option` has one when it is `Some` |
 /// | `tag = "key"` | the same with another key; a newtype's field needs one |
-#[proc_macro_derive(Event, attributes(event))]
+#[proc_macro_derive(Event, attributes(event, upcast))]
 pub fn event(input: TokenStream) -> TokenStream {
     derive::event(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// Lets a type say its shape, so that a change of it is noticed in the events that hold it.
+///
+/// It is a struct or an enum with serde's `Serialize` and `Deserialize`, whose attributes are
+/// followed. Type parameters are allowed: they must say their shapes too.
+///
+/// | above the type, or on a field | meaning |
+/// |---|---|
+/// | `opaque` | it keeps its shape to itself and is known by its name alone |
+/// | `opaque = "decimal"` | the same with a name of your choice, which stays when the type is renamed |
+/// | `like = String` | it is stored like a value of that type: for `#[serde(with = "..")]`, `into` and the like |
+/// | `crate = ::path` | above the type: where generated code finds `es_core`; an absolute path |
+#[proc_macro_derive(EventData, attributes(event_data))]
+pub fn event_data(input: TokenStream) -> TokenStream {
+    derive::event_data(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// Makes an enum of yours a set of events. Each variant holds one event: `Opened(Opened)`.

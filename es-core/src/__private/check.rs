@@ -3,7 +3,10 @@
 //! A check ends in a panic whose text is the compiler's message, with the caret on the token that
 //! the derive gave the call.
 
+use es_lock::{Difference, Shape, Text, difference, is_same};
+
 use crate::event::EventType;
+use crate::event_data::EventData;
 
 /// Refuses the event at `index` if one before it in the list has the same stored name.
 ///
@@ -11,11 +14,11 @@ use crate::event::EventType;
 #[track_caller]
 #[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
 pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index: usize) {
-    let name = events[index].name.as_bytes();
+    let name = events[index].name;
     let mut before = 0;
     while before < index {
-        if same(events[before].name.as_bytes(), name) {
-            let message = Message::new()
+        if is_same(events[before].name, name) {
+            let message = Text::new()
                 .text("duplicate event name `")
                 .text(events[index].name())
                 .text("`: stored by both `")
@@ -29,57 +32,56 @@ pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index:
     }
 }
 
-/// Compares from the end, because stored names share their beginnings.
-const fn same(one: &[u8], other: &[u8]) -> bool {
-    if one.len() != other.len() {
-        return false;
-    }
-    let mut rest = one.len();
-    while rest > 0 {
-        rest -= 1;
-        if one[rest] != other[rest] {
-            return false;
-        }
-    }
-    true
+/// What is said where a field differs from its release.
+pub struct Released {
+    /// The stored name of the event.
+    pub event: &'static str,
+    /// The released version.
+    pub version: u32,
+    /// The version of the struct.
+    pub newest: u32,
+    /// Whether there are steps between the two.
+    pub by_steps: bool,
+    /// Whether no change at all is read, because the codec writes no names.
+    pub strict: bool,
+    /// The name of the field, or nothing for a newtype.
+    pub field: &'static str,
 }
 
-/// A sentence that is put together while compiling.
-struct Message {
-    bytes: [u8; Self::LIMIT],
-    length: usize,
+/// Refuses a type that does not read what was released.
+#[track_caller]
+#[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
+pub const fn field_is_released<T: EventData>(locked: &Shape, released: &Released) {
+    let now = const { &T::SHAPE };
+    let mut index = 0;
+    while let Some(difference) = difference(locked, now, released.field, index) {
+        if released.strict || !difference.is_compatible() {
+            let message = changed(&difference, released);
+            panic!("{}", message.as_str());
+        }
+        index += 1;
+    }
 }
 
-impl Message {
-    const LIMIT: usize = 1024;
-
-    const fn new() -> Self {
-        Self { bytes: [0; Self::LIMIT], length: 0 }
+const fn changed(difference: &Difference<'_>, released: &Released) -> Text {
+    let Released { event, version, newest, by_steps, .. } = *released;
+    if by_steps {
+        let message = Text::new().text("version ").number(version as u64);
+        let message = message.text(" of released event `").text(event).text("` can not be read: ");
+        let message = difference.describe(message, "what the steps make of it");
+        let message = difference.step(message.text("\nhelp: add `"));
+        message.text("` to `#[upcast(from = ").number(newest as u64 - 1).text(", ...)]`")
+    } else {
+        let message = Text::new().text("released event `").text(event).text("` has changed: ");
+        let locked = Text::new().text("version ").number(version as u64);
+        let message = difference.describe(message, locked.as_str());
+        let message = message.text("\nhelp: write `version = ").number(newest as u64 + 1);
+        let message = message.text("` and `#[upcast(from = ").number(newest as u64).text(", ");
+        difference.step(message).text(")]`")
     }
+}
 
-    /// Adds text; what does not fit is cut between two characters.
-    const fn text(mut self, text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let mut fitting = bytes.len();
-        if fitting > Self::LIMIT - self.length {
-            fitting = Self::LIMIT - self.length;
-            while !text.is_char_boundary(fitting) {
-                fitting -= 1;
-            }
-        }
-        let mut index = 0;
-        while index < fitting {
-            self.bytes[self.length] = bytes[index];
-            self.length += 1;
-            index += 1;
-        }
-        self
-    }
-
-    const fn as_str(&self) -> &str {
-        match std::str::from_utf8(self.bytes.split_at(self.length).0) {
-            Ok(text) => text,
-            Err(_) => "two things that must differ are the same",
-        }
-    }
+/// Asks a type for its shape.
+pub const fn shape_is_said<T: EventData>() {
+    let _ = const { &T::SHAPE };
 }

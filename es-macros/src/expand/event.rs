@@ -5,6 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Member, WherePredicate, parse_quote};
 
+use super::released::released;
 use super::stored;
 use crate::model::{Event, Tag};
 
@@ -26,7 +27,12 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
             }
         }
     });
-    implementation(event, tags)
+    let implementation = implementation(event, tags);
+    let released = released(event);
+    quote! {
+        #implementation
+        #released
+    }
 }
 
 /// The impl without anything that could fail for a reason of its own.

@@ -5,6 +5,10 @@ use syn::{
     PathArguments, Type,
 };
 
+use super::event_data::{SaidOptions, said_of_field};
+use super::released::{self, Expected, Released};
+use super::shape::{self, ItemShape, SaidShape};
+use super::upcast::Upcasts;
 use crate::attribute::{AttributeKind, Attributes, Slot, tag_key, value};
 use crate::crate_path::CratePath;
 use crate::ctxt::Ctxt;
@@ -18,6 +22,11 @@ pub(crate) struct Event<'a> {
     pub(crate) version: Slot<LitInt>,
     pub(crate) codec: Slot<Path>,
     pub(crate) tags: Vec<Tag<'a>>,
+    pub(crate) upcasts: Upcasts<'a>,
+    /// Makes a value for the golden payload.
+    pub(crate) sample: Slot<Path>,
+    pub(crate) shape: ItemShape<'a>,
+    pub(crate) released: Released,
 }
 
 /// A field that becomes a tag.
@@ -32,21 +41,29 @@ impl<'a> Event<'a> {
     pub(crate) const ATTRIBUTE: AttributeKind = AttributeKind {
         name: "event",
         noun: "event",
-        item_options: &["name", "version", "codec", "crate"],
-        field_options: &["tag"],
+        item_options: &["name", "version", "codec", "lock", "sample", "opaque", "like", "crate"],
+        field_options: &["tag", "opaque", "like"],
     };
 
     pub(crate) fn read(ctxt: &Ctxt, input: &'a DeriveInput) -> Self {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
         let (mut name, mut version) = (Slot::default(), Slot::default());
         let (mut codec, mut crate_path) = (Slot::default(), Slot::default());
+        let (mut lock, mut sample) = (Slot::default(), Slot::default());
+        let mut said = SaidOptions::default();
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "version" => given.fill(&mut version, value::number),
             "codec" => given.fill(&mut codec, value::path),
+            "lock" => given.fill(&mut lock, value::lock),
+            "sample" => given.fill(&mut sample, value::path),
+            "opaque" | "like" => said.fill(given),
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}
         });
+        let (tags, said_of_fields) = read_fields(&attributes, input);
+        let said_of = |wanted: &Field| said_of_field(&said_of_fields, wanted);
+        let shape = shape::read(input, said.shape().as_ref(), &said_of);
         Self {
             input,
             attribute: Self::ATTRIBUTE.first_on(input),
@@ -54,22 +71,47 @@ impl<'a> Event<'a> {
             name,
             version,
             codec,
-            tags: read_tags(&attributes, input),
+            tags,
+            upcasts: Upcasts::read(ctxt, input),
+            sample,
+            shape,
+            released: Released::read(lock.value(), &input.ident.to_string()),
         }
+    }
+
+    /// The newest version.
+    pub(crate) fn newest(&self) -> u32 {
+        self.version.value().and_then(|version| version.base10_parse().ok()).unwrap_or(1)
+    }
+
+    /// The released versions that the event must be able to read, if there is a lock.
+    pub(crate) fn expected(&self) -> Vec<Expected> {
+        let (Released::Lock { lock, .. }, Some(name)) = (&self.released, self.name.value()) else {
+            return Vec::new();
+        };
+        released::expected(lock, &name.value(), self.newest(), &self.upcasts)
     }
 }
 
-fn read_tags<'a>(attributes: &Attributes<'_>, input: &'a DeriveInput) -> Vec<Tag<'a>> {
-    let Data::Struct(data) = &input.data else { return Vec::new() };
-    let mut tags = Vec::new();
+/// What stands on the fields: tags, and what their types do not say of their shape.
+fn read_fields<'a>(
+    attributes: &Attributes<'_>,
+    input: &'a DeriveInput,
+) -> (Vec<Tag<'a>>, Vec<(&'a Field, SaidShape)>) {
+    let (mut tags, mut shapes) = (Vec::new(), Vec::new());
+    let Data::Struct(data) = &input.data else { return (tags, shapes) };
     for (field, member) in data.fields.iter().zip(data.fields.members()) {
-        let mut key = Slot::default();
-        attributes.read_field(field, |given| given.fill(&mut key, tag_key));
+        let (mut key, mut said) = (Slot::default(), SaidOptions::default());
+        attributes.read_field(field, |given| match given.name() {
+            "tag" => given.fill(&mut key, tag_key),
+            _ => said.fill(given),
+        });
         if let Some(key) = key.into_value() {
             tags.push(Tag { field, member, key });
         }
+        shapes.extend(said.shape().map(|shape| (field, shape)));
     }
-    tags
+    (tags, shapes)
 }
 
 impl Tag<'_> {

@@ -2,7 +2,7 @@
 
 use syn::{Data, Fields, Type};
 
-use super::item;
+use super::{item, released};
 use super::missing::Required;
 use super::stored_name::{self, NameRule};
 use crate::ctxt::Ctxt;
@@ -26,6 +26,7 @@ pub(crate) fn event(ctxt: &Ctxt, event: &Event<'_>) {
     stored_name::check(ctxt, event.input, event.name.value(), &NAME);
     has_version(ctxt, event);
     tags_have_keys(ctxt, event);
+    released::check(ctxt, event);
 }
 
 /// An event is a struct whose fields have names, or a newtype, or nothing but its name.
