@@ -14,7 +14,7 @@ mod version_fields;
 pub(crate) use self::aggregate::{Aggregate, AggregateEvents};
 pub(crate) use self::aggregate_id::AggregateId;
 pub(crate) use self::command::Command;
-pub(crate) use self::event::{Event, Tag};
+pub(crate) use self::event::{Event, EventForm, Tag, optional, ungrouped};
 pub(crate) use self::event_set::{EventSet, OwnEventSet, Variant};
 pub(crate) use self::generated_set::GeneratedSet;
 pub(crate) use self::projection::Projection;
