@@ -57,6 +57,16 @@ impl Registry {
         builder
     }
 
+    /// The names that the linked aggregates do not need any more.
+    pub(crate) fn linked_retired() -> Vec<&'static str> {
+        let aggregates = inventory::iter::<Registration>.into_iter();
+        let retired = aggregates.flat_map(|registration| match &registration.kind {
+            Kind::Aggregate(entry) => entry.retired,
+            Kind::Projection { .. } => &[],
+        });
+        retired.copied().collect()
+    }
+
     /// The stored names of the aggregates, sorted.
     pub fn aggregates(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.aggregates.iter().map(|entry| entry.name)
@@ -307,6 +317,7 @@ fn host<P: Projection + Default>() -> Arc<dyn Host> {
 struct AggregateEntry {
     name: &'static str,
     events: &'static [EventType],
+    retired: &'static [&'static str],
     type_id: fn() -> TypeId,
     type_name: fn() -> &'static str,
     origin: Origin,
@@ -317,6 +328,7 @@ impl AggregateEntry {
         Self {
             name: A::NAME,
             events: A::Event::EVENTS,
+            retired: A::Event::RETIRED,
             type_id: TypeId::of::<A>,
             type_name: std::any::type_name::<A>,
             origin,

@@ -274,7 +274,9 @@ fn apply_as_stored<A: Aggregate>(loaded: &mut Loaded<A>, events: &Events<A>) {
             metadata: &event.metadata,
         };
         match A::Event::decode(&recorded) {
-            Ok(event) => loaded.state.apply_event(&event),
+            Ok(decoded) => {
+                decoded.as_slice().iter().for_each(|event| loaded.state.apply_event(event));
+            }
             Err(error) => panic!("an event does not come back from the store: {error}"),
         }
         loaded.version = version;

@@ -31,8 +31,6 @@ pub enum Scalar {
     Uuid,
     /// A point in time.
     Timestamp,
-    /// A point in time with a time zone.
-    Zoned,
     /// A date.
     Date,
     /// A time of day.
@@ -85,7 +83,6 @@ impl Scalar {
         (Self::Bytes, "bytes"),
         (Self::Uuid, "uuid"),
         (Self::Timestamp, "timestamp"),
-        (Self::Zoned, "zoned"),
         (Self::Date, "date"),
         (Self::Time, "time"),
         (Self::DateTime, "datetime"),
@@ -162,7 +159,6 @@ impl Scalar {
                 Self::Char
                 | Self::Uuid
                 | Self::Timestamp
-                | Self::Zoned
                 | Self::Date
                 | Self::Time
                 | Self::DateTime
@@ -189,7 +185,6 @@ impl Scalar {
             Self::Bytes => 6,
             Self::Uuid => 7,
             Self::Timestamp => 8,
-            Self::Zoned => 9,
             Self::Date => 10,
             Self::Time => 11,
             Self::DateTime => 12,

@@ -16,5 +16,6 @@ pub(crate) use self::given::{AttributeKind, Attributes, Given};
 pub(crate) use self::list::{
     EventsOption, events, listed_event_types, listed_events, listed_names, listed_paths,
 };
+pub(crate) use self::nearest::nearest;
 pub(crate) use self::slot::Slot;
 pub(crate) use self::value::{LockOption, tag_key};

@@ -25,7 +25,9 @@ mod registration;
 mod released;
 mod shape;
 mod span;
+mod split_checks;
 mod stored;
+mod upcast;
 
 pub(crate) use self::aggregate::aggregate;
 pub(crate) use self::aggregate_id::aggregate_id;

@@ -11,6 +11,8 @@ mod missing;
 mod projection;
 mod released;
 mod stored_name;
+mod upcast;
+mod version_range;
 
 pub(crate) use self::aggregate::aggregate;
 pub(crate) use self::aggregate_id::aggregate_id;

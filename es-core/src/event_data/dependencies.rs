@@ -17,7 +17,6 @@ macro_rules! scalars {
 scalars! {
     uuid::Uuid: Uuid;
     jiff::Timestamp: Timestamp;
-    jiff::Zoned: Zoned;
     jiff::civil::Date: Date;
     jiff::civil::Time: Time;
     jiff::civil::DateTime: DateTime;

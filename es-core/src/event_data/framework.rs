@@ -25,4 +25,5 @@ scalars! {
     Position: Scalar::integer(false, 64);
     SchemaVersion: Scalar::nonzero(false, 32);
     Tag: Scalar::Text;
+    StreamId: Scalar::Text;
 }

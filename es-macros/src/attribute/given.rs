@@ -228,11 +228,6 @@ impl Given<'_> {
         read(self.ctxt, &self.option)
     }
 
-    /// The word that was written.
-    pub(crate) fn key(&self) -> &Ident {
-        &self.option.key
-    }
-
     /// Reads the value into its slot. An option can be given once.
     pub(crate) fn fill<T>(
         self,

@@ -6,7 +6,7 @@ use syn::Path;
 use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
-use super::name_checks::name_checks;
+use super::name_checks::{Parts, name_checks, parts_of_own_set};
 use super::{event_set, registration, stored};
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 
@@ -27,7 +27,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             let events = events(aggregate, set, derives);
             let implementation =
                 implementation(aggregate, &ident.to_token_stream(), &dispatch(set));
-            let checks = name_checks(set);
+            let checks = name_checks(set, Parts::MustBeListed);
             quote! {
                 #events
                 #implementation
@@ -40,8 +40,10 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
                 <#own as #es_core::ApplyTo<Self>>::apply_to(__event, self)
             };
             let implementation = implementation(aggregate, &own.to_token_stream(), &apply);
+            let checks = parts_of_own_set(es_core, own);
             quote! {
                 #implementation
+                #checks
                 #registration
             }
         }

@@ -96,8 +96,8 @@ fn comparison(
     let shape = shapes.shape(shape);
     let (first, last) = ends(ty);
     let es_core = event.crate_path.at(first);
-    let name = event.name.value().map(syn::LitStr::value).unwrap_or_default();
-    let (version, newest, by_steps) = (expected.version, event.newest(), expected.by_steps);
+    let Expected { name, version, by_steps, .. } = expected;
+    let newest = event.newest();
     let strict = event.codec_name().is_some();
     let private = quote_spanned!(first=> #es_core::__private::check);
     let function = Ident::new("field_is_released", last);

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use es_lock::{Lock, LockError, Shape};
 use syn::LitStr;
 
+use super::replayed::replayed;
 use super::upcast::Upcasts;
 use crate::attribute::LockOption;
 
@@ -117,6 +118,8 @@ static KNOWN: LazyLock<Mutex<HashMap<PathBuf, Arc<KnownLock>>>> = LazyLock::new(
 
 /// A version that was released and must still be read.
 pub(crate) struct Expected {
+    /// The name under which it was stored.
+    pub(crate) name: String,
     pub(crate) version: u32,
     /// The shape that the steps make of it.
     pub(crate) shape: Shape,
@@ -128,18 +131,20 @@ pub(crate) struct Expected {
 /// of the older ones. A shape that two versions lead to is asked for once.
 pub(crate) fn expected(
     lock: &Lock,
-    event: &str,
-    version: u32,
+    names: &[String],
+    newest: u32,
     upcasts: &Upcasts<'_>,
 ) -> Vec<Expected> {
     let mut expected: Vec<Expected> = Vec::new();
-    let versions: Vec<_> = lock.versions_of(event).filter(|(known, _)| *known <= version).collect();
-    for (known, entry) in versions.into_iter().rev() {
-        let shape = super::replayed(&entry.shape, known, version, upcasts);
-        if expected.iter().any(|other| other.shape == shape) {
-            continue;
+    for name in names {
+        let versions = lock.versions_of(name).filter(|(version, _)| *version <= newest);
+        for (version, entry) in versions.collect::<Vec<_>>().into_iter().rev() {
+            let shape = replayed(&entry.shape, version, newest, upcasts);
+            if !expected.iter().any(|other| other.shape == shape) {
+                let (name, by_steps) = (name.clone(), version < newest);
+                expected.push(Expected { name, version, shape, by_steps });
+            }
         }
-        expected.push(Expected { version: known, shape, by_steps: known < version });
     }
     expected
 }

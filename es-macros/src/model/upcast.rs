@@ -130,9 +130,7 @@ impl Unfinished {
 impl Step<'_> {
     /// The attribute as it is written, for messages.
     pub(crate) fn text(&self) -> String {
-        let written = written(self.attribute);
-        // As people write it, on one line.
-        written.replace("= >", "=>")
+        written(self.attribute)
     }
 
     /// The old struct of a typed step.
@@ -149,11 +147,6 @@ impl Step<'_> {
             Operation::Split(split) => Some(split),
             _ => None,
         })
-    }
-
-    /// Whether it works on the stored object, which some codecs can not give.
-    pub(crate) fn is_over_the_object(&self) -> bool {
-        self.via().is_none()
     }
 }
 

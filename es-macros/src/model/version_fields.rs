@@ -75,6 +75,30 @@ impl<T: Clone> VersionFields<T> {
         }
         Self::Known(fields)
     }
+
+    /// The fields that the step adds, with what is known of them, when these are the fields after
+    /// it.
+    pub(crate) fn added_by<'s>(&self, step: &'s Step<'_>) -> Vec<(&'s Assigned, T)> {
+        let Self::Known(fields) = self else { return Vec::new() };
+        let mut fields = fields.clone();
+        let mut added = Vec::new();
+        for operation in step.operations.iter().rev() {
+            match operation {
+                Operation::Rename(Renamed { old, new }) if new.is_top_level() => {
+                    let known = fields.remove(new.root()).flatten();
+                    fields.insert(old.root().to_owned(), known);
+                }
+                Operation::Add(assigned) if assigned.field.is_top_level() => {
+                    if let Some(Some(known)) = fields.remove(assigned.field.root()) {
+                        added.push((assigned, known));
+                    }
+                }
+                Operation::With(_) | Operation::Via(_) | Operation::Split(_) => break,
+                _ => {}
+            }
+        }
+        added
+    }
 }
 
 #[cfg(test)]

@@ -47,9 +47,22 @@ pub(super) fn check(ctxt: &Ctxt, event: &Event<'_>) {
         return;
     }
     shape_is_said(ctxt, event.input, &event.shape, "event");
-    let Some(name) = event.name.value() else { return };
     let newest = event.newest();
-    if let Some((locked, _)) = lock.versions_of(&name.value()).last()
+    let names = event.stored_names();
+    let versions = || names.iter().flat_map(|name| lock.versions_of(name).map(move |it| (name, it.0)));
+    let (oldest, latest) = (versions().min_by_key(|it| it.1), versions().max_by_key(|it| it.1));
+    if let (Some((name, locked)), Some(given)) = (oldest, event.oldest.value())
+        && locked < event.oldest()
+    {
+        ctxt.error(
+            given,
+            format_args!(
+                "version {locked} of event `{name}` is released, but the oldest that is read here is version {given}: what is stored as version {locked} could not be read\nhelp: write `oldest = {locked}`, and the steps from there"
+            ),
+        );
+        return;
+    }
+    if let Some((name, locked)) = latest
         && locked > newest
     {
         let tokens = match event.version.value() {
@@ -59,16 +72,17 @@ pub(super) fn check(ctxt: &Ctxt, event: &Event<'_>) {
         ctxt.error(
             tokens,
             format_args!(
-                "version {locked} of event `{}` is released, but this is version {newest}: what was stored as version {locked} could not be read\nhelp: write `version = {locked}`, or `lock = false` if this struct is one of old",
-                name.value()
+                "version {locked} of event `{name}` is released, but this is version {newest}: what was stored as version {locked} could not be read\nhelp: write `version = {locked}`, or `lock = false` if this struct is one of old"
             ),
         );
         return;
     }
-    codec_is_released(ctxt, event, &name.value());
+    for name in &names {
+        codec_is_released(ctxt, event, name);
+    }
     let now = event.shape.known();
     for expected in event.expected() {
-        differs(ctxt, event, &name.value(), &expected, &now);
+        differs(ctxt, event, &expected, &now);
     }
 }
 
@@ -94,8 +108,8 @@ fn codec_is_released(ctxt: &Ctxt, event: &Event<'_>, name: &str) {
     }
 }
 
-fn differs(ctxt: &Ctxt, event: &Event<'_>, name: &str, expected: &Expected, now: &Shape) {
-    let Expected { version, shape, by_steps } = expected;
+fn differs(ctxt: &Ctxt, event: &Event<'_>, expected: &Expected, now: &Shape) {
+    let Expected { version, shape, by_steps, .. } = expected;
     // Compatible is what reads by names, which JSON has and not every codec.
     let strict = event.codec_name().is_some();
     let refused = |found: &Difference<'_>| strict || !found.is_compatible();
@@ -103,7 +117,7 @@ fn differs(ctxt: &Ctxt, event: &Event<'_>, name: &str, expected: &Expected, now:
     if let Some((old, new)) = renamed(&found, shape, now) {
         let what = format!("field `{}` is called `{}` here", old.path(), new.path());
         let step = format!("rename({:?} => {:?})", old.path(), new.path());
-        return report(ctxt, event, expected, name, &at(event, &new), Report { what, step });
+        return report(ctxt, event, expected, &at(event, &new), Report { what, step });
     }
     let locked = match by_steps {
         true => "what the steps make of it".to_owned(),
@@ -112,7 +126,7 @@ fn differs(ctxt: &Ctxt, event: &Event<'_>, name: &str, expected: &Expected, now:
     for difference in found {
         let what = difference.describe(Text::new(), &locked).as_str().to_owned();
         let step = difference.step(Text::new()).as_str().to_owned();
-        report(ctxt, event, expected, name, &at(event, &difference), Report { what, step });
+        report(ctxt, event, expected, &at(event, &difference), Report { what, step });
     }
 }
 
@@ -125,11 +139,10 @@ fn report(
     ctxt: &Ctxt,
     event: &Event<'_>,
     expected: &Expected,
-    name: &str,
     tokens: &TokenStream,
     Report { what, step }: Report,
 ) {
-    let version = expected.version;
+    let Expected { name, version, .. } = expected;
     let newest = event.newest();
     if expected.by_steps {
         let from = newest - 1;
