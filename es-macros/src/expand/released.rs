@@ -150,10 +150,9 @@ fn registration(event: &Event<'_>) -> TokenStream {
         #[cfg(test)]
         #[allow(deprecated, unused_qualifications)]
         const _: () = {
-            const SHAPE: #private::shape::Shape = #shape;
             #private::inventory::submit! {
                 #private::LockedEvent::of::<#ident>(
-                    &SHAPE,
+                    const { &#shape },
                     #codec,
                     #sample,
                     ::core::concat!(::core::file!(), ":", ::core::line!()),
