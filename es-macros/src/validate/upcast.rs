@@ -77,7 +77,9 @@ fn has_its_place(
 
 /// Every version from the oldest to the newest has a step.
 fn has_every_step(ctxt: &Ctxt, event: &Event<'_>) -> bool {
-    let Some(version) = event.version.value() else { return true };
+    let Some(version) = event.version.value().filter(|_| event.upcasts.complete) else {
+        return true;
+    };
     let (ident, newest, oldest) = (&event.input.ident, event.newest(), event.oldest());
     let missing = || (oldest..newest).filter(|from| event.upcasts.from(*from).is_none());
     let count = missing().count();
@@ -86,7 +88,7 @@ fn has_every_step(ctxt: &Ctxt, event: &Event<'_>) -> bool {
     }
     let shown: Vec<u32> = missing().take(3).collect();
     let more = if count > shown.len() { ", .." } else { "" };
-    let versions = shown.iter().map(|from| from.to_string()).collect::<Vec<_>>().join(", ");
+    let versions = shown.iter().map(|from| from.to_string()).collect::<Vec<_>>().join(" or ");
     let steps = shown.iter().map(|from| format!("`#[upcast(from = {from}, ...)]`"));
     let steps = steps.collect::<Vec<_>>().join(" and ");
     // Whether all that is missing comes before the first step.
@@ -269,7 +271,8 @@ fn missing_field(
     let renamed = serde_fields
         .iter()
         .find(|field| field.field.ident.as_ref().is_some_and(|ident| ident.unraw() == root));
-    let help = if let Some(stored) = renamed.and_then(SerdeField::read_as) {
+    let stored = renamed.and_then(SerdeField::read_as).filter(|stored| known.contains_key(*stored));
+    let help = if let Some(stored) = stored {
         format!("the field `{root}` is stored as `{stored}`: write that")
     } else if let Some(near) = nearest(root, known.keys().map(String::as_str)) {
         format!("there is a field `{near}`")
