@@ -94,19 +94,17 @@ fn has_every_step(ctxt: &Ctxt, event: &Event<'_>) -> bool {
     // Whether all that is missing comes before the first step.
     let first = missing().last().map_or(newest, |last| last + 1);
     let leading = count == first.abs_diff(oldest) as usize;
-    let oldest = if leading {
-        format!(
-            "\nhelp: or write `oldest = {first}` in `#[event(...)]` if no older event is stored"
-        )
-    } else {
-        String::new()
-    };
-    ctxt.error(
-        version,
-        format_args!(
-            "`{ident}` is version {newest}, but no step begins with version {versions}{more}\nhelp: add {steps} and say what changed, such as `rename(\"old\" => \"new\")`, `add(field = value)` or `remove(field)`{oldest}"
-        ),
+    let missing = format!(
+        "`{ident}` is version {newest}, but no step begins with version {versions}{more}\nhelp: add {steps} and say what changed, such as `rename(\"old\" => \"new\")`, `add(field = value)` or `remove(field)`"
     );
+    if leading {
+        let start = format!(
+            "help: or write `oldest = {first}` in `#[event(...)]` if no older event is stored"
+        );
+        ctxt.error(version, format_args!("{missing}\n{start}"));
+    } else {
+        ctxt.error(version, missing);
+    }
     false
 }
 
