@@ -11,8 +11,9 @@ pub use crate::lock::{LockedEvent, run as lock_test};
 pub use crate::registry::Registration;
 pub use crate::split::{SplitFunction, Splitting};
 pub use crate::upcast::{
-    AddedValue, CalledStep, NamedFunction, NewValue, ObjectFunction, OldStruct, Operation, Segment,
-    SplitCall, Step, StepKind, UpcastTo, Upcasts, ValueFunction,
+    AddedValue, CalledInverse, CalledStep, InverseFunction, NamedFunction, NewValue,
+    ObjectFunction, OldStruct, Operation, Segment, SplitCall, Step, StepKind, UpcastTo, Upcasts,
+    ValueFunction,
 };
 
 use std::fmt::Display;
@@ -193,7 +194,7 @@ pub fn object_of<C: SelfDescribing>(payload: Payload<'_>) -> Result<JsonObject, 
 
 /// A step over a struct of old, which becomes the next one.
 pub const fn via<Old: OldStruct + UpcastTo<Next>, Next: 'static, C: Codec>(
-    inverse: Option<&'static dyn CalledStep>,
+    inverse: Option<&'static dyn CalledInverse>,
 ) -> StepKind {
     StepKind::Via {
         read: upcast::decoded::<Old, C>,

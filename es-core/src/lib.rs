@@ -164,7 +164,6 @@ pub mod __private;
 
 pub use bytes;
 pub use jiff;
-pub use serde_json;
 pub use uuid;
 
 pub use crate::aggregate::{Aggregate, AggregateId, Apply, InitialState};

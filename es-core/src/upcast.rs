@@ -20,8 +20,8 @@ use crate::recorded::{Payload, Recorded};
 use crate::version::SchemaVersion;
 
 pub use self::function::{
-    AddedValue, CalledStep, NamedFunction, ObjectFunction, OldStruct, SplitCall, UpcastTo,
-    ValueFunction,
+    AddedValue, CalledInverse, CalledStep, InverseFunction, NamedFunction, ObjectFunction,
+    OldStruct, SplitCall, UpcastTo, ValueFunction,
 };
 pub(crate) use self::function::{converted, decoded, from_object};
 pub use self::operation::{NewValue, Operation};
@@ -137,7 +137,7 @@ pub enum StepKind {
         /// The operations.
         operations: &'static [Operation],
         /// What undoes them all, where that can not be derived.
-        inverse: Option<&'static dyn CalledStep>,
+        inverse: Option<&'static dyn CalledInverse>,
     },
     /// The version is read as a struct of old, which becomes the next one.
     Via {
@@ -148,7 +148,7 @@ pub enum StepKind {
         /// Makes the next struct of it.
         next: fn(Box<dyn Any>) -> Result<Box<dyn Any>, UpcastError>,
         /// What undoes it over the stored object.
-        inverse: Option<&'static dyn CalledStep>,
+        inverse: Option<&'static dyn CalledInverse>,
     },
     /// One stored event becomes several.
     Split {

@@ -139,7 +139,7 @@ impl<'a> Difference<'a> {
         // A step names a field of objects and of what stands in them, not one of a variant or a map.
         if is_plain(self.path()) {
             match self.change {
-                Change::FieldAdded | Change::DefaultLost | Change::NoLongerOptional => {
+                Change::FieldAdded | Change::DefaultLost => {
                     let text = push_field(text.text("add("), self.path());
                     return text.text(" = ...)");
                 }
@@ -212,7 +212,7 @@ impl Walk {
         {
             return None;
         }
-        if was_optional && !is_optional && !matches!(is, Shape::Json) {
+        if was_optional && !is_optional {
             report!(self.found(Change::NoLongerOptional, NeedsVersion, locked, now, ""));
         }
         if !was_optional && is_optional {

@@ -2,9 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use es_core::prelude::*;
-use es_core::serde_json::{Value, json};
 use es_core::{DecodeProblem, Decoded, EventSet, JsonObject, SchemaVersion, Split, UpcastError};
 use es_tests::history::{read, recorded};
+use serde_json::{Value, json};
 
 /// Every operation on the stored object, over four versions.
 #[derive(Event, Serialize, Deserialize, Debug, Clone, PartialEq)]
@@ -99,7 +99,7 @@ fn versions() -> [Value; 5] {
             "lines": [{ "amount": 1, "unit": "piece" }, { "amount": 2, "unit": "kg" }],
             "address": { "postcode": "11000" },
         }),
-        es_core::serde_json::to_value(placed()).unwrap(),
+        serde_json::to_value(placed()).unwrap(),
     ]
 }
 

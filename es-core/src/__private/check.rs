@@ -5,8 +5,10 @@
 
 use es_lock::{Difference, Shape, Text, difference, is_same};
 
+use crate::aggregate::Aggregate;
 use crate::event::{Event, EventType};
 use crate::event_data::EventData;
+use crate::event_set::EventSet;
 use crate::upcast::StepKind;
 
 /// Refuses the event at `index` if one before it in the list was ever stored under the same name.
@@ -114,10 +116,11 @@ pub const fn parts_are_listed(events: &[EventType], listed: &[&str], index: usiz
     }
 }
 
-/// Refuses a set in which a step splits an event into one that the set does not have.
+/// Refuses an aggregate whose set of events lacks one that a step splits an event into.
 #[track_caller]
 #[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
-pub const fn all_parts_are_listed(events: &[EventType]) {
+pub const fn all_parts_are_listed<A: Aggregate>() {
+    let events = <A::Event as EventSet>::EVENTS;
     let mut index = 0;
     while index < events.len() {
         if let Some(part) = unlisted_part(events, index) {

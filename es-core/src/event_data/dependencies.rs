@@ -7,6 +7,7 @@ use super::EventData;
 macro_rules! scalars {
     ($($ty:ty: $scalar:ident;)*) => {
         $(
+            #[diagnostic::do_not_recommend]
             impl EventData for $ty {
                 const SHAPE: Shape = Shape::Scalar(Scalar::$scalar);
             }
@@ -24,13 +25,19 @@ scalars! {
     jiff::SignedDuration: Span;
 }
 
+#[diagnostic::do_not_recommend]
+
 impl EventData for serde_json::Value {
     const SHAPE: Shape = Shape::Json;
 }
 
+#[diagnostic::do_not_recommend]
+
 impl EventData for serde_json::Map<String, serde_json::Value> {
     const SHAPE: Shape = Shape::map(const { &[Shape::TEXT, Shape::Json] });
 }
+
+#[diagnostic::do_not_recommend]
 
 impl EventData for serde_json::Number {
     const SHAPE: Shape = Shape::Scalar(Scalar::Float { bits: 64 });

@@ -11,6 +11,7 @@ use crate::version::{Position, SchemaVersion, Version};
 macro_rules! scalars {
     ($($ty:ty: $scalar:expr;)*) => {
         $(
+            #[diagnostic::do_not_recommend]
             impl EventData for $ty {
                 const SHAPE: Shape = Shape::Scalar($scalar);
             }

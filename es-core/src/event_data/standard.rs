@@ -13,9 +13,13 @@ use es_lock::{Name, Scalar, Shape, Tagging, Variant};
 
 use super::EventData;
 
+// A message about a type without a shape shall not list all that have one; of those with parts the
+// message is about the part.
+
 macro_rules! scalars {
     ($($ty:ty: $scalar:expr;)*) => {
         $(
+            #[diagnostic::do_not_recommend]
             impl EventData for $ty {
                 const SHAPE: Shape = Shape::Scalar($scalar);
             }
@@ -42,9 +46,12 @@ scalars! {
 macro_rules! integers {
     ($($ty:ty: $signed:literal $bits:literal;)*) => {
         $(
+            #[diagnostic::do_not_recommend]
             impl EventData for $ty {
                 const SHAPE: Shape = Shape::Scalar(Scalar::integer($signed, $bits));
             }
+
+            #[diagnostic::do_not_recommend]
 
             impl EventData for NonZero<$ty> {
                 const SHAPE: Shape = Shape::Scalar(Scalar::nonzero($signed, $bits));

@@ -12,7 +12,7 @@ use super::{JsonObject, Part, UpcastError};
 use crate::codec::{Codec, CodecError};
 use crate::recorded::{Payload, Recorded};
 
-/// A function of `with = ..` or `inverse = ..`.
+/// A function of `with = ..`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can not change a stored event",
     label = "not a function over the stored object",
@@ -20,12 +20,8 @@ use crate::recorded::{Payload, Recorded};
     note = "or, to see when and by whom it was recorded, `fn name(event: &mut JsonObject, recorded: &Recorded) -> Result<(), UpcastError>`"
 )]
 pub trait ObjectFunction<Signature>: Sync + 'static {
-    /// Calls it. Nothing is recorded when an event is written.
-    fn call(
-        &self,
-        object: &mut JsonObject,
-        recorded: Option<&Recorded<'_>>,
-    ) -> Result<(), UpcastError>;
+    /// Calls it.
+    fn call(&self, object: &mut JsonObject, recorded: &Recorded<'_>) -> Result<(), UpcastError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -33,7 +29,7 @@ impl<F> ObjectFunction<fn(&mut JsonObject)> for F
 where
     F: Fn(&mut JsonObject) -> Result<(), UpcastError> + Sync + 'static,
 {
-    fn call(&self, object: &mut JsonObject, _: Option<&Recorded<'_>>) -> Result<(), UpcastError> {
+    fn call(&self, object: &mut JsonObject, _: &Recorded<'_>) -> Result<(), UpcastError> {
         self(object)
     }
 }
@@ -43,12 +39,40 @@ impl<F> ObjectFunction<fn(&mut JsonObject, &Recorded<'_>)> for F
 where
     F: Fn(&mut JsonObject, &Recorded<'_>) -> Result<(), UpcastError> + Sync + 'static,
 {
-    fn call(
-        &self,
-        object: &mut JsonObject,
-        recorded: Option<&Recorded<'_>>,
-    ) -> Result<(), UpcastError> {
-        self(object, recorded.ok_or_else(nothing_recorded)?)
+    fn call(&self, object: &mut JsonObject, recorded: &Recorded<'_>) -> Result<(), UpcastError> {
+        self(object, recorded)
+    }
+}
+
+/// A function of `inverse = ..`: nothing is recorded yet when an event is written.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can not undo a step",
+    label = "not a function over the stored object",
+    note = "write `fn name(event: &mut JsonObject) -> Result<(), UpcastError>`, or without a result if it can not fail"
+)]
+pub trait InverseFunction<Signature>: Sync + 'static {
+    /// Calls it.
+    fn undo(&self, object: &mut JsonObject) -> Result<(), UpcastError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F> InverseFunction<fn(&mut JsonObject) -> Result<(), UpcastError>> for F
+where
+    F: Fn(&mut JsonObject) -> Result<(), UpcastError> + Sync + 'static,
+{
+    fn undo(&self, object: &mut JsonObject) -> Result<(), UpcastError> {
+        self(object)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<F> InverseFunction<fn(&mut JsonObject)> for F
+where
+    F: Fn(&mut JsonObject) + Sync + 'static,
+{
+    fn undo(&self, object: &mut JsonObject) -> Result<(), UpcastError> {
+        self(object);
+        Ok(())
     }
 }
 
@@ -115,7 +139,15 @@ fn nothing_recorded() -> UpcastError {
 pub struct NamedFunction<F, Signature>(F, PhantomData<fn() -> Signature>);
 
 impl<F, Signature> NamedFunction<F, Signature> {
-    /// A function of `with = ..` or `inverse = ..`.
+    /// A function of `inverse = ..`.
+    pub const fn inverse(function: F) -> Self
+    where
+        F: InverseFunction<Signature>,
+    {
+        Self(function, PhantomData)
+    }
+
+    /// A function of `with = ..`.
     pub const fn with(function: F) -> Self
     where
         F: ObjectFunction<Signature>,
@@ -144,20 +176,24 @@ impl<F, Signature> NamedFunction<F, Signature> {
 /// A function over the stored object whose signature is forgotten.
 pub trait CalledStep: Sync {
     /// Calls it.
-    fn call(
-        &self,
-        object: &mut JsonObject,
-        recorded: Option<&Recorded<'_>>,
-    ) -> Result<(), UpcastError>;
+    fn call(&self, object: &mut JsonObject, recorded: &Recorded<'_>) -> Result<(), UpcastError>;
 }
 
 impl<F: ObjectFunction<Signature>, Signature> CalledStep for NamedFunction<F, Signature> {
-    fn call(
-        &self,
-        object: &mut JsonObject,
-        recorded: Option<&Recorded<'_>>,
-    ) -> Result<(), UpcastError> {
+    fn call(&self, object: &mut JsonObject, recorded: &Recorded<'_>) -> Result<(), UpcastError> {
         self.0.call(object, recorded)
+    }
+}
+
+/// A function that undoes a step, whose signature is forgotten.
+pub trait CalledInverse: Sync {
+    /// Calls it.
+    fn undo(&self, object: &mut JsonObject) -> Result<(), UpcastError>;
+}
+
+impl<F: InverseFunction<Signature>, Signature> CalledInverse for NamedFunction<F, Signature> {
+    fn undo(&self, object: &mut JsonObject) -> Result<(), UpcastError> {
+        self.0.undo(object)
     }
 }
 

@@ -84,7 +84,7 @@ impl Operation {
                 insert(object, path, parent, name, value, Some(recorded))
             }
             Self::Remove { path, parent, name, .. } => remove(object, path, parent, name),
-            Self::With { run } => run.call(object, Some(recorded)),
+            Self::With { run } => run.call(object, recorded),
         }
     }
 

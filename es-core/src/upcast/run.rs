@@ -138,7 +138,7 @@ pub(crate) fn downcast(
     for step in steps.iter().rev() {
         let undone = match &step.kind {
             StepKind::Object { inverse: Some(inverse), .. }
-            | StepKind::Via { inverse: Some(inverse), .. } => inverse.call(object, None),
+            | StepKind::Via { inverse: Some(inverse), .. } => inverse.undo(object),
             StepKind::Object { operations, inverse: None } => {
                 operations.iter().rev().try_for_each(|operation: &Operation| operation.undo(object))
             }

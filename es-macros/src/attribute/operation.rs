@@ -69,7 +69,16 @@ pub(crate) struct SplitInto {
 
 /// Reads `rename("old" => "new", ..)`.
 pub(crate) fn renamed(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Renamed>> {
-    entries(ctxt, option, "rename(\"old\" => \"new\")", |input: ParseStream<'_>| {
+    const FORM: &str = "rename(\"old\" => \"new\")";
+    if let Form::Value(_) | Form::Alone = option.form {
+        let RawOption { key, .. } = option;
+        ctxt.error(
+            key,
+            format_args!("`{key}` says the old name and the new\nhelp: write `{FORM}`"),
+        );
+        return None;
+    }
+    entries(ctxt, option, FORM, |input: ParseStream<'_>| {
         let old = input.parse()?;
         input.parse::<Token![=>]>()?;
         Ok(Renamed { old, new: input.parse()? })
@@ -108,6 +117,7 @@ fn entries<T>(
     if parts.is_empty() {
         let RawOption { key, .. } = option;
         ctxt.error(key, format_args!("`{key}` names no field\nhelp: write `{form}`"));
+        return None;
     }
     let mut entries = Vec::new();
     for tokens in &parts {
@@ -128,7 +138,7 @@ fn entries<T>(
         }
     }
     // A list in which nothing could be read is not an empty list.
-    (parts.is_empty() || !entries.is_empty()).then_some(entries)
+    (!entries.is_empty()).then_some(entries)
 }
 
 impl Parse for NewValue {

@@ -40,7 +40,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
                 <#own as #es_core::ApplyTo<Self>>::apply_to(__event, self)
             };
             let implementation = implementation(aggregate, &own.to_token_stream(), &apply);
-            let checks = parts_of_own_set(es_core, own);
+            let checks = parts_of_own_set(es_core, &aggregate.input.ident, own);
             quote! {
                 #implementation
                 #checks

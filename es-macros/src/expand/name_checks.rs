@@ -68,10 +68,10 @@ pub(super) fn name_checks(set: &EventSet, parts: Parts) -> TokenStream {
 }
 
 /// The check of parts for an enum that the user wrote.
-pub(super) fn parts_of_own_set(es_core: &CratePath, own: &Path) -> TokenStream {
+pub(super) fn parts_of_own_set(es_core: &CratePath, aggregate: &Ident, own: &Path) -> TokenStream {
     let (first, _) = ends(own);
     let at = es_core.at(first);
-    let check = quote_spanned!(first=> #at::__private::check::all_parts_are_listed(<#own as #at::EventSet>::EVENTS));
+    let check = quote_spanned!(first=> #at::__private::check::all_parts_are_listed::<#aggregate>());
     quote! {
         #[allow(unused_qualifications)]
         const _: () = #check;

@@ -19,7 +19,7 @@ pub(super) fn split_checks(event: &Event<'_>) -> TokenStream {
     }
     let ident = &event.input.ident;
     let splits = event.upcasts.steps.iter().filter_map(|step| step.split());
-    let checks = splits.flat_map(|split| &split.into).map(|target| {
+    let checks = splits.flat_map(|split| &split.into).filter(|target| !target.is_ident(ident)).map(|target| {
         let (first, _) = ends(target);
         let es_core = event.crate_path.at(first);
         let (source_text, target_text) = (ident.to_string(), written(target));

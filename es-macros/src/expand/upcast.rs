@@ -104,9 +104,9 @@ fn step(event: &Event<'_>, step: &Step<'_>) -> TokenStream {
         let (first, _) = ends(function);
         let at = es_core.at(first);
         let run =
-            quote_spanned!(first=> #at::__private::Splitting::<_, _, #codec>::with(#function));
+            quote_spanned!(first=> &#at::__private::Splitting::<_, _, #codec>::with(#function));
         quote! {
-            #es_core::__private::StepKind::Split { into: &[#(#names),*], run: &#run }
+            #es_core::__private::StepKind::Split { into: &[#(#names),*], run: #run }
         }
     } else {
         let operations = step.operations.iter().map(|one| operation(es_core, one));
@@ -146,9 +146,9 @@ fn inverse(es_core: &CratePath, function: Option<&Path>) -> TokenStream {
     let Some(function) = function else { return quote!(::core::option::Option::None) };
     let (first, _) = ends(function);
     let at = es_core.at(first);
-    let call = quote_spanned!(first=> #at::__private::NamedFunction::<_, fn(&mut #at::JsonObject)>::with(#function));
+    let call = quote_spanned!(first=> &#at::__private::NamedFunction::inverse(#function));
     quote!({
-        const __INVERSE: &'static dyn #es_core::__private::CalledStep = &#call;
+        const __INVERSE: &'static dyn #es_core::__private::CalledInverse = #call;
         ::core::option::Option::Some(__INVERSE)
     })
 }
@@ -194,8 +194,8 @@ fn operation(es_core: &CratePath, operation: &Operation) -> TokenStream {
         Operation::With(function) => {
             let (first, _) = ends(function);
             let at = es_core.at(first);
-            let run = quote_spanned!(first=> #at::__private::NamedFunction::with(#function));
-            quote!(#es_core::__private::Operation::With { run: &#run })
+            let run = quote_spanned!(first=> &#at::__private::NamedFunction::with(#function));
+            quote!(#es_core::__private::Operation::With { run: #run })
         }
         // Steps of their own.
         Operation::Via(_) | Operation::Split(_) => TokenStream::new(),
@@ -215,8 +215,8 @@ fn new_value(es_core: &CratePath, value: &NewValue) -> TokenStream {
         NewValue::Function(function) => {
             let (first, _) = ends(function);
             let at = es_core.at(first);
-            let make = quote_spanned!(first=> #at::__private::NamedFunction::add(#function));
-            quote!(Function { make: &#make })
+            let make = quote_spanned!(first=> &#at::__private::NamedFunction::add(#function));
+            quote!(Function { make: #make })
         }
         NewValue::Literal(literal) => match &literal.kind {
             LiteralKind::Null => quote!(Null),

@@ -23,8 +23,12 @@ pub(crate) fn replayed(shape: &Shape, from: u32, to: u32, upcasts: &Upcasts<'_>)
                     Taken::Unseen => forget(&mut shape, new),
                 },
                 Operation::Add(Assigned { field: path, .. }) => {
-                    // What a function gives is not seen, what a literal gives is checked before.
-                    let field = Field::new(path.name().to_owned().into(), Shape::Unknown);
+                    let field = match take(&mut shape, path) {
+                        // One that is there stays as it is, one that was missing is there now.
+                        Taken::Field(field) => Field { default: false, omittable: false, ..field },
+                        // What a function gives is not seen, what a literal gives is checked before.
+                        _ => Field::new(path.name().to_owned().into(), Shape::Unknown),
+                    };
                     insert(&mut shape, path, field);
                 }
                 Operation::Remove(Removed { field, .. }) => {

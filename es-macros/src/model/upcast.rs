@@ -13,6 +13,8 @@ use crate::written::written;
 /// attributes: the steps are the same.
 pub(crate) struct Upcasts<'a> {
     pub(crate) steps: Vec<Step<'a>>,
+    /// Whether all that was written could be read.
+    pub(crate) complete: bool,
 }
 
 /// One step: what makes version `from + 1` of version `from`.
@@ -74,13 +76,15 @@ impl<'a> Upcasts<'a> {
             step.operations.extend(operation.into_iter().flatten());
         });
         attributes.refuse_inside();
+        let written = steps.len();
         let mut steps: Vec<Step<'a>> = Self::ATTRIBUTE
             .all_on(input)
             .zip(steps)
             .filter_map(|(attribute, step)| step.finish(ctxt, attribute))
             .collect();
         steps.sort_by_key(|step| step.from);
-        Self { steps }
+        let complete = steps.len() == written;
+        Self { steps, complete }
     }
 
     /// The step that begins with a version.
@@ -112,7 +116,7 @@ impl Unfinished {
                 attribute.path(),
                 "the step does not say which version it begins with\nhelp: write `#[upcast(from = 1, ...)]`: it makes version 2 of version 1",
             );
-        } else if operations.is_empty() && !mistaken {
+        } else if operations.is_empty() && !mistaken && from.value().is_some() {
             let from = from.value().map_or("1", LitInt::base10_digits);
             ctxt.error(
                 attribute.path(),

@@ -77,7 +77,9 @@ fn has_its_place(
 
 /// Every version from the oldest to the newest has a step.
 fn has_every_step(ctxt: &Ctxt, event: &Event<'_>) -> bool {
-    let Some(version) = event.version.value() else { return true };
+    let Some(version) = event.version.value().filter(|_| event.upcasts.complete) else {
+        return true;
+    };
     let (ident, newest, oldest) = (&event.input.ident, event.newest(), event.oldest());
     let missing = || (oldest..newest).filter(|from| event.upcasts.from(*from).is_none());
     let count = missing().count();
@@ -86,25 +88,23 @@ fn has_every_step(ctxt: &Ctxt, event: &Event<'_>) -> bool {
     }
     let shown: Vec<u32> = missing().take(3).collect();
     let more = if count > shown.len() { ", .." } else { "" };
-    let versions = shown.iter().map(|from| from.to_string()).collect::<Vec<_>>().join(", ");
+    let versions = shown.iter().map(|from| from.to_string()).collect::<Vec<_>>().join(" or ");
     let steps = shown.iter().map(|from| format!("`#[upcast(from = {from}, ...)]`"));
     let steps = steps.collect::<Vec<_>>().join(" and ");
     // Whether all that is missing comes before the first step.
     let first = missing().last().map_or(newest, |last| last + 1);
     let leading = count == first.abs_diff(oldest) as usize;
-    let oldest = if leading {
-        format!(
-            "\nhelp: or write `oldest = {first}` in `#[event(...)]` if no older event is stored"
-        )
-    } else {
-        String::new()
-    };
-    ctxt.error(
-        version,
-        format_args!(
-            "`{ident}` is version {newest}, but no step begins with version {versions}{more}\nhelp: add {steps} and say what changed, such as `rename(\"old\" => \"new\")`, `add(field = value)` or `remove(field)`{oldest}"
-        ),
+    let missing = format!(
+        "`{ident}` is version {newest}, but no step begins with version {versions}{more}\nhelp: add {steps} and say what changed, such as `rename(\"old\" => \"new\")`, `add(field = value)` or `remove(field)`"
     );
+    if leading {
+        let start = format!(
+            "help: or write `oldest = {first}` in `#[event(...)]` if no older event is stored"
+        );
+        ctxt.error(version, format_args!("{missing}\n{start}"));
+    } else {
+        ctxt.error(version, missing);
+    }
     false
 }
 
@@ -269,7 +269,8 @@ fn missing_field(
     let renamed = serde_fields
         .iter()
         .find(|field| field.field.ident.as_ref().is_some_and(|ident| ident.unraw() == root));
-    let help = if let Some(stored) = renamed.and_then(SerdeField::read_as) {
+    let stored = renamed.and_then(SerdeField::read_as).filter(|stored| known.contains_key(*stored));
+    let help = if let Some(stored) = stored {
         format!("the field `{root}` is stored as `{stored}`: write that")
     } else if let Some(near) = nearest(root, known.keys().map(String::as_str)) {
         format!("there is a field `{near}`")
