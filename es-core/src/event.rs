@@ -172,8 +172,12 @@ impl EventType {
     /// Every name under which events are stored that can become this one: its own, those it had
     /// before, and those of events that split into it.
     pub fn stored_names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let sources = self.split_from.iter().flat_map(SplitSource::names);
-        std::iter::once(self.name).chain(self.aliases.iter().copied()).chain(sources)
+        self.own_names().chain(self.split_from.iter().flat_map(SplitSource::names))
+    }
+
+    /// Its own name and those it had before.
+    pub(crate) fn own_names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
     }
 
     /// The Rust type.

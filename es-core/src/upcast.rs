@@ -5,6 +5,8 @@
 //! ([`Upcasts`]); what runs the steps is the same code for all events.
 
 mod function;
+#[cfg(test)]
+mod laws;
 mod operation;
 mod path;
 mod run;
