@@ -7,6 +7,7 @@ pub use inventory;
 
 pub use crate::event::SplitSource;
 pub use crate::event_set::Reading;
+pub use crate::fingerprint::{NoShape, Probe};
 pub use crate::lock::{LockedEvent, run as lock_test};
 pub use crate::registry::Registration;
 pub use crate::split::{SplitFunction, Splitting};

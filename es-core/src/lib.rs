@@ -140,6 +140,7 @@ mod error;
 mod event;
 mod event_data;
 mod event_set;
+mod fingerprint;
 mod identity;
 pub mod lock;
 mod metadata;
@@ -181,6 +182,7 @@ pub use crate::event_data::EventData;
 pub use crate::event_set::{
     ApplyTo, DecodeError, DecodeProblem, Decoded, EncodeError, EncodedEvent, EventSet,
 };
+pub use crate::fingerprint::Fingerprint;
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::Metadata;
 pub use crate::projection::{

@@ -7,6 +7,7 @@
 //! types of other derives, the compiler compares in a constant.
 
 mod difference;
+mod digest;
 mod format;
 mod lock;
 mod name;
@@ -16,6 +17,7 @@ mod shape;
 mod text;
 
 pub use crate::difference::{Change, Compatibility, Difference, difference, differences};
+pub use crate::digest::Digest;
 pub use crate::format::{LockError, LockProblem};
 pub use crate::lock::{Entry, EntryKey, Lock, Outcome, Sample};
 pub use crate::name::{Name, is_same};

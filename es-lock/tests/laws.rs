@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use es_lock::{
-    Change, Compatibility, Entry, Field, Lock, LockProblem, Name, Outcome, Sample, Scalar, Shape,
+    Change, Compatibility, Digest, Entry, Field, Lock, LockProblem, Name, Outcome, Sample, Scalar, Shape,
     Tagging, Variant, differences,
 };
 use proptest::prelude::*;
@@ -263,6 +263,7 @@ proptest! {
             let found: Vec<_> = differences(&shape, &changed).collect();
             prop_assert!(!found.is_empty(), "{shape}became\n{changed}");
             prop_assert!(differences(&changed, &shape).next().is_some());
+            prop_assert_ne!(Digest::new().shape(&shape), Digest::new().shape(&changed));
         }
     }
 

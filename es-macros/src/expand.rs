@@ -18,6 +18,7 @@ mod event;
 mod event_data;
 mod event_set;
 pub(crate) mod fallback;
+mod fingerprint;
 mod listed;
 mod name_checks;
 mod projection;

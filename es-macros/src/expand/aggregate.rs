@@ -5,6 +5,7 @@ use quote::{ToTokens, quote};
 use syn::Path;
 use syn::ext::IdentExt;
 
+use super::fingerprint::fingerprint;
 use super::dispatch::Dispatch;
 use super::name_checks::{Parts, name_checks, parts_of_own_set};
 use super::{event_set, registration, stored};
@@ -72,6 +73,8 @@ pub(super) fn implementation(
     let Aggregate { input, crate_path: es_core, .. } = aggregate;
     let ident = &input.ident;
     let name = stored::name(&aggregate.name, aggregate.input);
+    let version = stored::version(&aggregate.state_version);
+    let fingerprint = fingerprint(input, es_core, version);
     let id = match aggregate.id.value() {
         Some(id) => id.to_token_stream(),
         None => quote!(::std::string::String),
@@ -83,6 +86,7 @@ pub(super) fn implementation(
             const NAME: &'static ::core::primitive::str = #name;
             type Id = #id;
             type Event = #events;
+            #fingerprint
 
             fn apply_event(&mut self, __event: &#events) {
                 #apply
