@@ -105,7 +105,7 @@ impl<T: EventData + ?Sized> Probe<T> {
     /// The shape.
     pub const SHAPE: Option<&'static Shape> = Some(const { &T::SHAPE });
     /// The shape by value.
-    pub const VALUE: Option<Shape> = Some(T::SHAPE);
+    pub const VALUE: Shape = T::SHAPE;
 }
 
 /// What is asked when a type does not say its shape.
@@ -113,8 +113,8 @@ impl<T: EventData + ?Sized> Probe<T> {
 pub trait NoShape {
     /// None.
     const SHAPE: Option<&'static Shape> = None;
-    /// None.
-    const VALUE: Option<Shape> = None;
+    /// Nothing that is known.
+    const VALUE: Shape = Shape::Unknown;
 }
 
 impl<T: ?Sized> NoShape for Probe<T> {}

@@ -6,7 +6,7 @@
 //! account.deposited 2 .purpose optional enum (default, omittable)
 //! account.deposited 2 .purpose:pension unit
 //! account.deposited 2 payload 1 is {"amount":7,"purpose":"pension"}
-//! account.deposited 2 payload 1 becomes 3.1 account.deposited {"amount":7,"currency":"CZK"}
+//! account.deposited 2 payload 1 becomes 1.1 account.deposited 3 {"amount":7,"currency":"CZK"}
 //! ```
 
 use std::borrow::Cow;
@@ -141,15 +141,16 @@ impl Entry {
         }
         for (number, sample) in &self.samples {
             lines.line(format_args!("payload {number} is {}", Bytes(&sample.payload)))?;
-            for (version, outcomes) in &sample.becomes {
+            for (record, outcomes) in &sample.becomes {
                 if outcomes.is_empty() {
-                    lines.line(format_args!("payload {number} becomes {version}.0 nothing"))?;
+                    lines.line(format_args!("payload {number} becomes {record}.0 nothing"))?;
                 }
                 for (index, outcome) in outcomes.iter().enumerate() {
                     lines.line(format_args!(
-                        "payload {number} becomes {version}.{} {} {}",
+                        "payload {number} becomes {record}.{} {} {} {}",
                         index + 1,
                         Quoted::event(&outcome.event),
+                        outcome.version,
                         Bytes(&outcome.payload)
                     ))?;
                 }
@@ -432,7 +433,7 @@ fn whole_word(text: &str) -> Result<String, LockProblem> {
     }
 }
 
-/// `1 is {..}` or `1 becomes 3.1 account.deposited {..}`
+/// `1 is {..}` or `1 becomes 1.1 account.deposited 2 {..}`
 fn read_payload(line: usize, text: &str, draft: &mut Draft) -> Result<(), LockProblem> {
     let wrong = || nonsense(text);
     let (sample, rest) = text.trim_start().split_once(' ').ok_or_else(wrong)?;
@@ -448,17 +449,20 @@ fn read_payload(line: usize, text: &str, draft: &mut Draft) -> Result<(), LockPr
         }
         "becomes" => {
             let (place, rest) = rest.split_once(' ').ok_or_else(wrong)?;
-            let (version, ordinal) = place.split_once('.').ok_or_else(wrong)?;
-            let version = number(version).ok_or_else(wrong)?;
+            let (record, ordinal) = place.split_once('.').ok_or_else(wrong)?;
+            let record = number(record).ok_or_else(wrong)?;
             let ordinal = number(ordinal).ok_or_else(wrong)?;
             let outcome = if ordinal == 0 && rest == "nothing" {
                 None
             } else {
                 let (event, rest) = quoted::take_event(rest).ok_or_else(wrong)?;
-                let payload = rest.strip_prefix(' ').and_then(read_bytes).ok_or_else(wrong)?;
-                Some(Outcome { event, payload })
+                let rest = rest.strip_prefix(' ').ok_or_else(wrong)?;
+                let (version, rest) = rest.split_once(' ').ok_or_else(wrong)?;
+                let version = number(version).filter(|version| *version > 0).ok_or_else(wrong)?;
+                let payload = read_bytes(rest).ok_or_else(wrong)?;
+                Some(Outcome { event, version, payload })
             };
-            match draft.outcomes.insert((sample, version, ordinal), (line, outcome.clone())) {
+            match draft.outcomes.insert((sample, record, ordinal), (line, outcome.clone())) {
                 Some((_, known)) if known != outcome => Err(LockProblem::Twice),
                 _ => Ok(()),
             }
@@ -617,10 +621,10 @@ impl Draft {
             .into_iter()
             .map(|(number, payload)| (number, Sample { payload, becomes: BTreeMap::new() }))
             .collect();
-        for ((sample, version, _), (line, outcome)) in self.outcomes {
+        for ((sample, record, _), (line, outcome)) in self.outcomes {
             let sample =
                 samples.get_mut(&sample).ok_or_else(|| error(line, LockProblem::NoPayload))?;
-            sample.becomes.entry(version).or_default().extend(outcome);
+            sample.becomes.entry(record).or_default().extend(outcome);
         }
         Ok(Entry { shape, codec: self.codec, samples })
     }

@@ -25,12 +25,13 @@ pub struct Entry {
     pub samples: BTreeMap<u32, Sample>,
 }
 
-/// A payload that was written in this version, and what later versions made of it.
+/// A payload that was written in this version, and what later programs made of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sample {
     /// The bytes.
     pub payload: Vec<u8>,
-    /// By the version of the program that read it.
+    /// What it became, by a number from 1: there is one more whenever an event that it becomes gets a
+    /// new version.
     pub becomes: BTreeMap<u32, Vec<Outcome>>,
 }
 
@@ -39,7 +40,9 @@ pub struct Sample {
 pub struct Outcome {
     /// The stored name of the event.
     pub event: String,
-    /// The payload as the later version writes it.
+    /// Its schema version.
+    pub version: u32,
+    /// The payload as that version writes it.
     pub payload: Vec<u8>,
 }
 

@@ -99,7 +99,8 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn samples() -> impl Strategy<Value = BTreeMap<u32, Sample>> {
-    let outcome = (name(), payload()).prop_map(|(event, payload)| Outcome { event, payload });
+    let outcome = (name(), 1_u32..9, payload())
+        .prop_map(|(event, version, payload)| Outcome { event, version, payload });
     let becomes = prop::collection::btree_map(1_u32..9, prop::collection::vec(outcome, 0..3), 0..3);
     let sample = (payload(), becomes).prop_map(|(payload, becomes)| Sample { payload, becomes });
     prop::collection::btree_map(1_u32..20, sample, 0..3)
@@ -314,7 +315,7 @@ fn what_is_no_lock_is_refused_with_its_line() {
     assert_eq!(problem("a 1 u64\na 1 .x u64"), (3, LockProblem::NoParent));
     assert_eq!(problem("a 1 list"), (2, LockProblem::NoPart("[]")));
     assert_eq!(problem("\n\na 1 .x u64"), (4, LockProblem::NoShape));
-    assert_eq!(problem("a 1 struct\na 1 payload 1 becomes 2.1 a {}"), (3, LockProblem::NoPayload));
+    assert_eq!(problem("a 1 struct\na 1 payload 1 becomes 1.1 a 2 {}"), (3, LockProblem::NoPayload));
     // Both sides of a merge may have added the same line.
     assert!("events.lock 1\na 1 struct\na 1 struct".parse::<Lock>().is_ok());
 }

@@ -89,7 +89,8 @@ pub(super) fn replay(name: &str, version: u32, payload: &[u8]) -> Result<Vec<Out
     let events = Replayed::decode(&recorded).map_err(|error| error.to_string())?;
     let outcomes = events.into_vec().into_iter().map(|replayed| {
         let payload = replayed.payload.map_err(|error| error.to_string())?;
-        Ok(Outcome { event: replayed.event.name().to_owned(), payload })
+        let (event, version) = (replayed.event.name().to_owned(), replayed.event.version().get());
+        Ok(Outcome { event, version, payload })
     });
     outcomes.collect()
 }

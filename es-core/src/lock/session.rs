@@ -10,7 +10,7 @@ use es_lock::{Entry, Lock, LockError, Outcome, Sample, differences};
 use super::contains::contains;
 use super::finding::{Finding, Verdict, diff};
 use super::locked_event::LockedEvent;
-use super::replay::replay;
+use super::replay::{named, replay};
 use super::sample::{Fill, NoSample, sample};
 use crate::registry::Registry;
 
@@ -92,9 +92,10 @@ pub fn run(folder: &str) {
     match outcome {
         Ok(added) if added.is_empty() => {}
         Ok(added) => {
-            let lines: String = added.iter().map(|line| format!("\n  + {line}")).collect();
+            let lines: String = added.iter().map(|line| format!("  + {line}\n")).collect();
+            let text = format!("\n{FILE} has news:\n{lines}");
             // Past the test harness, which keeps what a passing test prints to itself.
-            let _ = writeln!(io::stderr(), "{FILE}: {} line(s) of news{lines}", added.len());
+            let _ = io::stderr().write_all(text.as_bytes());
         }
         Err(failure) => panic!("{failure}"),
     }
@@ -267,32 +268,30 @@ fn replay_all(event: &LockedEvent, report: &mut Report, mode: Mode) {
                     }
                 };
                 // What is written today must come back as it is.
-                let itself = || Outcome {
-                    event: event_type.name().to_owned(),
-                    payload: sample.payload.clone(),
+                let is_today = *version == newest && name == event_type.name();
+                let itself = || {
+                    let payload = sample.payload.clone();
+                    vec![Outcome { event: name.to_owned(), version: newest, payload }]
                 };
-                let expected = match sample.becomes.get(&newest) {
-                    Some(recorded) => Some(recorded.clone()),
-                    None if *version == newest && name == event_type.name() => Some(vec![itself()]),
-                    None => None,
+                let expected = match sample.becomes.values().find(|record| is_of_today(record)) {
+                    Some(record) => Some(record.clone()),
+                    None => is_today.then(itself),
                 };
                 match expected {
                     Some(expected) if same(&expected, &found) => {}
                     Some(expected) => report.problems.push(format!(
-                        "{place} becomes {} as version {newest}, but it became {}; give the step back what it did, since histories were read that way",
+                        "{place} becomes {}, but it became {}; give the step back what it did, since histories were read that way",
                         words(&found),
                         words(&expected)
                     )),
                     None if mode == Mode::Check => report.problems.push(format!(
-                        "it is not recorded what {place} becomes as version {newest}: {}; run `ES_LOCK=update cargo test` to record it",
+                        "{place} becomes {}, which is not recorded; run `ES_LOCK=update cargo test` to record it",
                         words(&found)
                     )),
                     None => {
-                        report.added.push(format!(
-                            "{place} becomes {} as version {newest}",
-                            words(&found)
-                        ));
-                        sample.becomes.insert(newest, found);
+                        report.added.push(format!("{place} becomes {}", words(&found)));
+                        let number = sample.becomes.keys().next_back().map_or(1, |last| last + 1);
+                        sample.becomes.insert(number, found);
                     }
                 }
             }
@@ -300,17 +299,27 @@ fn replay_all(event: &LockedEvent, report: &mut Report, mode: Mode) {
     }
 }
 
+/// Whether every event of the record still has the version that it had.
+fn is_of_today(record: &[Outcome]) -> bool {
+    record.iter().all(|outcome| {
+        named(&outcome.event)
+            .is_some_and(|event| event.event_type().version().get() == outcome.version)
+    })
+}
+
 fn same(expected: &[Outcome], found: &[Outcome]) -> bool {
     expected.len() == found.len()
         && expected.iter().zip(found).all(|(expected, found)| {
-            expected.event == found.event && contains(&expected.payload, &found.payload)
+            (&expected.event, expected.version) == (&found.event, found.version)
+                && contains(&expected.payload, &found.payload)
         })
 }
 
 fn words(outcomes: &[Outcome]) -> String {
     let each = outcomes.iter().map(|outcome| {
-        format!("`{}` {}", outcome.event, String::from_utf8_lossy(&outcome.payload))
+        let payload = String::from_utf8_lossy(&outcome.payload);
+        format!("`{}` version {}, {payload}", outcome.event, outcome.version)
     });
     let words: Vec<_> = each.collect();
-    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    if words.is_empty() { "nothing".to_owned() } else { words.join(" and ") }
 }

@@ -65,9 +65,10 @@ fn shape(id: &AggregateId<'_>, inner: &Type) -> TokenStream {
             {
                 #[allow(unused_imports)]
                 use #private::NoShape as _;
-                match #private::Probe::<#inner>::VALUE {
-                    ::core::option::Option::Some(shape) => shape,
-                    ::core::option::Option::None => #opaque,
+                if #private::Probe::<#inner>::SHAPE.is_some() {
+                    #private::Probe::<#inner>::VALUE
+                } else {
+                    #opaque
                 }
             }
         }
