@@ -10,3 +10,8 @@ pub mod history;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The chapter on how events change, whose programs run as they are shown.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/changing-an-event.md")]
+pub struct ChangingAnEvent;
