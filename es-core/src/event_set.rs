@@ -76,7 +76,8 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn holds(name: &str) -> bool {
         let mut events = Self::EVENTS.iter();
-        Self::RETIRED.contains(&name) || events.any(|event| event.stored_names().any(|it| it == name))
+        Self::RETIRED.contains(&name)
+            || events.any(|event| event.stored_names().any(|it| it == name))
     }
 
     /// The query that selects the events of this set in all streams: by every name under which an

@@ -106,7 +106,9 @@ impl<'a> Difference<'a> {
     pub const fn describe(&self, text: Text, locked: &str) -> Text {
         let text = self.subject(text);
         let was = match self.change {
-            Change::FieldAdded | Change::VariantAdded => return text.text(" is not in ").text(locked),
+            Change::FieldAdded | Change::VariantAdded => {
+                return text.text(" is not in ").text(locked);
+            }
             Change::FieldRemoved | Change::VariantRemoved => {
                 return text.text(" is in ").text(locked).text(", but not here");
             }
@@ -122,10 +124,20 @@ impl<'a> Difference<'a> {
             Change::MayBeLeftOut => [" is always written in ", ", but may be left out here"],
             Change::AlwaysWritten => [" may be left out in ", ", but is always written here"],
             Change::AliasGained => {
-                return text.text(" is not read by the name `").text(self.alias).text("` in ").text(locked).text(", but here it is");
+                return text
+                    .text(" is not read by the name `")
+                    .text(self.alias)
+                    .text("` in ")
+                    .text(locked)
+                    .text(", but here it is");
             }
             Change::AliasLost => {
-                return text.text(" is also read by the name `").text(self.alias).text("` in ").text(locked).text(", but not here");
+                return text
+                    .text(" is also read by the name `")
+                    .text(self.alias)
+                    .text("` in ")
+                    .text(locked)
+                    .text(", but not here");
             }
             Change::OtherGained => [" is no `other` in ", ", but here it is"],
             Change::OtherLost => [" stands for unknown variants in ", ", but not here"],
@@ -234,7 +246,9 @@ impl Walk {
             (Shape::Json, Shape::Json)
             | (Shape::Itself, Shape::Itself)
             | (Shape::Unit, Shape::Unit) => None,
-            (Shape::Opaque(one), Shape::Opaque(other)) if is_same(one.as_str(), other.as_str()) => None,
+            (Shape::Opaque(one), Shape::Opaque(other)) if is_same(one.as_str(), other.as_str()) => {
+                None
+            }
             (_, Shape::Json) => self.found(Change::Widened, Compatible, was, is, ""),
             (Shape::List(one), Shape::List(other)) | (Shape::Set(one), Shape::Set(other)) => {
                 self.inside("[]", part(one, 0), part(other, 0))
@@ -252,9 +266,7 @@ impl Walk {
                 report!(self.inside("{key}", part(one, 0), part(other, 0)));
                 self.inside("{}", part(one, 1), part(other, 1))
             }
-            (Shape::Tuple(one), Shape::Tuple(other))
-                if slice(one).len() == slice(other).len() =>
-            {
+            (Shape::Tuple(one), Shape::Tuple(other)) if slice(one).len() == slice(other).len() => {
                 self.tuple(slice(one), slice(other))
             }
             (Shape::Struct(one), Shape::Struct(other)) => self.fields(slice(one), slice(other)),
@@ -281,11 +293,7 @@ impl Walk {
         found
     }
 
-    const fn tuple<'a>(
-        &mut self,
-        locked: &'a [Shape],
-        now: &'a [Shape],
-    ) -> Option<Difference<'a>> {
+    const fn tuple<'a>(&mut self, locked: &'a [Shape], now: &'a [Shape]) -> Option<Difference<'a>> {
         let mut index = 0;
         while index < locked.len() {
             let length = self.path.length();

@@ -107,7 +107,8 @@ impl fmt::Display for Lock {
         formatter.write_str(HEADER)?;
         for ((event, version), entry) in &self.entries {
             formatter.write_char('\n')?;
-            let mut lines = Lines { prefix: format!("{} {version}", Quoted::event(event)), formatter };
+            let mut lines =
+                Lines { prefix: format!("{} {version}", Quoted::event(event)), formatter };
             entry.print(&mut lines)?;
         }
         Ok(())
@@ -478,7 +479,9 @@ fn read_bytes(text: &str) -> Option<Vec<u8>> {
     let digits = digits.as_bytes();
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     (digits.len() % 2 == 0)
-        .then(|| digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect())
+        .then(|| {
+            digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+        })
         .flatten()
 }
 
@@ -654,9 +657,7 @@ impl Draft {
             )?),
             Kind::Tuple => {
                 let mut parts = Vec::new();
-                while let Some(shape) =
-                    self.child(path, Segment::Field(parts.len().to_string()))?
-                {
+                while let Some(shape) = self.child(path, Segment::Field(parts.len().to_string()))? {
                     parts.push(shape);
                 }
                 Shape::Tuple(Cow::Owned(parts))

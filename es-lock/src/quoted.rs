@@ -28,7 +28,8 @@ impl<'a> Quoted<'a> {
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.name.chars().all(|character| is_plain(character, self.also)) && !self.name.is_empty()
+        if self.name.chars().all(|character| is_plain(character, self.also))
+            && !self.name.is_empty()
         {
             return formatter.write_str(self.name);
         }

@@ -214,9 +214,13 @@ mod tests {
         let holds = |wide: &str, narrow: &str| {
             Scalar::named(wide).unwrap().holds(Scalar::named(narrow).unwrap())
         };
-        for (wide, narrow) in
-            [("u64", "u32"), ("i64", "u32"), ("u32", "nonzero-u32"), ("f64", "f32"), ("text", "uuid")]
-        {
+        for (wide, narrow) in [
+            ("u64", "u32"),
+            ("i64", "u32"),
+            ("u32", "nonzero-u32"),
+            ("f64", "f32"),
+            ("text", "uuid"),
+        ] {
             assert!(holds(wide, narrow), "{wide} holds {narrow}");
             assert!(!holds(narrow, wide), "{narrow} does not hold {wide}");
         }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use es_lock::{
-    Change, Compatibility, Digest, Entry, Field, Lock, LockProblem, Name, Outcome, Sample, Scalar, Shape,
-    Tagging, Variant, differences,
+    Change, Compatibility, Digest, Entry, Field, Lock, LockProblem, Name, Outcome, Sample, Scalar,
+    Shape, Tagging, Variant, differences,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -48,7 +48,10 @@ fn tagging() -> impl Strategy<Value = Tagging> {
 fn fields(shape: impl Strategy<Value = Shape>) -> impl Strategy<Value = Vec<Field>> {
     let facts = (shape, any::<[bool; 3]>(), names());
     prop::collection::btree_map((name(), any::<bool>()), facts, 0..5).prop_map(|fields| {
-        let field = |((name, flatten), (shape, [default, omittable, _], aliases)): ((String, bool), (Shape, [bool; 3], Vec<Name>))| {
+        let field = |((name, flatten), (shape, [default, omittable, _], aliases)): (
+            (String, bool),
+            (Shape, [bool; 3], Vec<Name>),
+        )| {
             let aliases = if flatten { Vec::new() } else { aliases };
             Field { name: name.into(), shape, default, omittable, flatten, aliases: aliases.into() }
         };
@@ -72,7 +75,8 @@ fn variants(shape: impl Strategy<Value = Shape>) -> impl Strategy<Value = (Taggi
 
 fn shape() -> impl Strategy<Value = Shape> {
     leaf().prop_recursive(4, 40, 5, |inner| {
-        let one = |make: fn(Vec<Shape>) -> Shape| inner.clone().prop_map(move |part| make(vec![part]));
+        let one =
+            |make: fn(Vec<Shape>) -> Shape| inner.clone().prop_map(move |part| make(vec![part]));
         prop_oneof![
             inner.clone().prop_map(|part| match part {
                 // An option of an option is written like an option.
@@ -83,7 +87,8 @@ fn shape() -> impl Strategy<Value = Shape> {
             one(|parts| Shape::Set(parts.into())),
             (0_u64..20, inner.clone()).prop_map(|(n, part)| Shape::Array(n, vec![part].into())),
             (leaf(), inner.clone()).prop_map(|(key, part)| Shape::Map(vec![key, part].into())),
-            prop::collection::vec(inner.clone(), 0..12).prop_map(|parts| Shape::Tuple(parts.into())),
+            prop::collection::vec(inner.clone(), 0..12)
+                .prop_map(|parts| Shape::Tuple(parts.into())),
             fields(inner.clone()).prop_map(|fields| Shape::Struct(fields.into())),
             variants(inner).prop_map(|(tagging, all)| Shape::Enum(tagging, all.into())),
         ]
@@ -99,8 +104,11 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn samples() -> impl Strategy<Value = BTreeMap<u32, Sample>> {
-    let outcome = (name(), 1_u32..9, payload())
-        .prop_map(|(event, version, payload)| Outcome { event, version, payload });
+    let outcome = (name(), 1_u32..9, payload()).prop_map(|(event, version, payload)| Outcome {
+        event,
+        version,
+        payload,
+    });
     let becomes = prop::collection::btree_map(1_u32..9, prop::collection::vec(outcome, 0..3), 0..3);
     let sample = (payload(), becomes).prop_map(|(payload, becomes)| Sample { payload, becomes });
     prop::collection::btree_map(1_u32..20, sample, 0..3)
@@ -108,8 +116,11 @@ fn samples() -> impl Strategy<Value = BTreeMap<u32, Sample>> {
 
 fn lock() -> impl Strategy<Value = Lock> {
     let codec = prop::option::of(name());
-    let entry = (shape(), codec, samples())
-        .prop_map(|(shape, codec, samples)| Entry { shape, codec, samples });
+    let entry = (shape(), codec, samples()).prop_map(|(shape, codec, samples)| Entry {
+        shape,
+        codec,
+        samples,
+    });
     prop::collection::btree_map((name(), 1_u32..5), entry, 0..4)
         .prop_map(|entries| Lock { entries })
 }
@@ -315,7 +326,10 @@ fn what_is_no_lock_is_refused_with_its_line() {
     assert_eq!(problem("a 1 u64\na 1 .x u64"), (3, LockProblem::NoParent));
     assert_eq!(problem("a 1 list"), (2, LockProblem::NoPart("[]")));
     assert_eq!(problem("\n\na 1 .x u64"), (4, LockProblem::NoShape));
-    assert_eq!(problem("a 1 struct\na 1 payload 1 becomes 1.1 a 2 {}"), (3, LockProblem::NoPayload));
+    assert_eq!(
+        problem("a 1 struct\na 1 payload 1 becomes 1.1 a 2 {}"),
+        (3, LockProblem::NoPayload)
+    );
     // Both sides of a merge may have added the same line.
     assert!("events.lock 1\na 1 struct\na 1 struct".parse::<Lock>().is_ok());
 }

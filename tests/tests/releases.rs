@@ -147,7 +147,10 @@ fn a_crate_goes_through_its_releases() {
     // A field more that may be missing is compatible, and must be recorded.
     program.source(&(opened("pub branch: Option<u32>") + &deposited(first, "pub amt: Money")));
     program.check().is_yes();
-    program.test().is_no().says("compatible: field `branch` is not in the lock; run `ES_LOCK=update");
+    program
+        .test()
+        .is_no()
+        .says("compatible: field `branch` is not in the lock; run `ES_LOCK=update");
     program.update().is_yes().says("field `branch`");
     holds_every_line_of(&program.lock(), &release);
     let release = program.lock();
@@ -157,9 +160,10 @@ fn a_crate_goes_through_its_releases() {
     // A field that is renamed is not, and nothing records it.
     program.source(&(opened.clone() + &deposited(first, "pub amount: Money")));
     for answer in [program.check(), program.test(), program.update()] {
-        answer.is_no().says("field `amt` is called `amount` here").says(
-            "write `version = 2` and `#[upcast(from = 1, rename(\"amt\" => \"amount\"))]`",
-        );
+        answer
+            .is_no()
+            .says("field `amt` is called `amount` here")
+            .says("write `version = 2` and `#[upcast(from = 1, rename(\"amt\" => \"amount\"))]`");
     }
     assert_eq!(program.lock(), release);
 
@@ -242,10 +246,9 @@ fn a_crate_goes_through_its_releases() {
     program.check().is_no().says("field `owner` is u64 in version 1, but text here");
     program.write_lock(&format!("{release}<<<<<<< HEAD\n"));
     let line = release.lines().count() + 1;
-    program
-        .check()
-        .is_no()
-        .says(&format!("the lock of released events can not be read: line {line}: a merge left its marks"));
+    program.check().is_no().says(&format!(
+        "the lock of released events can not be read: line {line}: a merge left its marks"
+    ));
     program.write_lock(&release);
     program.test().is_yes();
 }

@@ -117,12 +117,7 @@ impl<T: EventData> EventData for Option<T> {
 impl<T: EventData, E: EventData> EventData for Result<T, E> {
     const SHAPE: Shape = Shape::choice(
         Tagging::External,
-        const {
-            &[
-                Variant::new(Name::new("Err"), E::SHAPE),
-                Variant::new(Name::new("Ok"), T::SHAPE),
-            ]
-        },
+        const { &[Variant::new(Name::new("Err"), E::SHAPE), Variant::new(Name::new("Ok"), T::SHAPE)] },
     );
 }
 

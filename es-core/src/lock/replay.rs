@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use super::locked_event::LockedEvent;
 use crate::codec::CodecError;
 use crate::event::{Event, EventType};
-use crate::event_set::{
-    self, DecodeError, Decoded, EncodeError, EncodedEvent, EventSet, Reading,
-};
+use crate::event_set::{self, DecodeError, Decoded, EncodeError, EncodedEvent, EventSet, Reading};
 use crate::identity::EventId;
 use crate::metadata::Metadata;
 use crate::recorded::{Payload, Recorded};
@@ -68,8 +66,7 @@ pub(super) fn named(name: &str) -> Option<LockedEvent> {
 
 /// What a payload becomes today.
 pub(super) fn replay(name: &str, version: u32, payload: &[u8]) -> Result<Vec<Outcome>, String> {
-    let schema_version =
-        SchemaVersion::try_from(version).map_err(|error| error.to_string())?;
+    let schema_version = SchemaVersion::try_from(version).map_err(|error| error.to_string())?;
     let metadata = Metadata::default();
     let payload = Bytes::copy_from_slice(payload);
     // Steps may look at when and by whom an event was recorded. It is the same in every run.

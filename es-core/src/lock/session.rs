@@ -121,9 +121,9 @@ fn session(folder: &Path, mode: Mode) -> Result<Vec<String>, LockFailure> {
         Err(error) => return Err(file(error)),
     };
     let lock = match &text {
-        Some(text) => text
-            .parse()
-            .map_err(|source| LockFailure::Malformed { path: path.clone(), source })?,
+        Some(text) => {
+            text.parse().map_err(|source| LockFailure::Malformed { path: path.clone(), source })?
+        }
         None if mode == Mode::Check => return Err(LockFailure::Missing { path }),
         None => Lock::default(),
     };
@@ -257,7 +257,8 @@ fn replay_all(event: &LockedEvent, report: &mut Report, mode: Mode) {
     let newest = event_type.version().get();
     for name in std::iter::once(event_type.name()).chain(event_type.aliases().iter().copied()) {
         let from = (name.to_owned(), 0);
-        for ((_, version), entry) in report.lock.entries.range_mut(from..=(name.to_owned(), newest)) {
+        for ((_, version), entry) in report.lock.entries.range_mut(from..=(name.to_owned(), newest))
+        {
             for (number, sample) in &mut entry.samples {
                 let place = format!("payload {number} of `{name}` version {version}");
                 let found = match replay(name, *version, &sample.payload) {

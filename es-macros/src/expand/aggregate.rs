@@ -5,8 +5,8 @@ use quote::{ToTokens, quote};
 use syn::Path;
 use syn::ext::IdentExt;
 
-use super::fingerprint::fingerprint;
 use super::dispatch::Dispatch;
+use super::fingerprint::fingerprint;
 use super::name_checks::{Parts, name_checks, parts_of_own_set};
 use super::{event_set, registration, stored};
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};

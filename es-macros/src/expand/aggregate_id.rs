@@ -59,7 +59,8 @@ fn shape(id: &AggregateId<'_>, inner: &Type) -> TokenStream {
     let opaque = ident.unraw().to_string();
     let opaque = quote!(#private::shape::Shape::opaque(#opaque));
     // Where serde writes something else than the field, nobody knows what.
-    let is_plain = matches!(&id.shape, ItemShape::Value(value) if matches!(value.kind, ValueKind::Type(_)));
+    let is_plain =
+        matches!(&id.shape, ItemShape::Value(value) if matches!(value.kind, ValueKind::Type(_)));
     let value = if is_plain {
         quote! {
             {

@@ -21,7 +21,8 @@ pub(crate) fn event_data(data: &EventData<'_>) -> TokenStream {
 pub(super) fn implementation(data: &EventData<'_>, shape: &TokenStream) -> TokenStream {
     let (es_core, ident) = (&data.crate_path, &data.input.ident);
     let mut generics = data.input.generics.clone();
-    let parameters: Vec<_> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
+    let parameters: Vec<_> =
+        generics.type_params().map(|parameter| parameter.ident.clone()).collect();
     for parameter in &parameters {
         let said: WherePredicate = parse_quote!(#parameter: #es_core::EventData);
         generics.make_where_clause().predicates.push(said);

@@ -26,10 +26,12 @@ pub(super) fn fingerprint(
     types.retain(|ty| !is_primitive(&written(ty)) && seen.insert(written(ty)));
     let private = quote!(#es_core::__private);
     let shapes = types.iter().map(|ty| quote!(#private::Probe::<#ty>::SHAPE));
-    let import = (!types.is_empty()).then(|| quote! {
+    let import = (!types.is_empty()).then(|| {
+        quote! {
             #[allow(unused_imports)]
             use #private::NoShape as _;
-        });
+        }
+    });
     quote! {
         const FINGERPRINT: #es_core::Fingerprint = {
             #import

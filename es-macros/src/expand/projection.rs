@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
 
-use super::fingerprint::fingerprint;
 use super::dispatch::Dispatch;
+use super::fingerprint::fingerprint;
 use super::name_checks::{Parts, name_checks};
 use super::{event_set, registration, stored};
 use crate::model::{EventSet, Projection};

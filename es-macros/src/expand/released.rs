@@ -49,7 +49,9 @@ fn made() -> TokenStream {
 
 /// The dependency on the lock.
 pub(super) fn rebuilt(file: &str) -> TokenStream {
-    quote!(const _: &[::core::primitive::u8] = ::core::include_bytes!(#file);)
+    quote!(
+        const _: &[::core::primitive::u8] = ::core::include_bytes!(#file);
+    )
 }
 
 /// One comparison for each field whose type the derive does not see through and each shape that it
@@ -68,7 +70,9 @@ fn comparisons(event: &Event<'_>) -> TokenStream {
                 Some(name) => field(&expected.shape, name)?,
                 None => &expected.shape,
             };
-            shape.is_known().then(|| comparison(event, &ty, name.unwrap_or_default(), shape, expected))
+            shape
+                .is_known()
+                .then(|| comparison(event, &ty, name.unwrap_or_default(), shape, expected))
         });
         let released: Vec<_> = released.collect();
         if released.is_empty() {

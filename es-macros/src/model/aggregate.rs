@@ -39,7 +39,17 @@ impl<'a> Aggregate<'a> {
     pub(crate) const ATTRIBUTE: AttributeKind = AttributeKind {
         name: "aggregate",
         noun: "aggregate",
-        item_options: &["name", "id", "events", "retired", "state_version", "enum", "derive", "register", "crate"],
+        item_options: &[
+            "name",
+            "id",
+            "events",
+            "retired",
+            "state_version",
+            "enum",
+            "derive",
+            "register",
+            "crate",
+        ],
         field_options: &[],
     };
 

@@ -52,9 +52,7 @@ impl Released {
             Ok(text) => Self::parsed(&path, text, file.value(), false, event),
             // An editor may not know where the source is.
             Err(_) if source.is_none() => Self::Nothing,
-            Err(error) => {
-                Self::Unreadable { file: file.clone(), problem: error.to_string() }
-            }
+            Err(error) => Self::Unreadable { file: file.clone(), problem: error.to_string() },
         }
     }
 

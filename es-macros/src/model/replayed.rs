@@ -54,9 +54,8 @@ enum Taken {
 
 fn take(shape: &mut Shape, path: &FieldPath) -> Taken {
     let Some(fields) = object(shape, path.parent()) else { return Taken::Unseen };
-    let found = fields
-        .iter()
-        .position(|field| !field.flatten && field.name.as_str() == path.name());
+    let found =
+        fields.iter().position(|field| !field.flatten && field.name.as_str() == path.name());
     match found {
         Some(index) => Taken::Field(fields.remove(index)),
         None if fields.iter().any(|field| field.flatten) => Taken::Unseen,

@@ -123,7 +123,8 @@ impl<'a> Reader<'a, '_> {
         };
         if let (Some(tag), ItemShape::Struct(fields)) = (&item.tag, &mut shape) {
             let names = item.variant_names(&self.input.ident, &SerdeItem::default());
-            fields.push(tag_field(tag, item.rename.serialize.as_ref().or(names.serialize.as_ref())));
+            fields
+                .push(tag_field(tag, item.rename.serialize.as_ref().or(names.serialize.as_ref())));
             sort(fields);
         }
         shape
@@ -169,7 +170,8 @@ impl<'a> Reader<'a, '_> {
         match fields {
             Fields::Unit => ItemShape::Unit,
             Fields::Named(_) => {
-                let mut fields: Vec<_> = read.iter().filter_map(|field| self.field(field)).collect();
+                let mut fields: Vec<_> =
+                    read.iter().filter_map(|field| self.field(field)).collect();
                 sort(&mut fields);
                 ItemShape::Struct(fields)
             }

@@ -49,7 +49,8 @@ pub(super) fn check(ctxt: &Ctxt, event: &Event<'_>) {
     shape_is_said(ctxt, event.input, &event.shape, "event");
     let newest = event.newest();
     let names = event.stored_names();
-    let versions = || names.iter().flat_map(|name| lock.versions_of(name).map(move |it| (name, it.0)));
+    let versions =
+        || names.iter().flat_map(|name| lock.versions_of(name).map(move |it| (name, it.0)));
     let (oldest, latest) = (versions().min_by_key(|it| it.1), versions().max_by_key(|it| it.1));
     if let (Some((name, locked)), Some(given)) = (oldest, event.oldest.value())
         && locked < event.oldest()
@@ -174,9 +175,8 @@ fn renamed<'a>(
         all.next().filter(|_| all.next().is_none())
     };
     let (old, new) = (only(Change::FieldRemoved)?, only(Change::FieldAdded)?);
-    let nothing_else = found
-        .iter()
-        .all(|one| matches!(one.change, Change::FieldRemoved | Change::FieldAdded));
+    let nothing_else =
+        found.iter().all(|one| matches!(one.change, Change::FieldRemoved | Change::FieldAdded));
     let same = differences(old.locked, new.now).all(|difference| difference.is_compatible());
     let top = !old.path().contains('.') && !new.path().contains('.');
     (nothing_else && same && top).then_some((old, new))
