@@ -17,6 +17,7 @@ mod dispatch;
 mod event;
 mod event_set;
 pub(crate) mod fallback;
+mod history;
 mod listed;
 mod name_checks;
 mod projection;
@@ -24,7 +25,6 @@ mod registration;
 mod span;
 mod split_checks;
 mod stored;
-mod upcast;
 
 pub(crate) use self::aggregate::aggregate;
 pub(crate) use self::aggregate_id::aggregate_id;
