@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::codec::CodecError;
 use crate::error::ErrorCategory;
-use crate::event::EventType;
+use crate::event::{EventHistory, EventType};
 use crate::query::{Query, QueryItem};
 use crate::recorded::Recorded;
 use crate::stream::StreamId;
@@ -207,22 +207,22 @@ pub(crate) fn not_read(reading: &Reading<'_>, source: CodecError) -> DecodeError
 #[cold]
 pub(crate) fn other_version(
     reading: &Reading<'_>,
-    upcasts: &'static Upcasts,
+    history: &'static EventHistory,
     newest: SchemaVersion,
 ) -> DecodeError {
-    match upcast(upcasts, newest, reading.recorded) {
-        Err(problem) => failed(reading.recorded, upcasts, newest, problem),
+    match upcast_event(reading, &history.upcasts, newest) {
+        Err(error) => error,
         // There is no step that could have made something.
-        Ok(_) => failed(reading.recorded, upcasts, newest, Problem::BelowOldest),
+        Ok(_) => failed(reading.recorded, &history.upcasts, newest, Problem::BelowOldest),
     }
 }
 
 /// Runs the steps of an event from the version that is stored.
-pub(crate) fn upcast_event(
-    reading: &Reading<'_>,
+pub(crate) fn upcast_event<'a>(
+    reading: &Reading<'a>,
     upcasts: &'static Upcasts,
     newest: SchemaVersion,
-) -> Result<Upcasted, DecodeError> {
+) -> Result<Upcasted<'a>, DecodeError> {
     upcast(upcasts, newest, reading.recorded)
         .map_err(|problem| failed(reading.recorded, upcasts, newest, problem))
 }
@@ -234,7 +234,7 @@ fn failed(
     newest: SchemaVersion,
     problem: Problem,
 ) -> DecodeError {
-    let oldest = if upcasts.steps.is_empty() { newest } else { upcasts.oldest() };
+    let oldest = upcasts.oldest(newest);
     let problem = match problem {
         Problem::NewerVersion => DecodeProblem::NewerVersion { known: newest },
         Problem::BelowOldest => DecodeProblem::BelowOldest { oldest },
@@ -281,13 +281,13 @@ pub(crate) fn read_by_other_name<S: EventSet>(
     reading: &Reading<'_>,
 ) -> Result<Decoded<S>, DecodeError> {
     let &Reading { name, recorded, depth } = reading;
-    if let Some(event) = S::EVENTS.iter().find(|event| event.aliases.contains(&name)) {
+    if let Some(event) = S::EVENTS.iter().find(|event| event.aliases().contains(&name)) {
         return S::read(&Reading { name: event.name, recorded, depth });
     }
     if S::RETIRED.contains(&name) {
         return Ok(Decoded::Retired);
     }
-    let mut sources = S::EVENTS.iter().flat_map(|event| event.split_from);
+    let mut sources = S::EVENTS.iter().flat_map(|event| event.history.split_from);
     let Some(source) = sources.find(|source| source.names().any(|it| it == name)) else {
         return Err(unknown_event::<S>(recorded));
     };
@@ -295,7 +295,7 @@ pub(crate) fn read_by_other_name<S: EventSet>(
     if recorded.schema_version == newest {
         return Ok(Decoded::Unlisted);
     }
-    match upcast_event(reading, source.upcasts, newest)? {
+    match upcast_event(reading, source.upcasts(), newest)? {
         Upcasted::Parts(parts) => read_parts(reading, &parts),
         Upcasted::Object(_) | Upcasted::Event(_) => Ok(Decoded::Unlisted),
     }

@@ -1,13 +1,13 @@
 //! `impl Aggregate`
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Path;
 use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
 use super::fingerprint::fingerprint;
-use super::name_checks::{Parts, name_checks, parts_of_own_set};
+use super::name_checks::{name_checks, parts_check};
 use super::{event_set, registration, stored};
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 
@@ -22,17 +22,21 @@ use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
     let registration = registration::aggregate(aggregate);
     let es_core = &aggregate.crate_path;
+    let ident = &aggregate.input.ident;
+    let events_key = aggregate.events_key.as_ref().map_or_else(|| ident.span(), Ident::span);
+    let parts = parts_check(es_core, ident, events_key);
     match &aggregate.events {
         AggregateEvents::Generated(GeneratedSet { set, derives }) => {
             let EventSet { ident, .. } = set;
             let events = events(aggregate, set, derives);
             let implementation =
                 implementation(aggregate, &ident.to_token_stream(), &dispatch(set));
-            let checks = name_checks(set, Parts::MustBeListed);
+            let checks = name_checks(set);
             quote! {
                 #events
                 #implementation
                 #checks
+                #parts
                 #registration
             }
         }
@@ -41,10 +45,9 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
                 <#own as #es_core::ApplyTo<Self>>::apply_to(__event, self)
             };
             let implementation = implementation(aggregate, &own.to_token_stream(), &apply);
-            let checks = parts_of_own_set(es_core, &aggregate.input.ident, own);
             quote! {
                 #implementation
-                #checks
+                #parts
                 #registration
             }
         }
