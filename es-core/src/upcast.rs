@@ -150,6 +150,7 @@ pub enum StepKind {
         /// Reads it from the object that the step before made.
         from_object: fn(&StoredObject<'_>) -> Result<Box<dyn Any>, CodecError>,
         /// Makes the next struct of it.
+        #[allow(clippy::type_complexity, reason = "one of three functions with like signatures")]
         next: fn(Box<dyn Any>) -> Result<Box<dyn Any>, UpcastError>,
         /// What undoes it over the stored object.
         inverse: Option<&'static dyn CalledInverse>,
