@@ -19,5 +19,5 @@ pub(crate) use self::event_set::{EventSet, OwnEventSet, Variant};
 pub(crate) use self::generated_set::GeneratedSet;
 pub(crate) use self::projection::Projection;
 pub(crate) use self::serde_names::{Rules, SerdeField, SerdeItem};
-pub(crate) use self::upcast::{Operation, Step, Upcasts};
+pub(crate) use self::upcast::{Operation, Step};
 pub(crate) use self::version_fields::{Contradiction, VersionFields};
