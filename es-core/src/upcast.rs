@@ -134,6 +134,9 @@ pub struct Step {
     pub kind: StepKind,
 }
 
+/// Makes the next struct of a struct of old, whose types are forgotten.
+pub(crate) type NextStruct = fn(Box<dyn Any>) -> Result<Box<dyn Any>, UpcastError>;
+
 /// The kinds of steps.
 pub enum StepKind {
     /// Operations on the stored object, one after another.
@@ -150,8 +153,7 @@ pub enum StepKind {
         /// Reads it from the object that the step before made.
         from_object: fn(&StoredObject<'_>) -> Result<Box<dyn Any>, CodecError>,
         /// Makes the next struct of it.
-        #[allow(clippy::type_complexity, reason = "one of three functions with like signatures")]
-        next: fn(Box<dyn Any>) -> Result<Box<dyn Any>, UpcastError>,
+        next: NextStruct,
         /// What undoes it over the stored object.
         inverse: Option<&'static dyn CalledInverse>,
     },
