@@ -1,4 +1,5 @@
 //! Fingerprints of states: the same for the same type, another one for every change of it.
+#![allow(dead_code, clippy::panic, reason = "the states are looked at, not used")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
