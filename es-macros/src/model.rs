@@ -23,7 +23,7 @@ pub(crate) use self::event_data::EventData;
 pub(crate) use self::event_set::{EventSet, OwnEventSet, Variant};
 pub(crate) use self::generated_set::GeneratedSet;
 pub(crate) use self::projection::Projection;
-pub(crate) use self::released::{Expected, Released};
+pub(crate) use self::released::{Expected, Released, speaks_for_crate};
 pub(crate) use self::serde_names::{Rules, SerdeField, SerdeItem};
 pub(crate) use self::shape::ungrouped;
 pub(crate) use self::upcast::{Operation, Step};

@@ -1,5 +1,11 @@
 //! Fingerprints of states: the same for the same type, another one for every change of it.
-#![allow(dead_code, clippy::panic, reason = "the states are looked at, not used")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::panic,
+    reason = "the states are looked at, not used"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,7 +8,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use super::shape::Shapes;
 use super::span::ends;
 use crate::model::shape::{ValueKind, without_itself};
-use crate::model::{Event, Expected, Released};
+use crate::model::{Event, Expected, Released, speaks_for_crate};
 
 /// ```text
 /// const _: Option<&str> = option_env!("ES_LOCK");
@@ -21,12 +21,12 @@ pub(super) fn released(event: &Event<'_>) -> TokenStream {
     match &event.released {
         Released::Off => TokenStream::new(),
         // The build depends on it that a lock is being made, and so is repeated when one is.
-        Released::Nothing => made(),
-        Released::Malformed { file, .. } => rebuilt(file),
+        Released::Nothing => made(event),
+        Released::Malformed { file, .. } => rebuilt(event, file),
         Released::Unreadable { .. } => TokenStream::new(),
         Released::Lock { file, of_crate, .. } => {
-            let rebuilt = file.as_deref().map(rebuilt);
-            let made = of_crate.then(made);
+            let rebuilt = file.as_deref().map(|file| rebuilt(event, file));
+            let made = of_crate.then(|| made(event));
             let comparisons = comparisons(event);
             let registration = of_crate.then(|| registration(event));
             quote! {
@@ -40,7 +40,10 @@ pub(super) fn released(event: &Event<'_>) -> TokenStream {
 }
 
 /// The dependency on the variable that asks for a lock.
-fn made() -> TokenStream {
+fn made(event: &Event<'_>) -> TokenStream {
+    if !speaks_for_crate(&event.input.ident.to_string(), "ES_LOCK") {
+        return TokenStream::new();
+    }
     quote! {
         const _: ::core::option::Option<&'static ::core::primitive::str> =
             ::core::option_env!("ES_LOCK");
@@ -48,7 +51,10 @@ fn made() -> TokenStream {
 }
 
 /// The dependency on the lock.
-pub(super) fn rebuilt(file: &str) -> TokenStream {
+fn rebuilt(event: &Event<'_>, file: &str) -> TokenStream {
+    if !speaks_for_crate(&event.input.ident.to_string(), file) {
+        return TokenStream::new();
+    }
     quote!(
         const _: &[::core::primitive::u8] = ::core::include_bytes!(#file);
     )

@@ -95,6 +95,21 @@ impl Released {
     }
 }
 
+/// Whether this event is the one that speaks for its crate about a file or a variable: the first that
+/// asks, whenever it asks. What the build depends on needs to be said once.
+pub(crate) fn speaks_for_crate(event: &str, about: &str) -> bool {
+    static SPEAKERS: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
+    if !proc_macro::is_available() {
+        return true;
+    }
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let (package, name) = (variable("CARGO_MANIFEST_DIR"), variable("CARGO_CRATE_NAME"));
+    let speakers = SPEAKERS.lock();
+    let mut speakers = speakers.unwrap_or_else(PoisonError::into_inner);
+    let key = format!("{package}\n{name}\n{about}");
+    speakers.entry(key).or_insert_with(|| event.to_owned()) == event
+}
+
 /// The source file in which a literal stands, where the compiler or the editor says so.
 fn source_of(literal: &LitStr) -> Option<PathBuf> {
     if !proc_macro::is_available() {
