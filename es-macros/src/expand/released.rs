@@ -25,7 +25,10 @@ pub(super) fn released(event: &Event<'_>) -> TokenStream {
         Released::Malformed { file, .. } => rebuilt(event, file),
         Released::Unreadable { .. } => TokenStream::new(),
         Released::Lock { file, of_crate, .. } => {
-            let rebuilt = file.as_deref().map(|file| rebuilt(event, file));
+            let rebuilt = file.as_deref().map(|file| {
+                // A path that the event names is seen from its own source file.
+                if *of_crate { rebuilt(event, file) } else { included(file) }
+            });
             let made = of_crate.then(|| made(event));
             let comparisons = comparisons(event);
             let registration = of_crate.then(|| registration(event));
@@ -50,14 +53,20 @@ fn made(event: &Event<'_>) -> TokenStream {
     }
 }
 
-/// The dependency on the lock.
+/// The dependency on the lock of the crate.
 fn rebuilt(event: &Event<'_>, file: &str) -> TokenStream {
-    if !speaks_for_crate(&event.input.ident.to_string(), file) {
-        return TokenStream::new();
+    if speaks_for_crate(&event.input.ident.to_string(), file) {
+        included(file)
+    } else {
+        TokenStream::new()
     }
-    quote!(
+}
+
+/// The dependency on a file.
+fn included(file: &str) -> TokenStream {
+    quote! {
         const _: &[::core::primitive::u8] = ::core::include_bytes!(#file);
-    )
+    }
 }
 
 /// One comparison for each field whose type the derive does not see through and each shape that it
