@@ -143,8 +143,11 @@ pub mod conformance;
 mod context;
 mod error;
 mod event;
+mod event_data;
 mod event_set;
+mod fingerprint;
 mod identity;
+pub mod lock;
 mod metadata;
 pub mod prelude;
 mod projection;
@@ -152,12 +155,14 @@ mod query;
 mod recorded;
 mod registry;
 mod runtime;
+mod split;
 mod store;
 mod stream;
 mod tag;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod upcast;
 mod version;
 
 #[doc(hidden)]
@@ -169,7 +174,7 @@ pub use uuid;
 
 pub use crate::aggregate::{Aggregate, AggregateId, Apply, InitialState};
 pub use crate::clock::{Clock, FixedClock, SystemClock};
-pub use crate::codec::{Codec, CodecError, Json};
+pub use crate::codec::{Codec, CodecError, Json, SelfDescribing};
 pub use crate::command::{Command, Events, Handle, IntoEvents};
 pub use crate::commit::{
     AppendCondition, Appended, Commit, InvalidCommit, InvalidEvent, MAX_COMMIT_EVENTS,
@@ -178,9 +183,11 @@ pub use crate::commit::{
 pub use crate::context::{Context, MissingService};
 pub use crate::error::{ErrorCategory, StoreFailure};
 pub use crate::event::{Event, EventType, Stored};
+pub use crate::event_data::EventData;
 pub use crate::event_set::{
-    ApplyTo, DecodeError, DecodeProblem, EncodeError, EncodedEvent, EventSet,
+    ApplyTo, DecodeError, DecodeProblem, Decoded, EncodeError, EncodedEvent, EventSet,
 };
+pub use crate::fingerprint::Fingerprint;
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::Metadata;
 pub use crate::projection::{
@@ -193,6 +200,7 @@ pub use crate::runtime::{
     Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt, RetryPolicy,
     Runtime, RuntimeBuilder, StartError, WaitError,
 };
+pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     EventStore, ExpectedRevision, ImmediateAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES,
@@ -203,8 +211,9 @@ pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,
 };
 pub use crate::tag::{Tag, Tags};
+pub use crate::upcast::{JsonObject, UpcastError};
 pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, SchemaVersion, Version};
 
 #[cfg(feature = "derive")]
 #[cfg_attr(docsrs, doc(cfg(feature = "derive")))]
-pub use es_macros::{Aggregate, AggregateId, Command, Event, EventSet, Projection};
+pub use es_macros::{Aggregate, AggregateId, Command, Event, EventData, EventSet, Projection};

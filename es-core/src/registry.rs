@@ -57,6 +57,16 @@ impl Registry {
         builder
     }
 
+    /// The names that the linked aggregates do not need any more.
+    pub(crate) fn linked_retired() -> Vec<&'static str> {
+        let aggregates = inventory::iter::<Registration>.into_iter();
+        let retired = aggregates.flat_map(|registration| match &registration.kind {
+            Kind::Aggregate(entry) => entry.retired,
+            Kind::Projection { .. } => &[],
+        });
+        retired.copied().collect()
+    }
+
     /// The stored names of the aggregates, sorted.
     pub fn aggregates(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.aggregates.iter().map(|entry| entry.name)
@@ -126,7 +136,7 @@ impl RegistryBuilder {
     ///
     /// # Errors
     /// With all problems at once: two aggregates, two projections or two events with one stored
-    /// name, and expected packages that registered nothing.
+    /// name, today's or an alias, and expected packages that registered nothing.
     pub fn build(mut self) -> Result<Registry, RegistryError> {
         let mut problems = Vec::new();
         self.aggregates.sort_by_key(|entry| (entry.name, (entry.type_name)()));
@@ -153,16 +163,22 @@ impl RegistryBuilder {
             }
         }
         let mut types_by_name = BTreeMap::<&str, EventType>::new();
-        for event in self.events() {
-            let known = types_by_name.entry(event.name()).or_insert(*event);
+        let names =
+            self.events().flat_map(|event| event.own_names().map(move |name| (name, event)));
+        for (name, event) in names {
+            let known = types_by_name.entry(name).or_insert(*event);
             if known.type_id() != event.type_id() {
-                problems.push(RegistryProblem::DuplicateEvent {
-                    name: event.name(),
-                    types: [known.type_name(), event.type_name()],
-                });
+                let types = [known.type_name(), event.type_name()];
+                let problem = if known.name() == event.name() {
+                    RegistryProblem::DuplicateEvent { name, types }
+                } else {
+                    RegistryProblem::DuplicateAlias { name, types }
+                };
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
             }
         }
-        problems.dedup();
         let linked: BTreeSet<_> = self.origins().filter_map(|origin| origin.package).collect();
         for &package in self.expected_packages.difference(&linked) {
             let linked = linked.iter().copied().collect();
@@ -251,6 +267,14 @@ pub enum RegistryProblem {
         /// Both types.
         types: [&'static str; 2],
     },
+    /// A name under which one event was stored before is, or was, the name of another.
+    #[error("event name `{name}` belongs to both `{}` and `{}`: a stored event can only be one of them; remove one `#[event(alias = ...)]`", types[0], types[1])]
+    DuplicateAlias {
+        /// The name.
+        name: &'static str,
+        /// Both types.
+        types: [&'static str; 2],
+    },
     /// A package that should have registered something did not.
     #[error("package `{package}` is expected but registered nothing (linked: {}); is it named anywhere? write `use {} as _;`", linked.join(", "), package.replace('-', "_"))]
     SilentPackage {
@@ -307,6 +331,7 @@ fn host<P: Projection + Default>() -> Arc<dyn Host> {
 struct AggregateEntry {
     name: &'static str,
     events: &'static [EventType],
+    retired: &'static [&'static str],
     type_id: fn() -> TypeId,
     type_name: fn() -> &'static str,
     origin: Origin,
@@ -317,6 +342,7 @@ impl AggregateEntry {
         Self {
             name: A::NAME,
             events: A::Event::EVENTS,
+            retired: A::Event::RETIRED,
             type_id: TypeId::of::<A>,
             type_name: std::any::type_name::<A>,
             origin,

@@ -5,6 +5,7 @@
 pub mod broken;
 pub mod counter;
 pub mod faulty;
+pub mod history;
 pub mod list_store;
 
 /// The program of the README, which runs as it is shown.
@@ -21,3 +22,13 @@ pub struct WritingAStore;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sqlite.md")]
 pub struct Sqlite;
+
+/// The programs of the chapter on the lock.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/events-lock.md")]
+pub struct EventsLock;
+
+/// The chapter on how events change, whose programs run as they are shown.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/changing-an-event.md")]
+pub struct ChangingAnEvent;

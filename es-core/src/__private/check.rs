@@ -3,21 +3,28 @@
 //! A check ends in a panic whose text is the compiler's message, with the caret on the token that
 //! the derive gave the call.
 
-use crate::event::EventType;
+use es_lock::{Difference, Shape, Text, difference, is_same};
 
-/// Refuses the event at `index` if one before it in the list has the same stored name.
+use crate::aggregate::Aggregate;
+use crate::event::{Event, EventType};
+use crate::event_data::EventData;
+use crate::event_set::EventSet;
+use crate::upcast::StepKind;
+
+/// Refuses the event at `index` if one before it in the list was ever stored under the same name.
 ///
 /// `listed` are the events as they are written in the list.
 #[track_caller]
 #[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
 pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index: usize) {
-    let name = events[index].name.as_bytes();
+    let event = &events[index];
     let mut before = 0;
     while before < index {
-        if same(events[before].name.as_bytes(), name) {
-            let message = Message::new()
+        let other = &events[before];
+        if is_same(other.name, event.name) {
+            let message = Text::new()
                 .text("duplicate event name `")
-                .text(events[index].name())
+                .text(event.name)
                 .text("`: stored by both `")
                 .text(listed[before])
                 .text("` and `")
@@ -25,61 +32,199 @@ pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index:
                 .text("`; give one of them another `#[event(name = \"...\")]`");
             panic!("{}", message.as_str());
         }
+        if let Some(alias) = shared_alias(other, event) {
+            let message = Text::new()
+                .text("alias `")
+                .text(alias)
+                .text("` is a name of both `")
+                .text(listed[before])
+                .text("` and `")
+                .text(listed[index])
+                .text("`; a stored event can only be one of them: remove one `#[event(alias = \"...\")]`");
+            panic!("{}", message.as_str());
+        }
         before += 1;
     }
 }
 
-/// Compares from the end, because stored names share their beginnings.
-const fn same(one: &[u8], other: &[u8]) -> bool {
-    if one.len() != other.len() {
-        return false;
+/// A name that is an alias of the one and a name or an alias of the other.
+const fn shared_alias(one: &EventType, other: &EventType) -> Option<&'static str> {
+    let (ones, others) = (one.history.aliases, other.history.aliases);
+    if ones.is_empty() && others.is_empty() {
+        return None;
     }
-    let mut rest = one.len();
-    while rest > 0 {
-        rest -= 1;
-        if one[rest] != other[rest] {
-            return false;
+    let mut index = 0;
+    while index < ones.len() {
+        if is_name_of(ones[index], other) {
+            return Some(ones[index]);
         }
+        index += 1;
     }
-    true
+    let mut index = 0;
+    while index < others.len() {
+        if is_name_of(others[index], one) {
+            return Some(others[index]);
+        }
+        index += 1;
+    }
+    None
 }
 
-/// A sentence that is put together while compiling.
-struct Message {
-    bytes: [u8; Self::LIMIT],
-    length: usize,
+/// Whether events are or were stored under the name.
+const fn is_name_of(name: &str, event: &EventType) -> bool {
+    is_same(name, event.name) || contains(event.history.aliases, name)
 }
 
-impl Message {
-    const LIMIT: usize = 1024;
-
-    const fn new() -> Self {
-        Self { bytes: [0; Self::LIMIT], length: 0 }
+const fn contains(names: &[&str], name: &str) -> bool {
+    let mut index = 0;
+    while index < names.len() {
+        if is_same(names[index], name) {
+            return true;
+        }
+        index += 1;
     }
+    false
+}
 
-    /// Adds text; what does not fit is cut between two characters.
-    const fn text(mut self, text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let mut fitting = bytes.len();
-        if fitting > Self::LIMIT - self.length {
-            fitting = Self::LIMIT - self.length;
-            while !text.is_char_boundary(fitting) {
-                fitting -= 1;
+/// Refuses a retired name that an event of the list still has.
+#[track_caller]
+#[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
+pub const fn retired_name_is_gone(events: &[EventType], listed: &[&str], name: &str) {
+    let mut index = 0;
+    while index < events.len() {
+        if is_name_of(name, &events[index]) {
+            let message = Text::new()
+                .text("`")
+                .text(name)
+                .text("` is retired, but `")
+                .text(listed[index])
+                .text("` is stored under that name; remove the event from the list, or the name from `retired(...)`");
+            panic!("{}", message.as_str());
+        }
+        index += 1;
+    }
+}
+
+/// Refuses an aggregate that does not list an event into which a step splits one that it lists.
+#[track_caller]
+#[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
+pub const fn all_parts_are_listed<A: Aggregate>() {
+    let events = <A::Event as EventSet>::EVENTS;
+    let mut index = 0;
+    while index < events.len() {
+        if let Some(part) = unlisted_part(events, index) {
+            let message = Text::new()
+                .text("stored events `")
+                .text(events[index].name)
+                .text("` are split into `")
+                .text(part)
+                .text("`, which the aggregate does not list; add that event to its events");
+            panic!("{}", message.as_str());
+        }
+        index += 1;
+    }
+}
+
+const fn unlisted_part(events: &[EventType], index: usize) -> Option<&'static str> {
+    let steps = events[index].history.upcasts.steps;
+    let mut step = 0;
+    while step < steps.len() {
+        if let StepKind::Split { into, .. } = &steps[step].kind {
+            let mut part = 0;
+            while part < into.len() {
+                let mut event = 0;
+                while event < events.len() && !is_same(into[part], events[event].name) {
+                    event += 1;
+                }
+                if event == events.len() {
+                    return Some(into[part]);
+                }
+                part += 1;
             }
         }
-        let mut index = 0;
-        while index < fitting {
-            self.bytes[self.length] = bytes[index];
-            self.length += 1;
-            index += 1;
-        }
-        self
+        step += 1;
     }
+    None
+}
 
-    const fn as_str(&self) -> &str {
-        match std::str::from_utf8(self.bytes.split_at(self.length).0) {
-            Ok(text) => text,
-            Err(_) => "two things that must differ are the same",
-        }
+/// Refuses a split into an event that does not name the source: who reads only that event would
+/// miss what the old events become.
+#[track_caller]
+#[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
+pub const fn split_is_known_by<Source: Event, Target: Event>(source: &str, target: &str) {
+    if is_same(Source::NAME, Target::NAME) {
+        return;
     }
+    let mut index = 0;
+    while index < Target::HISTORY.split_from.len() {
+        if is_same(Target::HISTORY.split_from[index].name, Source::NAME) {
+            return;
+        }
+        index += 1;
+    }
+    let message = Text::new()
+        .text("`")
+        .text(target)
+        .text("` does not know that stored events of `")
+        .text(source)
+        .text("` become one of it, so its readers would miss them; write `split_from(")
+        .text(source)
+        .text(")` in the `#[event(...)]` of `")
+        .text(target)
+        .text("`");
+    panic!("{}", message.as_str());
+}
+
+/// What is said where a field differs from its release.
+pub struct Released {
+    /// The stored name of the event.
+    pub event: &'static str,
+    /// The released version.
+    pub version: u32,
+    /// The version of the struct.
+    pub newest: u32,
+    /// Whether there are steps between the two.
+    pub by_steps: bool,
+    /// Whether no change at all is read, because the codec writes no names.
+    pub strict: bool,
+    /// The name of the field, or nothing for a newtype.
+    pub field: &'static str,
+}
+
+/// Refuses a type that does not read what was released.
+#[track_caller]
+#[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
+pub const fn field_is_released<T: EventData>(locked: &Shape, released: &Released) {
+    let now = const { &T::SHAPE };
+    let mut index = 0;
+    while let Some(difference) = difference(locked, now, released.field, index) {
+        if released.strict || !difference.is_compatible() {
+            let message = changed(&difference, released);
+            panic!("{}", message.as_str());
+        }
+        index += 1;
+    }
+}
+
+const fn changed(difference: &Difference<'_>, released: &Released) -> Text {
+    let Released { event, version, newest, by_steps, .. } = *released;
+    if by_steps {
+        let message = Text::new().text("version ").number(version as u64);
+        let message = message.text(" of released event `").text(event).text("` can not be read: ");
+        let message = difference.describe(message, "what the steps make of it");
+        let message = difference.step(message.text("\nhelp: add `"));
+        message.text("` to `#[upcast(from = ").number(newest as u64 - 1).text(", ...)]`")
+    } else {
+        let message = Text::new().text("released event `").text(event).text("` has changed: ");
+        let locked = Text::new().text("version ").number(version as u64);
+        let message = difference.describe(message, locked.as_str());
+        let message = message.text("\nhelp: write `version = ").number(newest as u64 + 1);
+        let message = message.text("` and `#[upcast(from = ").number(newest as u64).text(", ");
+        difference.step(message).text(")]`")
+    }
+}
+
+/// Asks a type for its shape.
+pub const fn shape_is_said<T: EventData>() {
+    let _ = const { &T::SHAPE };
 }

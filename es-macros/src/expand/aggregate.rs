@@ -1,12 +1,13 @@
 //! `impl Aggregate`
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Path;
 use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
-use super::name_checks::name_checks;
+use super::fingerprint::fingerprint;
+use super::name_checks::{name_checks, parts_check};
 use super::{event_set, registration, stored};
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 
@@ -21,6 +22,9 @@ use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
     let registration = registration::aggregate(aggregate);
     let es_core = &aggregate.crate_path;
+    let ident = &aggregate.input.ident;
+    let events_key = aggregate.events_key.as_ref().map_or_else(|| ident.span(), Ident::span);
+    let parts = parts_check(es_core, ident, events_key);
     match &aggregate.events {
         AggregateEvents::Generated(GeneratedSet { set, derives }) => {
             let EventSet { ident, .. } = set;
@@ -32,6 +36,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
                 #events
                 #implementation
                 #checks
+                #parts
                 #registration
             }
         }
@@ -42,6 +47,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             let implementation = implementation(aggregate, &own.to_token_stream(), &apply);
             quote! {
                 #implementation
+                #parts
                 #registration
             }
         }
@@ -70,6 +76,8 @@ pub(super) fn implementation(
     let Aggregate { input, crate_path: es_core, .. } = aggregate;
     let ident = &input.ident;
     let name = stored::name(&aggregate.name, aggregate.input);
+    let version = stored::version(&aggregate.state_version);
+    let fingerprint = fingerprint(input, es_core, version);
     let id = match aggregate.id.value() {
         Some(id) => id.to_token_stream(),
         None => quote!(::std::string::String),
@@ -81,6 +89,7 @@ pub(super) fn implementation(
             const NAME: &'static ::core::primitive::str = #name;
             type Id = #id;
             type Event = #events;
+            #fingerprint
 
             fn apply_event(&mut self, __event: &#events) {
                 #apply

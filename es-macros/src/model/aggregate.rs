@@ -1,7 +1,7 @@
 //! `#[derive(Aggregate)]`
 
 use proc_macro2::Ident;
-use syn::{Attribute, DeriveInput, LitStr, Path, Type};
+use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
 use crate::attribute::{AttributeKind, Attributes, EventsOption, Slot, events, value};
@@ -15,6 +15,8 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) crate_path: CratePath,
     pub(crate) name: Slot<LitStr>,
     pub(crate) id: Slot<Type>,
+    /// The version of the state that is given by hand.
+    pub(crate) state_version: Slot<LitInt>,
     /// The key of the `events` option, if it was given.
     pub(crate) events_key: Option<Ident>,
     /// Whether the list of events is there and has nothing in it.
@@ -37,7 +39,17 @@ impl<'a> Aggregate<'a> {
     pub(crate) const ATTRIBUTE: AttributeKind = AttributeKind {
         name: "aggregate",
         noun: "aggregate",
-        item_options: &["name", "id", "events", "enum", "derive", "register", "crate"],
+        item_options: &[
+            "name",
+            "id",
+            "events",
+            "retired",
+            "state_version",
+            "enum",
+            "derive",
+            "register",
+            "crate",
+        ],
         field_options: &[],
     };
 
@@ -45,12 +57,13 @@ impl<'a> Aggregate<'a> {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
         let (mut name, mut id, mut listed) = (Slot::default(), Slot::default(), Slot::default());
         let (mut register, mut crate_path) = (Slot::default(), Slot::default());
-        let mut options = SetOptions::default();
+        let (mut state_version, mut options) = (Slot::default(), SetOptions::default());
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "id" => given.fill(&mut id, value::ty),
+            "state_version" => given.fill(&mut state_version, value::number),
             "events" => given.fill(&mut listed, events),
-            "enum" | "derive" => options.take(given),
+            "enum" | "derive" | "retired" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}
@@ -66,6 +79,7 @@ impl<'a> Aggregate<'a> {
                 Some(EventsOption::Own(path)) => {
                     idle_options.extend(options.name.key().cloned());
                     idle_options.extend(options.derives.key().cloned());
+                    idle_options.extend(options.retired.key().cloned());
                     AggregateEvents::Own(path)
                 }
                 Some(EventsOption::Listed(events)) => AggregateEvents::Generated(
@@ -84,6 +98,7 @@ impl<'a> Aggregate<'a> {
             crate_path,
             name,
             id,
+            state_version,
             events_key,
             events_are_empty,
             events,

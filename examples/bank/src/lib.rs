@@ -26,3 +26,6 @@ use es_core::jiff::tz::TimeZone;
 pub fn business_day(moment: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(moment).date()
 }
+
+// Compares the events with `events.lock`: what was released must still be read.
+es_core::lock_test!();

@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use es_core::prelude::*;
 
+use super::history::{Moved, in_our_words};
+
 /// The account was opened.
 #[derive(Event, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
-#[event(name = "account.opened")]
+#[event(name = "account.opened", alias = "account.created")]
 pub struct Opened {
     /// Whether it may go below zero.
     pub overdraft: Overdraft,
@@ -15,7 +17,8 @@ pub struct Opened {
 
 /// Money came in.
 #[derive(Event, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
-#[event(name = "account.deposited")]
+#[event(name = "account.deposited", version = 2, split_from(Moved))]
+#[upcast(from = 1, with = in_our_words, rename("castka" => "amount", "k_symbol" => "purpose"))]
 pub struct Deposited {
     /// How much.
     pub amount: u64,
@@ -26,7 +29,8 @@ pub struct Deposited {
 
 /// Money went out.
 #[derive(Event, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
-#[event(name = "account.withdrawn")]
+#[event(name = "account.withdrawn", version = 2, split_from(Moved))]
+#[upcast(from = 1, with = in_our_words, rename("castka" => "amount", "k_symbol" => "purpose"))]
 pub struct Withdrawn {
     /// How much.
     pub amount: u64,
@@ -49,7 +53,7 @@ pub struct RoundingPosted {
 pub struct Closed;
 
 /// Whether an account may go below zero.
-#[derive(Serialize, Deserialize, Default, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(EventData, Serialize, Deserialize, Default, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Overdraft {
     /// A withdrawal may leave less than nothing.
@@ -60,7 +64,9 @@ pub enum Overdraft {
 }
 
 /// What a movement of money was for.
-#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    EventData, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Purpose {

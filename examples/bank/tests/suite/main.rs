@@ -7,6 +7,7 @@ mod bad_input;
 mod books;
 mod command_line;
 mod durable;
+mod earlier_years;
 mod importing;
 mod oracle;
 mod projections;
