@@ -4,6 +4,7 @@ pub mod check;
 
 pub use inventory;
 
+pub use crate::projection::{AnyHost, HomeOf};
 pub use crate::registry::Registration;
 
 use std::fmt::Display;
@@ -11,7 +12,9 @@ use std::fmt::Display;
 use crate::aggregate::Aggregate;
 use crate::event::{Event, EventType};
 use crate::event_set::{self, DecodeError, EncodeError, EncodedEvent, EventSet};
-use crate::projection::Projection;
+use crate::projection::{
+    DocumentProjection, InDocuments, InMemory, InRows, RowProjection, StateProjection,
+};
 use crate::recorded::Recorded;
 use crate::tag::{Tag, Tags};
 use crate::version::SchemaVersion;
@@ -151,7 +154,26 @@ pub const fn projection_registration<P: EmptyProjection>(
     note = "add `Default` to the derives of `{Self}`",
     note = "or write `#[projection(register = false)]` and add it with `Registry::builder().projection_with(..)`"
 )]
-pub trait EmptyProjection: Projection + Default {}
+pub trait EmptyProjection: StateProjection<Home = InMemory> + Default {}
 
 #[diagnostic::do_not_recommend]
-impl<P: Projection + Default> EmptyProjection for P {}
+impl<P: StateProjection<Home = InMemory> + Default> EmptyProjection for P {}
+
+/// Registers a projection that is kept in documents.
+pub const fn document_registration<P: DocumentProjection<Home = InDocuments>>(
+    package: Option<&'static str>,
+    location: &'static str,
+) -> Registration {
+    Registration::projection::<P>(package, location)
+}
+
+/// Registers a projection that is kept in rows.
+pub const fn row_registration<P: RowProjection>(
+    package: Option<&'static str>,
+    location: &'static str,
+) -> Registration
+where
+    InRows<P::Family>: HomeOf<P>,
+{
+    Registration::projection::<P>(package, location)
+}

@@ -179,20 +179,25 @@ pub use crate::event_set::{
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::Metadata;
 pub use crate::projection::{
-    Project, ProjectError, Projection, ProjectionState, ProjectionStatus, ProjectionView,
+    DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsPage, HandleError,
+    InDocuments, InMemory, InRows, Keys, Project, ProjectError, ProjectRows, Projection,
+    ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus, ProjectionView,
+    ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection, RowTables, Skip,
+    StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
     Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt, RetryPolicy,
-    Runtime, RuntimeBuilder, StartError, WaitError,
+    Runtime, RuntimeBuilder, StartError, UnknownProjection, WaitError,
 };
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
-    EventStore, ExpectedRevision, ImmediateAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES,
-    QueryPage, QueryRange, ReadError, Revision, SharedEventStore, StateError, StateKey, StatePage,
-    StateRecord, StateStore, StreamPage, StreamRange, VersionConflict,
+    DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, MAX_STATE_BYTES,
+    MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange, ReadError, Revision,
+    RowFamily, RowScope, RowWork, SharedEventStore, StateChange, StateCommit, StateError, StateKey,
+    StatePage, StateRecord, StateStore, StreamPage, StreamRange, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

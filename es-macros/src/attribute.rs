@@ -2,6 +2,7 @@
 //!
 //! Nothing here returns early: a mistake is recorded and the next option is read.
 
+mod documents;
 mod given;
 mod list;
 mod nearest;
@@ -9,6 +10,7 @@ mod raw;
 mod slot;
 pub(crate) mod value;
 
+pub(crate) use self::documents::{DocumentsOption, documents};
 pub(crate) use self::given::{AttributeKind, Attributes, Given};
 pub(crate) use self::list::{EventsOption, events, listed_events, listed_paths};
 pub(crate) use self::slot::Slot;

@@ -93,6 +93,7 @@ fn dispatch(set: &EventSet) -> TokenStream {
     let dispatch = Dispatch {
         enumeration: set.ident.clone(),
         handling: ("Apply", "apply"),
+        family: None,
         handler: "Self",
         arguments: quote!(self, __event),
     };

@@ -6,7 +6,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use es_core::{
-    EventStore, LoadError, Projection, Registry, RegistryError, Runtime, StartError, WaitError,
+    EventStore, InMemory, LoadError, Registry, RegistryError, Runtime, StartError, StateProjection,
+    WaitError,
 };
 use es_memory_store::MemoryStore;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -189,7 +190,7 @@ async fn import_with_progress<S: EventStore>(
 }
 
 /// A copy of a read model that has seen everything in the store.
-async fn current<P: Projection + Clone, S: EventStore>(
+async fn current<P: StateProjection<Home = InMemory> + Clone, S: EventStore>(
     runtime: &Runtime<S>,
 ) -> Result<P, WaitError> {
     runtime.wait_until_current::<P>().await?;
