@@ -125,6 +125,7 @@
 //!
 //! - `derive` (on): the derive macros.
 //! - `testing`: the test kit.
+//! - `conformance`: the suite that holds a store to the contracts of the ports.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -135,6 +136,9 @@ mod clock;
 mod codec;
 mod command;
 mod commit;
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 mod context;
 mod error;
 mod event;

@@ -1,0 +1,315 @@
+//! Reading pages of events.
+
+use es_core::{
+    Direction, EventId, Page, PageBuilder, Position, Query, QueryItem, QueryPage, QueryRange,
+    RecordedEvent, StreamId, StreamPage, StreamRange, Version,
+};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::error::{Damage, Failure};
+use crate::event_ids;
+use crate::event_types::{self, BLOCK, Blocks, block_of};
+use crate::matches::Matches;
+use crate::names::Names;
+use crate::record::Record;
+
+/// A page ends at this many bytes even when more events were asked for.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most events there is room for before a page is filled.
+const PAGE_ROOM: usize = 4096;
+
+const STREAM: &str = "SELECT stream_id FROM streams WHERE name = ?1";
+// What is above the head comes last, and is seldom there.
+const STREAM_VERSION: &str = "SELECT version FROM event_records
+    WHERE stream_id = ?1 AND position <= ?2 ORDER BY version DESC LIMIT 1";
+const STREAM_FORWARD: &str = "SELECT record, payload FROM event_records
+    WHERE stream_id = ?1 AND version BETWEEN ?2 AND ?3 ORDER BY version";
+const STREAM_BACKWARD: &str = "SELECT record, payload FROM event_records
+    WHERE stream_id = ?1 AND version BETWEEN ?2 AND ?3 ORDER BY version DESC";
+const FORWARD: &str = "SELECT record, payload FROM event_records
+    WHERE position > ?1 AND position <= ?2 ORDER BY position";
+const BACKWARD: &str = "SELECT record, payload FROM event_records
+    WHERE position > ?1 AND position <= ?2 ORDER BY position DESC";
+const AT: &str = "SELECT record, payload FROM event_records WHERE position = ?1";
+const HEAD: &str = "SELECT max(position) FROM event_records";
+
+/// A number as SQLite can compare it; what is above its range is above everything that is stored.
+pub(crate) fn bound(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A stream's number and the version of its last event at or below the head.
+pub(crate) fn stream(
+    connection: &Connection,
+    id: &StreamId,
+    head: Position,
+) -> Result<Option<(i64, Version)>, Failure> {
+    let number: Option<i64> =
+        connection.prepare_cached(STREAM)?.query_row([id.as_str()], |row| row.get(0)).optional()?;
+    let Some(number) = number else { return Ok(None) };
+    let version: Option<i64> = connection
+        .prepare_cached(STREAM_VERSION)?
+        .query_row([number, bound(head.get())], |row| row.get(0))
+        .optional()?;
+    let version = version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0);
+    Ok(Some((number, Version::new(version))))
+}
+
+/// The position of the last event.
+pub(crate) fn head(connection: &Connection) -> Result<Position, Failure> {
+    let head: Option<i64> = connection.prepare_cached(HEAD)?.query_row([], |row| row.get(0))?;
+    Ok(Position::new(head.and_then(|head| u64::try_from(head).ok()).unwrap_or(0)))
+}
+
+/// A connection that reads, with what it knows.
+///
+/// All reads are bounded by a head that the writer has published. A commit is in the file a moment
+/// before that; if one read saw it already and the next one did not yet, time would run backwards.
+pub(crate) struct Reader<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) names: &'a mut Names,
+}
+
+impl Reader<'_> {
+    pub(crate) fn read_stream(
+        &mut self,
+        id: &StreamId,
+        range: StreamRange,
+        head: Position,
+    ) -> Result<StreamPage, Failure> {
+        let Some((number, version)) = stream(self.connection, id, head)? else {
+            return Ok(StreamPage { events: Page::default(), version: Version::ZERO, next: None });
+        };
+        let (from, to) = (range.from.get().max(1), range.to.get().min(version.get()));
+        if from > to {
+            return Ok(StreamPage { events: Page::default(), version, next: None });
+        }
+        // Versions have no gaps: the limit says which there are.
+        let wanted = (to - from + 1).min(range.limit as u64);
+        if wanted == 0 {
+            let next = Some(Version::new(match range.direction {
+                Direction::Forward => from,
+                Direction::Backward => to,
+            }));
+            return Ok(StreamPage { events: Page::default(), version, next });
+        }
+        let (sql, first, last) = match range.direction {
+            Direction::Forward => (STREAM_FORWARD, from, from + wanted - 1),
+            Direction::Backward => (STREAM_BACKWARD, to - wanted + 1, to),
+        };
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([number, bound(first), bound(last)])?;
+        let mut page = PageBuilder::with_capacity(PAGE_ROOM.min(wanted as usize));
+        let mut taken = 0;
+        while taken < wanted && page.bytes() < PAGE_BYTES {
+            let expected = match range.direction {
+                Direction::Forward => first + taken,
+                Direction::Backward => last - taken,
+            };
+            let missing =
+                || Damage::MissingVersion { stream: id.clone(), version: Version::new(expected) };
+            let row = rows.next()?.ok_or_else(missing)?;
+            let record = record(row)?;
+            if record.fields.version.get() != expected || record.fields.stream != number {
+                return Err(missing().into());
+            }
+            push(self, &mut page, row, &record)?;
+            taken += 1;
+        }
+        let next = (taken < to - from + 1).then(|| {
+            Version::new(match range.direction {
+                Direction::Forward => from + taken,
+                Direction::Backward => to - taken,
+            })
+        });
+        Ok(StreamPage { events: page.build(), version, next })
+    }
+
+    /// Reads events up to `head`, which everything at or below it is stored for.
+    pub(crate) fn read(
+        &mut self,
+        query: &Query,
+        range: QueryRange,
+        head: Position,
+    ) -> Result<QueryPage, Failure> {
+        let mut reading = Reading {
+            query,
+            after: range.after,
+            up_to: range.up_to.min(head),
+            direction: range.direction,
+            limit: range.limit,
+            page: PageBuilder::with_capacity(PAGE_ROOM.min(range.limit)),
+            more: false,
+        };
+        let items = query.items();
+        if items.iter().any(|item| item.names().is_empty() && item.tags().is_empty()) {
+            reading.scan(self, reading.after, reading.up_to, None)?;
+        } else if items.iter().all(|item| item.tags().is_empty()) {
+            let names = items.iter().flat_map(QueryItem::names).map(AsRef::as_ref);
+            let wanted = event_types::numbers(self.connection, names)?;
+            reading.scan_blocks(self, &wanted)?;
+        } else {
+            reading.look_up(self)?;
+        }
+        Ok(QueryPage { events: reading.page.build(), head, more: reading.more })
+    }
+
+    /// The event with this id, which is at `recent` if it is not in the table of ids yet.
+    pub(crate) fn find(
+        &mut self,
+        event_id: EventId,
+        recent: Option<i64>,
+        head: Position,
+    ) -> Result<Option<RecordedEvent>, Failure> {
+        let position = match recent {
+            Some(position) => Some(position),
+            None => event_ids::indexed(self.connection, event_id)?,
+        };
+        let Some(position) = position.filter(|position| *position <= bound(head.get())) else {
+            return Ok(None);
+        };
+        let event = self.at(position, |recorded| recorded.to_event())?;
+        if event.event_id == event_id {
+            Ok(Some(event))
+        } else {
+            let position = event.position;
+            Err(Damage::Index { position, what: "has another event id" }.into())
+        }
+    }
+
+    /// Shows the event at a position that an index names.
+    pub(crate) fn at<T>(
+        &mut self,
+        position: i64,
+        show: impl FnOnce(es_core::Recorded<'_>) -> T,
+    ) -> Result<T, Failure> {
+        let place = Position::new(u64::try_from(position).unwrap_or(0));
+        let wrong = |what| Damage::Index { position: place, what };
+        let mut statement = self.connection.prepare_cached(AT)?;
+        let mut rows = statement.query([position])?;
+        let row = rows.next()?.ok_or_else(|| wrong("is not there"))?;
+        let record = record(row)?;
+        if record.fields.position != place {
+            return Err(wrong("says that it is another one").into());
+        }
+        self.names.recorded(self.connection, &record, row.get_ref(1)?, show)
+    }
+}
+
+/// A read in the global order on its way.
+struct Reading<'a> {
+    query: &'a Query,
+    after: Position,
+    up_to: Position,
+    direction: Direction,
+    limit: usize,
+    page: PageBuilder,
+    more: bool,
+}
+
+impl Reading<'_> {
+    fn is_full(&self) -> bool {
+        self.page.len() >= self.limit || self.page.bytes() >= PAGE_BYTES
+    }
+
+    /// Goes from event to event in a part of the range and takes the wanted ones.
+    fn scan(
+        &mut self,
+        reader: &mut Reader<'_>,
+        after: Position,
+        up_to: Position,
+        wanted: Option<&[u32]>,
+    ) -> Result<(), Failure> {
+        let sql = match self.direction {
+            Direction::Forward => FORWARD,
+            Direction::Backward => BACKWARD,
+        };
+        let mut statement = reader.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([bound(after.get()), bound(up_to.get())])?;
+        // Positions have no gaps, so that a record that is missing is noticed.
+        for number in 1..=up_to.get().saturating_sub(after.get()) {
+            let position = Position::new(match self.direction {
+                Direction::Forward => after.get() + number,
+                Direction::Backward => up_to.get() + 1 - number,
+            });
+            let missing = || Damage::MissingPosition { position };
+            let row = rows.next()?.ok_or_else(missing)?;
+            let record = record(row)?;
+            if record.fields.position != position {
+                return Err(missing().into());
+            }
+            if wanted.is_none_or(|types| types.binary_search(&record.fields.event_type).is_ok()) {
+                if self.is_full() {
+                    self.more = true;
+                    return Ok(());
+                }
+                push(reader, &mut self.page, row, &record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes over the blocks that have events of the wanted types.
+    fn scan_blocks(&mut self, reader: &mut Reader<'_>, wanted: &[u32]) -> Result<(), Failure> {
+        let Self { after, up_to, direction, .. } = *self;
+        let mut blocks = Blocks::prepare(reader.connection, direction)?;
+        let mut left = block_of(after.next().get())..=block_of(up_to.get());
+        while after < up_to
+            && !self.more
+            && let Some(block) = blocks.next(wanted, left.clone())?
+        {
+            let (start, end) = (block * BLOCK, (block + 1) * BLOCK);
+            let (start, end) = (Position::new(start), Position::new(end));
+            self.scan(reader, after.max(start), up_to.min(end), Some(wanted))?;
+            left = match direction {
+                Direction::Forward => block + 1..=*left.end(),
+                Direction::Backward if block == 0 => break,
+                Direction::Backward => *left.start()..=block - 1,
+            };
+        }
+        Ok(())
+    }
+
+    /// Takes the events that the indexes name.
+    fn look_up(&mut self, reader: &mut Reader<'_>) -> Result<(), Failure> {
+        let Self { query, after, up_to, direction, .. } = *self;
+        let matches = Matches::prepare(reader.connection, query, after, up_to, direction)?;
+        matches.for_each(|position, items| {
+            let full = self.is_full();
+            let page = &mut self.page;
+            let found = reader.at(position, |recorded| {
+                let accepted = items.accept(recorded);
+                if accepted == Ok(true) && !full {
+                    page.push(recorded);
+                }
+                accepted
+            })??;
+            self.more |= found && full;
+            Ok(!self.more)
+        })
+    }
+}
+
+#[inline]
+fn record<'a>(row: &'a Row<'_>) -> Result<Record<'a>, Failure> {
+    match row.get_ref(0)? {
+        ValueRef::Blob(bytes) => Ok(Record::read(bytes)?),
+        _ => {
+            Err(Damage::Malformed { position: Position::ZERO, what: "its record is no blob" }
+                .into())
+        }
+    }
+}
+
+#[inline]
+fn push(
+    reader: &mut Reader<'_>,
+    page: &mut PageBuilder,
+    row: &Row<'_>,
+    record: &Record<'_>,
+) -> Result<(), Failure> {
+    let payload = row.get_ref(1)?;
+    reader.names.recorded(reader.connection, record, payload, |recorded| page.push(recorded))
+}
