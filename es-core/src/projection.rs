@@ -9,7 +9,7 @@ mod board;
 mod dead_letter;
 mod document;
 mod error;
-mod feed;
+pub(crate) mod feed;
 mod generation;
 mod handle;
 pub(crate) mod host;

@@ -19,7 +19,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::aggregate::Aggregate;
@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::command::{Command, Handle};
 use crate::context::Surroundings;
 use crate::identity::IdGenerator;
+use crate::projection::feed::READERS;
 use crate::projection::host::{Host, InDocuments, InMemory, Needs};
 use crate::projection::supervisor;
 use crate::projection::wait::Goal;
@@ -351,6 +352,7 @@ impl<S: EventStore> RuntimeBuilder<S> {
                 me,
                 stop: stop.subscribe(),
                 turn: Mutex::new(()),
+                readers: Arc::new(Semaphore::new(READERS as usize)),
             }));
         }
         let shared = Shared {

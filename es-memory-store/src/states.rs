@@ -94,6 +94,10 @@ impl ProjectionStore for MemoryStore {
         Ok(self.identity)
     }
 
+    fn opening(&self) -> Option<Uuid> {
+        Some(self.identity)
+    }
+
     async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {
         let records = self.states.lock();
         Ok(keys.iter().map(|key| records.by_key.get(key).cloned()).collect())

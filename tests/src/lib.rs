@@ -4,6 +4,7 @@
 
 pub mod counter;
 pub mod faulty;
+pub mod tally;
 
 /// The program of the README, which runs as it is shown.
 #[cfg(doctest)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::projection::batch::{Batch, Chunk};
@@ -27,7 +28,12 @@ pub(crate) struct Feed<S> {
     /// Events above it are left out.
     up_to: Position,
     ahead: Option<Ahead>,
+    /// Whoever has all of its permits knows that nothing is read ahead any more.
+    readers: Arc<Semaphore>,
 }
+
+/// How many permits readers have.
+pub(crate) const READERS: u32 = 1_000;
 
 struct Ahead {
     after: Position,
@@ -51,9 +57,20 @@ pub(crate) struct Fetched {
 }
 
 impl<S: EventStore> Feed<S> {
-    pub(crate) fn new(store: &Arc<S>, host: &Arc<dyn Host>, up_to: Position) -> Self {
-        let query = Arc::new(host.query());
-        Self { store: Arc::clone(store), host: Arc::clone(host), query, up_to, ahead: None }
+    pub(crate) fn new(
+        store: &Arc<S>,
+        host: &Arc<dyn Host>,
+        readers: &Arc<Semaphore>,
+        up_to: Position,
+    ) -> Self {
+        Self {
+            store: Arc::clone(store),
+            host: Arc::clone(host),
+            query: Arc::new(host.query()),
+            up_to,
+            ahead: None,
+            readers: Arc::clone(readers),
+        }
     }
 
     /// The page that follows a position.
@@ -68,7 +85,13 @@ impl<S: EventStore> Feed<S> {
         };
         if fetched.more {
             let after = fetched.token;
-            self.ahead = Some(Ahead { after, task: tokio::spawn(self.fetch(after)) });
+            // In this order they are dropped: the permit outlives what the fetch has of the store.
+            let held = (self.fetch(after), Arc::clone(&self.readers).try_acquire_owned());
+            let task = async move {
+                let (fetch, _permit) = held;
+                fetch.await
+            };
+            self.ahead = Some(Ahead { after, task: tokio::spawn(task) });
         }
         Ok(fetched)
     }

@@ -20,13 +20,15 @@ use crate::store::{
 struct Holder {
     /// Who holds it; nobody after it was given back.
     holder: Option<Uuid>,
+    /// Through which opening of a store that nobody else can open meanwhile.
+    opening: Option<Uuid>,
 }
 
 /// A lease that is held.
 #[derive(Debug)]
 pub(crate) struct Lease {
     key: StateKey,
-    holder: Uuid,
+    holder: Holder,
     revision: Revision,
 }
 
@@ -49,11 +51,14 @@ impl Candidate {
         &mut self,
         store: &dyn DynProjectionStore,
     ) -> Result<Option<Lease>, StateError> {
+        let me = Holder { holder: Some(self.me), opening: store.dyn_opening() };
         let expected = match store.dyn_get(&self.key).await? {
             None => ExpectedRevision::Missing,
             Some(record) => {
-                let Holder { holder } = read(&self.key, &record)?;
-                let taken = holder.is_some_and(|holder| holder != self.me);
+                let Holder { holder, opening } = read(&self.key, &record)?;
+                // Whoever held it through an earlier opening is gone.
+                let void = me.opening.is_some() && opening != me.opening;
+                let taken = holder.is_some_and(|holder| holder != self.me) && !void;
                 if taken && !self.has_waited_for(record.revision) {
                     return Ok(None);
                 }
@@ -61,9 +66,9 @@ impl Candidate {
             }
         };
         let mut commit = StateCommit::default();
-        put(&mut commit, &self.key, Some(self.me), expected)?;
+        put(&mut commit, &self.key, &me, expected)?;
         match store.dyn_commit(commit, None).await {
-            Ok(revision) => Ok(Some(Lease { key: self.key.clone(), holder: self.me, revision })),
+            Ok(revision) => Ok(Some(Lease { key: self.key.clone(), holder: me, revision })),
             // Somebody else was faster.
             Err(StateError::Conflict { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -85,7 +90,7 @@ impl Lease {
     /// Makes a commit one that only the holder can make, and that renews the lease. Tell
     /// [`renewed`](Self::renewed) its revision.
     pub(crate) fn guard(&self, commit: &mut StateCommit) -> Result<(), StateError> {
-        put(commit, &self.key, Some(self.holder), ExpectedRevision::Exact(self.revision))
+        put(commit, &self.key, &self.holder, ExpectedRevision::Exact(self.revision))
     }
 
     /// The commit was stored.
@@ -96,7 +101,8 @@ impl Lease {
     /// Gives the lease back, so that nobody needs to wait for its time.
     pub(crate) async fn give_back(self, store: &dyn DynProjectionStore) -> Result<(), StateError> {
         let mut commit = StateCommit::default();
-        put(&mut commit, &self.key, None, ExpectedRevision::Exact(self.revision))?;
+        let nobody = Holder { holder: None, opening: None };
+        put(&mut commit, &self.key, &nobody, ExpectedRevision::Exact(self.revision))?;
         store.dyn_commit(commit, None).await.map(|_| ())
     }
 }
@@ -104,9 +110,9 @@ impl Lease {
 fn put(
     commit: &mut StateCommit,
     key: &StateKey,
-    holder: Option<Uuid>,
+    holder: &Holder,
     expected: ExpectedRevision,
 ) -> Result<(), StateError> {
-    commit.put(key.clone(), written(&Holder { holder })?, expected);
+    commit.put(key.clone(), written(holder)?, expected);
     Ok(())
 }

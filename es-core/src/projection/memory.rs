@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::projection::board::Board;
-use crate::projection::feed::Feed;
 use crate::projection::generation::request_key;
 use crate::projection::host::Start;
 use crate::projection::ledger::skips;
@@ -47,7 +46,7 @@ impl<S: EventStore> Work<'_, S> {
         let mut bell = self.board().bell();
         self.load_skips().await?;
         let mut session = Arc::clone(&place.host).session(Start::Shown);
-        let mut feed = Feed::new(&place.store, &place.host, Position::MAX);
+        let mut feed = place.feed(Position::MAX);
         let mut failed_at = (Position::ZERO, 0);
         loop {
             let fetched = place.next(&mut feed, self.position).await?;
@@ -161,7 +160,7 @@ impl<S: EventStore> Work<'_, S> {
         let place = self.place;
         let (began, mut events) = (Instant::now(), 0);
         let mut session = Arc::clone(&place.host).session(Start::Empty);
-        let mut feed = Feed::new(&place.store, &place.host, up_to);
+        let mut feed = place.feed(up_to);
         let mut at = Position::ZERO;
         while at < up_to {
             let fetched = place.next(&mut feed, at).await?;

@@ -3,12 +3,13 @@
 use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use crate::error::ignore_poison;
 use crate::event::Event;
 use crate::event_set::EventSet;
-use crate::projection::batch::{self, Batch, Chunk};
+use crate::projection::batch::{self, Batch, Chunk, panic_message};
 use crate::projection::board::Board;
 use crate::projection::host::{Host, InRows, Needs, ProjectionType, Start};
 use crate::projection::session::{Changes, Failure, Part, Session, guarded};
@@ -112,7 +113,7 @@ fn scope<P: RowProjection>(generation: u64) -> RowScope {
 
 fn work<P: RowProjection>(
     generation: u64,
-    run: impl for<'t> FnOnce(&mut Transaction<'t, P::Family>) -> Result<(), GaveUp> + Send + 'static,
+    run: impl for<'t> Fn(&mut Transaction<'t, P::Family>) -> Result<(), GaveUp> + Send + 'static,
 ) -> AnyRowWork {
     Box::new(RowWork::<P::Family>::new(scope::<P>(generation), run))
 }
@@ -158,7 +159,11 @@ impl<P: RowProjection> Host for RowHost<P> {
 impl<P: RowProjection> TableWork for RowHost<P> {
     fn create(&self, generation: u64, publish: bool, failure: Slot<String>) -> AnyRowWork {
         work::<P>(generation, move |rows| {
-            leave(&failure, P::create(rows))?;
+            // A panic of the user's must not end the thread that writes.
+            let created = catch_unwind(AssertUnwindSafe(|| P::create(rows)));
+            let created =
+                created.unwrap_or_else(|panic| Err(ProjectError::new(panic_message(&*panic))));
+            leave(&failure, created)?;
             if publish { leave(&failure, P::Family::publish(rows)) } else { Ok(()) }
         })
     }

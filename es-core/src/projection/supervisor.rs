@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::projection::ProjectionState;
+use crate::projection::feed::READERS;
 use crate::projection::host::{Host, Needs};
 use crate::projection::ledger::Standing;
 use crate::projection::memory;
@@ -29,6 +30,10 @@ pub(crate) fn run<S: EventStore>(place: Workplace<S>) -> impl Future<Output = ()
                 ProjectionState::Failed { error }
             }
         };
+        // Whoever waits for the end may open the store again: nothing holds it any more.
+        let Workplace { store, readers, .. } = place;
+        let _all = readers.acquire_many(READERS).await;
+        drop(store);
         ended.0.board().end(state);
     }
 }

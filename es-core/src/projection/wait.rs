@@ -13,6 +13,7 @@ use crate::projection::{DeadLetter, ProjectionState, ProjectionStatus};
 use crate::runtime::{NotRegistered, Receipt, RetryPolicy, WaitError};
 use crate::store::{DynProjectionStore, EventStore, QueryRange};
 use crate::version::Position;
+use tokio::sync::Semaphore;
 
 /// Waits until a projection has applied what a receipt stands for, or everything; see
 /// [`Runtime::wait_for`](crate::Runtime::wait_for). Await it, with a deadline or without.
@@ -159,7 +160,7 @@ impl<'a, S: EventStore> Wait<'a, S> {
         }
         // Only whoever asks for an event of a parked key is told so.
         let Some(host) = self.host.as_ref().ok() else { return Ok(()) };
-        let mut feed = Feed::new(self.store, host, wanted);
+        let mut feed = Feed::new(self.store, host, &Arc::new(Semaphore::new(1)), wanted);
         let mut at = after;
         while at < wanted {
             let fetched = feed.next(at).await?;

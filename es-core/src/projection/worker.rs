@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::error::ErrorCategory;
@@ -31,6 +31,8 @@ pub(crate) struct Workplace<S> {
     pub(crate) stop: watch::Receiver<bool>,
     /// Held while a batch is committed: so that a rebuild can overtake the live generation.
     pub(crate) turn: Mutex<()>,
+    /// Those who read ahead.
+    pub(crate) readers: Arc<Semaphore>,
 }
 
 /// Why a worker ends.
@@ -47,6 +49,11 @@ pub(crate) enum Exit {
 impl<S: EventStore> Workplace<S> {
     pub(crate) fn name(&self) -> &'static str {
         self.host.projection().name
+    }
+
+    /// The events of the projection up to a position.
+    pub(crate) fn feed(&self, up_to: Position) -> Feed<S> {
+        Feed::new(&self.store, &self.host, &self.readers, up_to)
     }
 
     /// The store as the home of durable projections.
@@ -263,7 +270,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
         Self {
             worker,
             session: Arc::clone(&place.host).session(Start::Generation(worker.generation)),
-            feed: Feed::new(&place.store, &place.host, Position::MAX),
+            feed: place.feed(Position::MAX),
             began: Instant::now(),
             events_before: ledger.events(),
             renewed: Instant::now(),
@@ -448,7 +455,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
         loop {
             let mut session =
                 Arc::clone(&place.host).session(Start::Generation(self.worker.generation));
-            let mut feed = Feed::new(&place.store, &place.host, up_to);
+            let mut feed = place.feed(up_to);
             let mut at = Position::new(letter.position.get().saturating_sub(1));
             let mut document = None;
             let failure = loop {

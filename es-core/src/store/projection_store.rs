@@ -47,6 +47,13 @@ pub trait ProjectionStore: EventStore + StateStore {
     /// What tells this history from every other (rule 5).
     fn identity(&self) -> impl Future<Output = Result<Uuid, StateError>> + Send;
 
+    /// What tells this opening of the store from every other one, if nobody else can write to the
+    /// history while it is open: leases that were taken through an earlier opening are void then,
+    /// and nobody waits for their time. `None` if others can write.
+    fn opening(&self) -> Option<Uuid> {
+        None
+    }
+
     /// The records with these keys, in their order.
     fn get_many(
         &self,
@@ -161,8 +168,7 @@ pub struct RowWork<R: RowFamily> {
     run: Box<Run<R>>,
 }
 
-type Run<R> =
-    dyn for<'t> FnOnce(&mut <R as RowFamily>::Transaction<'t>) -> Result<(), GaveUp> + Send;
+type Run<R> = dyn for<'t> Fn(&mut <R as RowFamily>::Transaction<'t>) -> Result<(), GaveUp> + Send;
 
 /// Says that rows' work could not be done and that its commit must leave nothing behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -172,7 +178,7 @@ impl<R: RowFamily> RowWork<R> {
     /// Work on the tables of `scope`.
     pub fn new(
         scope: RowScope,
-        run: impl for<'t> FnOnce(&mut R::Transaction<'t>) -> Result<(), GaveUp> + Send + 'static,
+        run: impl for<'t> Fn(&mut R::Transaction<'t>) -> Result<(), GaveUp> + Send + 'static,
     ) -> Self {
         Self { scope, run: Box::new(run) }
     }
@@ -182,11 +188,12 @@ impl<R: RowFamily> RowWork<R> {
         self.scope
     }
 
-    /// Does the work in an open transaction.
+    /// Does the work in an open transaction. It is done again when that is rolled back for somebody
+    /// else's fault.
     ///
     /// # Errors
     /// When the transaction must be rolled back.
-    pub fn run(self, rows: &mut R::Transaction<'_>) -> Result<(), GaveUp> {
+    pub fn run(&self, rows: &mut R::Transaction<'_>) -> Result<(), GaveUp> {
         (self.run)(rows)
     }
 }
@@ -219,6 +226,8 @@ pub trait DynProjectionStore: sealed::Sealed + Send + Sync {
     #[doc(hidden)]
     fn dyn_identity(&self) -> Answer<'_, Uuid>;
     #[doc(hidden)]
+    fn dyn_opening(&self) -> Option<Uuid>;
+    #[doc(hidden)]
     fn dyn_get<'a>(&'a self, key: &'a StateKey) -> Answer<'a, Option<StateRecord>>;
     #[doc(hidden)]
     fn dyn_get_many<'a>(&'a self, keys: &'a [StateKey]) -> Answer<'a, Vec<Option<StateRecord>>>;
@@ -247,6 +256,10 @@ mod sealed {
 impl<S: ProjectionStore> DynProjectionStore for S {
     fn dyn_identity(&self) -> Answer<'_, Uuid> {
         Box::pin(self.identity())
+    }
+
+    fn dyn_opening(&self) -> Option<Uuid> {
+        self.opening()
     }
 
     fn dyn_get<'a>(&'a self, key: &'a StateKey) -> Answer<'a, Option<StateRecord>> {
