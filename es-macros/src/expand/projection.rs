@@ -54,7 +54,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
     let name = stored::name(&projection.name, projection.input);
     let version = stored::version(&projection.version);
     let fingerprint = fingerprint(projection.input);
-    let home = match (projection.rows.value(), projection.documents.is_missing()) {
+    let home = match (projection.rows(), projection.documents.is_missing()) {
         (Some(family), _) => quote!(#es_core::InRows<#family>),
         (None, false) => quote!(#es_core::InDocuments),
         (None, true) => quote!(#es_core::InMemory),
@@ -79,7 +79,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
 fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
     let Projection { input, crate_path: es_core, events, .. } = projection;
     let (ident, events) = (&input.ident, &events.set.ident);
-    match projection.rows.value() {
+    match projection.rows() {
         None => quote! {
             #[automatically_derived]
             #[allow(deprecated, unused_qualifications)]
@@ -157,7 +157,7 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
 
 fn dispatch(projection: &Projection<'_>) -> TokenStream {
     let set = &projection.events.set;
-    let family = projection.rows.value();
+    let family = projection.rows();
     let dispatch = Dispatch {
         enumeration: set.ident.clone(),
         handling: match family {

@@ -18,7 +18,7 @@ pub(super) fn aggregate(aggregate: &Aggregate<'_>) -> Option<TokenStream> {
 pub(super) fn projection(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { input, crate_path: es_core, register, .. } = projection;
     let ident = &input.ident;
-    let function = match (projection.rows.value(), projection.documents.value()) {
+    let function = match (projection.rows(), projection.documents.value()) {
         (Some(_), _) => "row_registration",
         (None, Some(_)) => "document_registration",
         (None, None) => "projection_registration",

@@ -84,4 +84,10 @@ impl<'a> Projection<'a> {
             register: register.into_value().unwrap_or(true),
         }
     }
+
+    /// The family of the rows that it is kept in. One that is kept in documents too is refused, and
+    /// taken for one in documents.
+    pub(crate) fn rows(&self) -> Option<&Type> {
+        self.rows.value().filter(|_| self.documents.is_missing())
+    }
 }
