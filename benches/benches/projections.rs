@@ -33,7 +33,10 @@ fn main() {
     let store = Arc::new(SqliteStore::open(directory.path().join("ours.db")).unwrap());
     tokio.block_on(fill(&store, events));
     let mut theirs = filled_by_hand(directory.path(), events);
-    println!("{events} events, {ACCOUNTS} keys, {} cores", std::thread::available_parallelism().unwrap());
+    println!(
+        "{events} events, {ACCOUNTS} keys, {} cores",
+        std::thread::available_parallelism().unwrap()
+    );
     let mut rates = [const { Vec::new() }; 4];
     for _ in 0..ROUNDS {
         rates[0].push(time(|| project_by_hand(&mut theirs).unwrap()));
@@ -79,7 +82,8 @@ fn in_memory(tokio: &Tokio, store: &Arc<SqliteStore>) -> Duration {
 /// A rebuild from the first event to the swap, and how much the process grew meanwhile.
 fn durable(tokio: &Tokio, store: &Arc<SqliteStore>, name: &str) -> Duration {
     tokio.block_on(async {
-        let registry = Registry::builder().projection::<BalanceDocument>().projection::<BalanceRows>();
+        let registry =
+            Registry::builder().projection::<BalanceDocument>().projection::<BalanceRows>();
         let runtime = start(store, registry).await;
         runtime.wait_until_current::<BalanceDocument>().await.unwrap();
         runtime.wait_until_current::<BalanceRows>().await.unwrap();
@@ -103,8 +107,7 @@ fn latency(tokio: &Tokio, directory: &Path) {
     const TASKS: u64 = 16;
     const COMMANDS: u64 = 200;
     let store = Arc::new(SqliteStore::open(directory.join("latency.db")).unwrap());
-    let registry =
-        Registry::builder().aggregate::<Account>().projection::<BalanceDocument>();
+    let registry = Registry::builder().aggregate::<Account>().projection::<BalanceDocument>();
     let mut waits = tokio.block_on(async {
         let runtime = start(&store, registry).await;
         let tasks: Vec<_> = (0..TASKS)
@@ -132,11 +135,7 @@ fn latency(tokio: &Tokio, directory: &Path) {
     });
     waits.sort_unstable();
     let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize];
-    println!(
-        "append to visible, {TASKS} tasks: p50 {:.2?}, p99 {:.2?}",
-        at(0.5),
-        at(0.99)
-    );
+    println!("append to visible, {TASKS} tasks: p50 {:.2?}, p99 {:.2?}", at(0.5), at(0.99));
 }
 
 async fn fill(store: &SqliteStore, events: u64) {

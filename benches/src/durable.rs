@@ -122,7 +122,9 @@ pub fn project_by_hand(connection: &mut Connection) -> Result<(), crate::by_hand
                 position = row.get(0)?;
                 events += 1;
             }
-            transaction.prepare_cached("UPDATE checkpoint SET position = ?1")?.execute([position])?;
+            transaction
+                .prepare_cached("UPDATE checkpoint SET position = ?1")?
+                .execute([position])?;
         }
         transaction.commit()?;
         if events == 0 {

@@ -1,6 +1,7 @@
 //! What people do with a projection: look at it, decide about events that failed, rebuild it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,21 @@ impl<S: EventStore> ProjectionHandle<S> {
     /// Where the projection stands and how it is.
     pub fn status(&self) -> ProjectionStatus {
         self.host.board().status()
+    }
+
+    /// Waits until it has seen everything, stands still, or another process works on it; but so long
+    /// at most. Answers how it is then.
+    pub async fn settled(&self, within: Duration) -> ProjectionStatus {
+        let mut watch = self.host.board().watch();
+        let settled = watch.wait_for(|status| {
+            matches!(
+                status.state,
+                ProjectionState::Live | ProjectionState::Standby | ProjectionState::Parked { .. }
+            ) || status.state.has_ended()
+        });
+        // Both ends are fine, and the sender lives in the host.
+        let _ = tokio::time::timeout(within, settled).await;
+        self.status()
     }
 
     /// The events before which the projection, or a key of it, stands still.

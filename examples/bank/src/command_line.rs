@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use es_core::Position;
+
 use crate::account::AccountId;
 
 /// A bank on real data, event-sourced.
@@ -17,7 +19,8 @@ use crate::account::AccountId;
 #[derive(Parser, Debug)]
 #[command(name = "bank", version, max_term_width = 100)]
 pub struct CommandLine {
-    /// Where events are kept: `memory`, which is empty at every start and gone at the end.
+    /// Where events are kept: `memory`, which is empty at every start and gone at the end, or
+    /// `sqlite:FILE`.
     #[arg(long, global = true, value_name = "STORE", default_value_t = StoreChoice::Memory)]
     pub store: StoreChoice,
 
@@ -64,6 +67,29 @@ pub enum Action {
         #[command(flatten)]
         source: Source,
     },
+    /// Build a projection anew beside the one that is served, which it replaces when it is complete.
+    Rebuild {
+        /// The name of the projection, such as `balances`.
+        #[arg(value_name = "PROJECTION")]
+        projection: String,
+    },
+    /// Print how the projections are, once they have seen everything or stand still.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the events that projections could not apply, and why.
+    Parked,
+    /// Decide that an event which could not be applied is passed over.
+    Skip {
+        /// Its position, as `parked` prints it.
+        #[arg(value_parser = position)]
+        position: Position,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Import the bundled sample, or FILE, and print what was done and the balances.
     ///
     /// It always runs on a fresh memory store.
@@ -92,7 +118,7 @@ pub struct ImportOptions {
 #[derive(Args, Debug)]
 pub struct Source {
     /// Import this file first. A memory store starts empty, so that without this option the bundled
-    /// sample is imported.
+    /// sample is imported there.
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
 }
@@ -100,6 +126,12 @@ pub struct Source {
 /// Reads the number of an account.
 fn account(text: &str) -> Result<AccountId, &'static str> {
     text.parse().map_err(|_| "an account is a whole number, such as 1539")
+}
+
+/// Reads a position.
+fn position(text: &str) -> Result<Position, &'static str> {
+    let number = text.parse().map_err(|_| "a position is a whole number, as `parked` prints it")?;
+    Ok(Position::new(number))
 }
 
 /// Reads a number of tasks.
@@ -112,12 +144,15 @@ fn tasks(text: &str) -> Result<NonZeroUsize, &'static str> {
 pub enum StoreChoice {
     /// In memory, for the time of one run.
     Memory,
+    /// In an SQLite file.
+    Sqlite(PathBuf),
 }
 
 impl fmt::Display for StoreChoice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => formatter.write_str("memory"),
+            Self::Sqlite(file) => write!(formatter, "sqlite:{}", file.display()),
         }
     }
 }
@@ -126,8 +161,9 @@ impl FromStr for StoreChoice {
     type Err = UnknownStore;
 
     fn from_str(text: &str) -> Result<Self, UnknownStore> {
-        match text {
-            "memory" => Ok(Self::Memory),
+        match text.split_once(':') {
+            None if text == "memory" => Ok(Self::Memory),
+            Some(("sqlite", file)) if !file.is_empty() => Ok(Self::Sqlite(file.into())),
             _ => Err(UnknownStore),
         }
     }
@@ -135,5 +171,5 @@ impl FromStr for StoreChoice {
 
 /// A text that names no store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such store; the only valid value is `memory`")]
+#[error("there is no such store; write `memory` or `sqlite:FILE`")]
 pub struct UnknownStore;

@@ -9,3 +9,4 @@ mod command_line;
 mod importing;
 mod oracle;
 mod projections;
+mod sqlite;
