@@ -20,6 +20,7 @@ use es_core::{
     SchemaVersion, StreamId, Tags,
 };
 use es_sqlite_store::SqliteStore;
+use es_sqlite_store::rusqlite::Connection;
 use tokio::runtime::Runtime as Tokio;
 
 const ACCOUNTS: u64 = 1_000;
@@ -163,7 +164,7 @@ async fn fill(store: &SqliteStore, events: u64) {
     store.checkpoint().await.unwrap();
 }
 
-fn filled_by_hand(directory: &Path, events: u64) -> es_sqlite_store::rusqlite::Connection {
+fn filled_by_hand(directory: &Path, events: u64) -> Connection {
     let mut connection = by_hand::open(&directory.join("by-hand.db")).unwrap();
     let rows: Vec<_> = (0..events)
         .map(|index| Row {

@@ -34,6 +34,7 @@ fn main() {
             deposit_and_withdraw_by_hand(&bank, 1, count.parse().unwrap());
         }
         (Some("--loads"), Some(count)) => loads(count.parse().unwrap()),
+        (Some("--projections"), Some(count)) => projections(count.parse().unwrap()),
         (wanted, _) => ratios(wanted.unwrap_or_default()),
     }
 }
@@ -45,9 +46,11 @@ fn ratios(wanted: &str) {
         "", "ours", "by hand", "", "ratio", "target"
     );
     type Benchmark = (&'static str, fn(&Tokio));
-    let benchmarks: [Benchmark; 7] = [
+    let benchmarks: [Benchmark; 9] = [
         ("one task", one_task),
+        ("one task guarded", one_task_guarded),
         ("many aggregates", many_aggregates),
+        ("many aggregates guarded", many_aggregates_guarded),
         ("one aggregate", one_aggregate),
         ("load", load),
         ("load lean", load_lean),
@@ -83,6 +86,45 @@ fn one_task(tokio: &Tokio) {
         ">= 0.8",
         |round| time(|| tokio.block_on(deposit_and_withdraw(&ours, round as u64, COMMANDS))),
         |round| time(|| deposit_and_withdraw_by_hand(&theirs, round as u64, COMMANDS)),
+    );
+}
+
+fn one_task_guarded(tokio: &Tokio) {
+    const COMMANDS: u64 = 200_000;
+    let ours = tokio.block_on(bank(MemoryStore::new()));
+    let theirs = by_hand::guarded::Bank::default();
+    compare(
+        "execute, 1 task, to a log by hand",
+        "commands/s",
+        COMMANDS,
+        ">= 0.8",
+        |round| time(|| tokio.block_on(deposit_and_withdraw(&ours, round as u64, COMMANDS))),
+        |round| time(|| deposit_and_withdraw_guarded(&theirs, round as u64, COMMANDS)),
+    );
+}
+
+fn many_aggregates_guarded(tokio: &Tokio) {
+    const TASKS: u64 = 64;
+    const COMMANDS: u64 = 5_000;
+    let ours = tokio.block_on(bank(MemoryStore::new()));
+    let theirs = Arc::new(by_hand::guarded::Bank::default());
+    compare(
+        "execute, 64 tasks, to a log by hand",
+        "commands/s",
+        TASKS * COMMANDS,
+        ">= 0.8",
+        |round| {
+            in_tasks(tokio, TASKS, |task| {
+                let (bank, account) = (ours.clone(), round as u64 * TASKS + task);
+                async move { deposit_and_withdraw(&bank, account, COMMANDS).await }
+            })
+        },
+        |round| {
+            in_tasks(tokio, TASKS, |task| {
+                let (bank, account) = (Arc::clone(&theirs), round as u64 * TASKS + task);
+                async move { deposit_and_withdraw_guarded(&bank, account, COMMANDS) }
+            })
+        },
     );
 }
 
@@ -242,17 +284,8 @@ fn projection(tokio: &Tokio) {
         EVENTS,
         ">= 0.9",
         |_| {
-            let registry = Registry::builder().projection::<Balances>().build().unwrap();
             let mut by_account = std::collections::BTreeMap::new();
-            let time = time(|| {
-                tokio.block_on(async {
-                    let builder = Runtime::builder_shared(Arc::clone(&store)).registry(registry);
-                    let runtime = builder.start().await.unwrap();
-                    runtime.wait_until_current::<Balances>().await.unwrap();
-                    let view = runtime.projection::<Balances>().unwrap();
-                    by_account = view.read(|balances| balances.by_account.clone());
-                });
-            });
+            let time = time(|| by_account = tokio.block_on(project(&store)));
             assert_eq!(by_account, expected);
             time
         },
@@ -295,6 +328,24 @@ fn loads(count: u64) {
     for _ in 0..count {
         black_box(tokio.block_on(bank.load::<Account>(&1)).unwrap());
     }
+}
+
+/// Projects 1,000 events so many times, for a tool that counts instructions.
+fn projections(count: u64) {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    tokio.block_on(fill(&store, 1_000));
+    for _ in 0..count {
+        tokio.block_on(project(&store));
+    }
+}
+
+async fn project(store: &Arc<MemoryStore>) -> std::collections::BTreeMap<u64, u64> {
+    let registry = Registry::builder().projection::<Balances>().build().unwrap();
+    let builder = Runtime::builder_shared(Arc::clone(store)).registry(registry);
+    let runtime = builder.start().await.unwrap();
+    runtime.wait_until_current::<Balances>().await.unwrap();
+    runtime.projection::<Balances>().unwrap().read(|balances| balances.by_account.clone())
 }
 
 /// Prints how many bytes an event takes; in a process of its own, so that nothing else counts.
@@ -341,6 +392,13 @@ async fn deposit_and_withdraw(bank: &Bank, account: u64, commands: u64) {
 }
 
 fn deposit_and_withdraw_by_hand(bank: &by_hand::Bank, account: u64, commands: u64) {
+    for _ in 0..commands / 2 {
+        bank.deposit(account, 100).unwrap();
+        bank.withdraw(account, 100).unwrap();
+    }
+}
+
+fn deposit_and_withdraw_guarded(bank: &by_hand::guarded::Bank, account: u64, commands: u64) {
     for _ in 0..commands / 2 {
         bank.deposit(account, 100).unwrap();
         bank.withdraw(account, 100).unwrap();

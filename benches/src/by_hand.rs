@@ -6,7 +6,7 @@
 //! under a lock needs none.
 //!
 //! [`lean`] is the same with the name beside the payload instead of in it, which is the least that
-//! a decoder of JSON can do.
+//! a decoder of JSON can do. [`guarded`] adds what a store of events promises.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
@@ -33,6 +33,7 @@ pub struct Record {
 pub enum Error {
     InsufficientFunds,
     Overflow,
+    Conflict,
     Json(serde_json::Error),
     UnknownName,
 }
@@ -223,5 +224,107 @@ pub mod lean {
             account.apply(&named.decode()?);
         }
         Ok(account)
+    }
+}
+
+/// The same bank over one log that keeps a store's promises: a global order that readers can follow,
+/// an expected version that is checked, an id that is stored once and found again, and the events
+/// of one stream or of one name without a look at the others.
+pub mod guarded {
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex, RwLock};
+    use std::time::SystemTime;
+
+    use uuid::Uuid;
+
+    use super::lean::Named;
+    use super::{Account, Error, Event};
+
+    pub struct Record {
+        pub id: Uuid,
+        pub account: u64,
+        pub version: u64,
+        pub recorded_at: SystemTime,
+        pub event: Named,
+    }
+
+    #[derive(Default)]
+    struct Log {
+        records: Vec<Record>,
+        by_id: HashMap<Uuid, usize>,
+        by_account: HashMap<u64, Vec<usize>>,
+        by_name: HashMap<&'static str, Vec<usize>>,
+    }
+
+    impl Log {
+        /// The position of the event, or `None` if somebody else was faster.
+        fn append(&mut self, id: Uuid, account: u64, expected: u64, event: Named) -> Option<usize> {
+            if let Some(&stored) = self.by_id.get(&id) {
+                return Some(stored);
+            }
+            let stream = self.by_account.entry(account).or_default();
+            if stream.len() as u64 != expected {
+                return None;
+            }
+            let position = self.records.len();
+            stream.push(position);
+            self.by_name.entry(event.name).or_default().push(position);
+            self.by_id.insert(id, position);
+            let (version, recorded_at) = (expected + 1, SystemTime::now());
+            self.records.push(Record { id, account, version, recorded_at, event });
+            Some(position)
+        }
+    }
+
+    #[derive(Default)]
+    struct Instance {
+        account: Account,
+        version: u64,
+    }
+
+    #[derive(Default)]
+    pub struct Bank {
+        accounts: RwLock<HashMap<u64, Arc<Mutex<Instance>>>>,
+        log: Mutex<Log>,
+    }
+
+    impl Bank {
+        pub fn deposit(&self, account: u64, amount: u64) -> Result<usize, Error> {
+            self.execute(account, |account| account.deposit(amount))
+        }
+
+        pub fn withdraw(&self, account: u64, amount: u64) -> Result<usize, Error> {
+            self.execute(account, |account| account.withdraw(amount))
+        }
+
+        fn execute(
+            &self,
+            id: u64,
+            decide: impl FnOnce(&Account) -> Result<Event, Error>,
+        ) -> Result<usize, Error> {
+            let instance = self.instance(id);
+            let mut instance = instance.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let event = decide(&instance.account)?;
+            let named = Named::of(&event)?;
+            let event_id = Uuid::now_v7();
+            let mut log = self.log.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let position =
+                log.append(event_id, id, instance.version, named).ok_or(Error::Conflict)?;
+            drop(log);
+            instance.account.apply(&event);
+            instance.version += 1;
+            Ok(position)
+        }
+
+        fn instance(&self, account: u64) -> Arc<Mutex<Instance>> {
+            let known = self.accounts.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+            if let Some(instance) = known.get(&account) {
+                return Arc::clone(instance);
+            }
+            drop(known);
+            let mut accounts =
+                self.accounts.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+            Arc::clone(accounts.entry(account).or_default())
+        }
     }
 }

@@ -39,6 +39,7 @@ impl Metadata {
     pub const EMPTY: Self = Self(None);
 
     /// Whether nothing is known.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.as_deref().is_none_or(|facts| *facts == Facts::default())
     }

@@ -343,6 +343,7 @@ impl Log {
         self.by_id.find(hash(&self.id_hasher, id), is_it).copied()
     }
 
+    #[inline]
     fn recorded(&self, slot: Slot) -> Recorded<'_> {
         let stored =
             self.segments[slot as usize / SEGMENT_EVENTS].get(slot as usize % SEGMENT_EVENTS);

@@ -144,6 +144,7 @@ impl Segment {
         self.entries[index].event_id
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: usize) -> Stored<'_> {
         let entry = &self.entries[index];
         let start = index.checked_sub(1).map_or(0, |before| self.entries[before].payload_end);

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use es_core::{
-    AppendError, Appended, Commit, EventId, EventStore, ExpectedVersion, Position, Query,
-    QueryPage, QueryRange, ReadError, RecordedEvent, StoreFailure, StreamId, StreamPage,
+    AppendError, Appended, Commit, EventId, EventStore, ExpectedVersion, ImmediateAppend, Position,
+    Query, QueryPage, QueryRange, ReadError, RecordedEvent, StoreFailure, StreamId, StreamPage,
     StreamRange,
 };
 use es_memory_store::MemoryStore;
@@ -32,6 +32,7 @@ pub enum Fault {
 /// A memory store whose appends fail in a given order, and can be held up.
 pub struct FaultyStore {
     inner: Arc<MemoryStore>,
+    immediate: bool,
     faults: Mutex<VecDeque<Fault>>,
     open: watch::Sender<bool>,
     waiting: AtomicU64,
@@ -43,12 +44,18 @@ impl FaultyStore {
     pub fn new(inner: Arc<MemoryStore>) -> Self {
         Self {
             inner,
+            immediate: false,
             faults: Mutex::default(),
             open: watch::Sender::new(true),
             waiting: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             chains: Mutex::default(),
         }
+    }
+
+    /// One that can be appended to at once, and then is never held up.
+    pub fn immediate(inner: Arc<MemoryStore>) -> Self {
+        Self { immediate: true, ..Self::new(inner) }
     }
 
     /// What happens to the next appends, in order. After that nothing does.
@@ -85,31 +92,37 @@ impl FaultyStore {
         // An error would mean that the sender is gone, which is borrowed here.
         let _ = self.open.subscribe().wait_for(|open| *open).await;
         drop(held_up);
-        let fault = lock(&self.faults).pop_front().unwrap_or(Fault::None);
-        let failure = StoreFailure::new("the store was told to fail");
-        match fault {
-            Fault::None => self.inner.append(commit).await,
-            Fault::Transient => Err(AppendError::Transient(failure)),
-            Fault::Permanent => Err(AppendError::Permanent(failure)),
-            Fault::LostCommit => Err(AppendError::OutcomeUnknown(failure)),
-            Fault::LostAnswer => match self.inner.append(commit).await {
-                Ok(_) => Err(AppendError::OutcomeUnknown(failure)),
-                refused => refused,
-            },
-            Fault::LostRace => {
-                self.overtake(commit).await?;
-                self.inner.append(commit).await
-            }
-        }
+        self.append_now(commit)
     }
 
-    async fn overtake(&self, commit: &Commit) -> Result<(), AppendError> {
+    fn overtake(&self, commit: &Commit) -> Result<(), AppendError> {
         let stream = &commit.first().stream;
         let mut event = commit.first().events[0].clone();
         event.id = EventId::generate();
         match Commit::new(stream.clone(), ExpectedVersion::Any, vec![event]) {
-            Ok(commit) => self.inner.append(&commit).await.map(|_| ()),
+            Ok(commit) => self.inner.append_now(&commit).map(|_| ()),
             Err(error) => Err(AppendError::Permanent(StoreFailure::caused_by("overtake", error))),
+        }
+    }
+}
+
+impl ImmediateAppend for FaultyStore {
+    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        let fault = lock(&self.faults).pop_front().unwrap_or(Fault::None);
+        let failure = StoreFailure::new("the store was told to fail");
+        match fault {
+            Fault::None => self.inner.append_now(commit),
+            Fault::Transient => Err(AppendError::Transient(failure)),
+            Fault::Permanent => Err(AppendError::Permanent(failure)),
+            Fault::LostCommit => Err(AppendError::OutcomeUnknown(failure)),
+            Fault::LostAnswer => match self.inner.append_now(commit) {
+                Ok(_) => Err(AppendError::OutcomeUnknown(failure)),
+                refused => refused,
+            },
+            Fault::LostRace => {
+                self.overtake(commit)?;
+                self.inner.append_now(commit)
+            }
         }
     }
 }
@@ -182,5 +195,9 @@ impl EventStore for FaultyStore {
 
     async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
         self.inner.wait_beyond(position).await
+    }
+
+    fn immediate(&self) -> Option<&dyn ImmediateAppend> {
+        self.immediate.then_some(self)
     }
 }

@@ -2,8 +2,10 @@
 
 #![allow(missing_docs, reason = "read by its tests only")]
 
+pub mod broken;
 pub mod counter;
 pub mod faulty;
+pub mod list_store;
 pub mod tally;
 
 /// The program of the README, which runs as it is shown.

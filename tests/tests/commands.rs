@@ -29,6 +29,12 @@ async fn faulty() -> (Arc<FaultyStore>, Runtime<FaultyStore>) {
     (Arc::clone(&store), over(store).await)
 }
 
+/// The same over a store that need not be waited for.
+async fn immediate_faulty() -> (Arc<FaultyStore>, Runtime<FaultyStore>) {
+    let store = Arc::new(FaultyStore::immediate(Arc::new(MemoryStore::new())));
+    (Arc::clone(&store), over(store).await)
+}
+
 async fn value<S: EventStore>(runtime: &Runtime<S>, counter: u64) -> (u64, u64) {
     let loaded = runtime.load::<Counter>(&counter).await.unwrap();
     (loaded.state.value, loaded.version.get())
@@ -121,6 +127,37 @@ async fn an_answer_that_is_lost_is_found_and_nothing_is_stored_twice() {
     store.next([Fault::LostCommit, Fault::Transient, Fault::None]);
     runtime.execute(Raise { counter: 1, by: 2 }).await.unwrap();
     assert_eq!(value(&runtime, 1).await, (4, 2));
+}
+
+#[tokio::test]
+async fn a_command_that_could_not_be_carried_out_at_once_goes_on_where_it_was() {
+    let (store, runtime) = immediate_faulty().await;
+    runtime.execute(Raise { counter: 1, by: 1 }).await.unwrap();
+    // Decided on the warm state, applied to it, and then its answer is lost: it is stored once.
+    store.next([Fault::LostAnswer]);
+    let receipt = runtime.execute(Raise { counter: 1, by: 2 }).await.unwrap();
+    assert_eq!((receipt.version.get(), receipt.attempts, receipt.repeated), (2, 1, false));
+    // What was applied for an append that lost its race is not in the state that decides again.
+    store.next([Fault::LostRace]);
+    let receipt = runtime.execute(Raise { counter: 1, by: 4 }).await.unwrap();
+    assert_eq!((receipt.version.get(), receipt.attempts), (4, 2));
+    assert_eq!(value(&runtime, 1).await, (1 + 2 + 4 + 4, 4));
+    // Nothing that failed is left in the warm state.
+    store.next([Fault::Permanent]);
+    runtime.execute(Raise { counter: 1, by: 100 }).await.unwrap_err();
+    let refused = runtime.execute(LowerByOnes { counter: 1, by: 12 }).await.unwrap_err();
+    assert!(matches!(refused, ExecuteError::Rejected(CounterError::TooLow(11))));
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_on_warm_state_leaves_nothing_of_it() {
+    let (_, runtime) = immediate_faulty().await;
+    runtime.execute(Raise { counter: 1, by: 1 }).await.unwrap();
+    let panicked = spawn(&runtime, Explode { counter: 1 }).await.unwrap_err();
+    assert!(panicked.is_panic());
+    let receipt = runtime.execute(Raise { counter: 1, by: 1 }).await.unwrap();
+    assert_eq!(receipt.version.get(), 2);
+    assert_eq!(value(&runtime, 1).await, (2, 2));
 }
 
 #[tokio::test]
@@ -359,11 +396,12 @@ proptest! {
         commands in prop::collection::vec(
             prop_oneof![(1u64..4).prop_map(Sent::Raise), (1u64..4).prop_map(Sent::Lower)], 1..40),
         faults in prop::collection::vec(fault(), 0..60),
+        immediate: bool,
     ) {
         let tokio = tokio::runtime::Builder::new_current_thread().enable_time()
             .build().unwrap();
         tokio.block_on(async {
-            let (store, runtime) = faulty().await;
+            let (store, runtime) = if immediate { immediate_faulty().await } else { faulty().await };
             store.next(faults);
             store.close();
             let futures: Vec<_> = commands.iter().map(|command| match *command {

@@ -1,12 +1,11 @@
 //! Appending: expected versions, commits to several streams, and what a refusal leaves behind.
 
-use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use crate::conformance::failure::Verdict;
 use crate::conformance::sample::{commit, events, exact, note, stream, valid};
-use crate::conformance::subject::Subject;
+use crate::conformance::subject::{Subject, poll_once};
 use crate::store::{EventStore, StreamRange};
 use crate::version::{ExpectedVersion, Position, Version};
 
@@ -58,6 +57,18 @@ pub(super) async fn versions_count_up_from_one_in_each_stream<S: EventStore>(
         subject.same("the versions of a stream", vec![1, 2, 3, 4, 5, 6], versions)?;
     }
     Ok(())
+}
+
+/// More events than sixteen bits can count.
+pub(super) async fn versions_go_beyond_sixteen_bits<S: EventStore>(subject: Subject<S>) -> Verdict {
+    let appended = subject.append(&commit("a", ExpectedVersion::Any, events(70_000))).await?;
+    subject.same("the version of the stream", Version::new(70_000), appended.version)?;
+    let appended = subject.append(&commit("a", exact(70_000), events(1))).await?;
+    subject.same("the version of the stream", Version::new(70_001), appended.version)?;
+    let last = StreamRange { limit: 3, ..StreamRange::after(Version::new(69_999)) };
+    let page = subject.stream_page(&stream("a"), last).await?;
+    let versions: Vec<_> = page.events.iter().map(|event| event.version.get()).collect();
+    subject.same("the last versions", vec![70_000, 70_001], versions)
 }
 
 pub(super) async fn positions_rise_and_those_of_a_commit_are_contiguous<S: EventStore>(
@@ -228,9 +239,8 @@ pub(super) async fn an_append_that_is_dropped_is_stored_whole_or_not_at_all<S: E
         let dropped = valid(dropped.and(stream(&right), ExpectedVersion::NoStream, events(2)));
         {
             let mut append = pin!(subject.store.append(&dropped));
-            let mut context = Context::from_waker(Waker::noop());
             for _ in 0..round % 4 {
-                match append.as_mut().poll(&mut context) {
+                match poll_once(append.as_mut()) {
                     Poll::Ready(answer) => {
                         subject.accepted(&dropped, answer)?;
                         break;

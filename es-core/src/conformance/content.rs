@@ -202,6 +202,10 @@ pub(super) async fn texts_of_the_greatest_length_come_back<S: EventStore>(
         0,
         subject.stream(&near).await?.len(),
     )?;
+    for last in ["a", "b"] {
+        let id = format!("{}{last}", "i".repeat(MAX_ID_BYTES - 1));
+        comes_back(&subject, &one(id, event())).await?;
+    }
     let last = format!("{:0>width$}", MAX_TAGS - 1, width = MAX_TAG_BYTES);
     let query = Query::from(QueryItem::named([longest.name.clone()]).and_tagged([last]));
     let found: Vec<_> = subject.events(&query).await?.iter().map(|event| event.event_id).collect();

@@ -45,9 +45,8 @@ where
     let entry = instance.enter(
         (command, envelope),
         |(command, envelope), warm| {
-            at_once(&shared.surroundings, immediate?, &instance.stream, warm, command, envelope)
-                .map_err(|so_far| tried = so_far)
-                .ok()
+            let (surroundings, stream) = (&shared.surroundings, &instance.stream);
+            at_once(surroundings, immediate?, stream, warm, command, envelope, &mut tried)
         },
         |(command, envelope)| {
             let (sender, receiver) = oneshot::channel();
@@ -81,7 +80,8 @@ enum Tried {
     Append(Commit, Result<Appended, AppendError>),
 }
 
-/// Carries out a command on warm state, in a store that need not be waited for.
+/// Carries out a command on warm state, in a store that need not be waited for; or leaves in
+/// `tried` how far it came.
 fn at_once<A: Handle<C>, C: Command<Aggregate = A>>(
     surroundings: &Surroundings,
     store: &dyn ImmediateAppend,
@@ -89,16 +89,23 @@ fn at_once<A: Handle<C>, C: Command<Aggregate = A>>(
     warm: &mut Warm<A>,
     command: &C,
     envelope: &Envelope,
-) -> Result<Receipt, Tried> {
+    tried: &mut Tried,
+) -> Option<Receipt> {
     let Warm { loaded: Loaded { state, version }, decided } = warm;
     let decision = decide(surroundings, stream, state, *version, command, envelope, decided);
-    let Ok(Some(commit)) = decision else { return Err(Tried::NoEvents) };
+    let Ok(Some(commit)) = decision else {
+        *tried = Tried::NoEvents;
+        return None;
+    };
     warm.apply_decided();
     match store.append_now(&commit) {
         Ok(appended) if commit_log::is_in_place(&commit, &appended) => {
-            Ok(commit_log::receipt(&commit, &appended, None, 1))
+            Some(commit_log::receipt(&commit, &appended, None, 1))
         }
-        answer => Err(Tried::Append(commit, answer)),
+        answer => {
+            *tried = Tried::Append(commit, answer);
+            None
+        }
     }
 }
 

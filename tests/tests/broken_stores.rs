@@ -1,0 +1,108 @@
+//! The conformance suite is itself proven: of stores that break one rule each, it must reject every
+//! one, by the check that is meant to.
+
+#![expect(clippy::panic, reason = "a test fails by a panic")]
+
+use std::collections::BTreeSet;
+
+use es_core::conformance::{Check, Contract, Failure, Rule};
+use es_core::conformance::{
+    conditional_append, durable_event_store, durable_state_store, event_store, state_store,
+};
+use es_tests::broken::{Broken, Bug};
+
+fn checks() -> Vec<Check<Broken>> {
+    let mut checks = event_store();
+    checks.extend(conditional_append());
+    checks.extend(state_store());
+    checks.extend(durable_event_store());
+    checks.extend(durable_state_store());
+    checks
+}
+
+/// Runs a check for each of some stores, all at once, since some of them have to be waited for.
+async fn verdicts(
+    checks: impl IntoIterator<Item = (Option<Bug>, Check<Broken>)>,
+) -> Vec<(Option<Bug>, Result<(), Failure>)> {
+    let running: Vec<_> = checks
+        .into_iter()
+        .map(|(bug, check)| (bug, tokio::spawn(async move { check.run(Broken(bug)).await })))
+        .collect();
+    let mut verdicts = Vec::new();
+    for (bug, running) in running {
+        match running.await {
+            Ok(verdict) => verdicts.push((bug, verdict)),
+            Err(error) => panic!("a check of {bug:?} panicked: {error}"),
+        }
+    }
+    verdicts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_without_a_bug_passes_every_check() {
+    let failed: Vec<_> = verdicts(checks().into_iter().map(|check| (None, check)))
+        .await
+        .into_iter()
+        .filter_map(|(_, verdict)| Some(verdict.err()?.to_string()))
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_bug_is_caught_by_the_check_that_is_meant_to() {
+    let catching = Bug::ALL.iter().map(|bug| {
+        let name = bug.caught_by();
+        match checks().into_iter().find(|check| check.name() == name) {
+            Some(check) => (Some(*bug), check),
+            None => panic!("`{bug:?}` is to be caught by `{name}`, which is no check"),
+        }
+    });
+    let mut passed = Vec::new();
+    for (bug, verdict) in verdicts(catching).await {
+        match verdict {
+            Err(failure) => assert_eq!(Some(failure.check), bug.map(Bug::caught_by)),
+            Ok(()) => passed.push(bug),
+        }
+    }
+    assert!(passed.is_empty(), "not caught by the check that is meant to: {passed:?}");
+}
+
+#[test]
+fn every_rule_has_a_check_and_every_check_a_rule() {
+    let checked: BTreeSet<_> = checks().iter().map(Check::rule).collect();
+    let rules: BTreeSet<_> =
+        [Contract::EventStore, Contract::ConditionalAppend, Contract::StateStore]
+            .into_iter()
+            .flat_map(Contract::rules)
+            .collect();
+    let unchecked: Vec<_> = rules.difference(&checked).map(Rule::to_string).collect();
+    assert!(unchecked.is_empty(), "no check holds a store to\n{}", unchecked.join("\n"));
+    let unknown: Vec<_> = checked.difference(&rules).collect();
+    assert!(unknown.is_empty(), "no such rule: {unknown:?}");
+}
+
+/// Names are what a test run shows and what tables refer to.
+#[test]
+fn no_two_checks_have_one_name() {
+    let mut names = BTreeSet::new();
+    for check in checks() {
+        assert!(names.insert(check.name()), "two checks are called `{}`", check.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_history_that_no_order_explains_is_printed_small() {
+    let name = Bug::StaleHead;
+    let check = event_store::<Broken>().into_iter().find(|check| {
+        check.name() == "event_store::histories::calls_at_once_take_effect_one_after_another"
+    });
+    let Some(check) = check else { panic!("the check is gone") };
+    let Err(failure) = check.run(Broken(Some(name))).await else {
+        panic!("a stale head is not noticed");
+    };
+    let found = failure.breach.found;
+    let calls = found.lines().filter(|line| line.starts_with("  #")).count();
+    // One append, and a look at the head that does not know of it; sometimes a little more.
+    assert!((2..=6).contains(&calls), "{found}");
+    assert!(found.contains(": head -> "), "{found}");
+}
