@@ -151,12 +151,14 @@ mod query;
 mod recorded;
 mod registry;
 mod runtime;
+mod split;
 mod store;
 mod stream;
 mod tag;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod upcast;
 mod version;
 
 #[doc(hidden)]
@@ -168,7 +170,7 @@ pub use uuid;
 
 pub use crate::aggregate::{Aggregate, AggregateId, Apply, InitialState};
 pub use crate::clock::{Clock, FixedClock, SystemClock};
-pub use crate::codec::{Codec, CodecError, Json};
+pub use crate::codec::{Codec, CodecError, Json, SelfDescribing};
 pub use crate::command::{Command, Events, Handle, IntoEvents};
 pub use crate::commit::{
     AppendCondition, Appended, Commit, InvalidCommit, InvalidEvent, MAX_COMMIT_EVENTS,
@@ -178,7 +180,7 @@ pub use crate::context::{Context, MissingService};
 pub use crate::error::{ErrorCategory, StoreFailure};
 pub use crate::event::{Event, EventType, Stored};
 pub use crate::event_set::{
-    ApplyTo, DecodeError, DecodeProblem, EncodeError, EncodedEvent, EventSet,
+    ApplyTo, DecodeError, DecodeProblem, Decoded, EncodeError, EncodedEvent, EventSet,
 };
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::Metadata;
@@ -196,6 +198,7 @@ pub use crate::runtime::{
     Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt, RetryPolicy,
     Runtime, RuntimeBuilder, StartError, UnknownProjection, WaitError,
 };
+pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, MAX_STATE_BYTES,
@@ -207,6 +210,7 @@ pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,
 };
 pub use crate::tag::{Tag, Tags};
+pub use crate::upcast::{JsonObject, UpcastError};
 pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, SchemaVersion, Version};
 
 #[cfg(feature = "derive")]

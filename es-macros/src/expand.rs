@@ -17,11 +17,13 @@ mod dispatch;
 mod event;
 mod event_set;
 pub(crate) mod fallback;
+mod history;
 mod listed;
 mod name_checks;
 mod projection;
 mod registration;
 mod span;
+mod split_checks;
 mod stored;
 
 pub(crate) use self::aggregate::aggregate;

@@ -28,15 +28,35 @@ use syn::{DeriveInput, parse_macro_input};
 /// | above the struct | meaning | default |
 /// |---|---|---|
 /// | `name = "account.deposited"` | the stored name: it must never change | required |
-/// | `version = 3` | the version of the schema that is written today, from 1 | `1` |
+/// | `version = 3` | the newest version of the schema: the one that the struct shows, from 1 | `1` |
+/// | `oldest = 2` | the oldest version that is read; an event that starts at 2 has `version = 2, oldest = 2` | `1` |
+/// | `write_version = 2` | writes an older version, for programs that know no newer one | the newest |
+/// | `alias = "account.paid_in"` | a name under which it was stored before; as often as you like | none |
+/// | `split_from(Moved)` | events of which older versions split into this one | none |
 /// | `codec = path::to::Codec` | how the payload is written | `es_core::Json` |
 /// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
+///
+/// Each version before the newest has one step, `#[upcast(from = n, ..)]`, that makes version n + 1 of
+/// it. Fields are named as they are stored; `"address.zip"` and `"lines[].amount"` are paths into them.
+/// What stands in one step happens in the order in which it is written.
+///
+/// | `#[upcast(..)]` above the struct | meaning |
+/// |---|---|
+/// | `from = 1` | the version that it begins with; required |
+/// | `rename("old" => "new", ..)` | a field gets another name |
+/// | `add(field = "text", ..)` | a field comes to be: a text, number, `true`, `false`, `null`, or the path of an `fn() -> T`, `fn(&JsonObject) -> T` or `fn(&JsonObject, &Recorded) -> T` |
+/// | `remove(field, ..)` | a field goes away; `remove(field = value)` says what `write_version` writes for it |
+/// | `with = path` | an `fn(&mut JsonObject) -> Result<(), UpcastError>`, with `&Recorded` behind it if it asks for that |
+/// | `via = OldStruct` | the version is read as this struct, which becomes that of the next step, or the event, by `From` or `TryFrom`; alone in its step |
+/// | `codec = path` | how the struct of `via` was written, if not like the event |
+/// | `split(into(A, B), with = path)` | one stored event becomes several: an `fn(Old) -> Result<Split, UpcastError>`; alone in its step |
+/// | `inverse = path` | an `fn(&mut JsonObject) -> Result<(), UpcastError>` that undoes the step for `write_version` |
 ///
 /// | on a field | meaning |
 /// |---|---|
 /// | `tag` | queries can select the event by the tag `field:value`; an `Option` has one when it is `Some` |
 /// | `tag = "key"` | the same with another key; a newtype's field needs one |
-#[proc_macro_derive(Event, attributes(event))]
+#[proc_macro_derive(Event, attributes(event, upcast))]
 pub fn event(input: TokenStream) -> TokenStream {
     derive::event(&parse_macro_input!(input as DeriveInput)).into()
 }
@@ -48,6 +68,7 @@ pub fn event(input: TokenStream) -> TokenStream {
 ///
 /// | `#[event_set(..)]` above the enum | meaning | default |
 /// |---|---|---|
+/// | `retired("account.frozen", ..)` | stored names of events that are no longer read | none |
 /// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
 #[proc_macro_derive(EventSet, attributes(event_set))]
 pub fn event_set(input: TokenStream) -> TokenStream {
@@ -65,6 +86,7 @@ pub fn event_set(input: TokenStream) -> TokenStream {
 /// | `id = AccountId` | the type that tells one from the other | required |
 /// | `events(Opened, billing::Paid as BillingPaid)` | its events; each becomes a variant, named like the event or as you say | required, or: |
 /// | `events = AccountEvent` | its events as an enum of yours, with `#[derive(EventSet)]` | |
+/// | `retired("account.frozen", ..)` | stored names of events that are no longer read | none |
 /// | `enum = AccountFact` | the name of the generated enum | type name + `Event` |
 /// | `derive(Debug, Clone)` | derives for the generated enum | none |
 /// | `register = false` | keeps it out of `Registry::linked` | `true` |
@@ -114,6 +136,7 @@ pub fn command(input: TokenStream) -> TokenStream {
 /// | `documents(key = path)` | one for each key: `fn(&BalancesEvent, &Recorded) -> impl IntoIterator<Item = impl Display>` | the id of the stream |
 /// | `documents(remove_when = path)` | removes a document when `fn(&Self) -> bool` says so | never |
 /// | `rows = path::to::Family` | rows that its own SQL writes, in the stores of that family | in memory |
+/// | `retired("account.frozen", ..)` | stored names of events that are no longer read | none |
 /// | `enum = BalancesFact` | the name of the generated enum | type name + `Event` |
 /// | `derive(Debug, Clone)` | derives for the generated enum | none |
 /// | `register = false` | keeps it out of `Registry::linked` | `true` |

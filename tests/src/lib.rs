@@ -5,6 +5,7 @@
 pub mod broken;
 pub mod counter;
 pub mod faulty;
+pub mod history;
 pub mod list_store;
 pub mod tally;
 
@@ -12,3 +13,8 @@ pub mod tally;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The chapter on how events change, whose programs run as they are shown.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/changing-an-event.md")]
+pub struct ChangingAnEvent;

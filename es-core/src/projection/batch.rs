@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::codec::CodecError;
-use crate::event_set::{self, DecodeError, EventSet};
+use crate::event_set::{self, DecodeError, Decoded, EventSet, Reading};
 use crate::recorded::{Page, Recorded};
 
 /// A part of a page's events, decoded; the type of the events is forgotten.
 pub(crate) type Chunk = Box<dyn Any + Send + Sync>;
 
-type Read<E> = Result<E, DecodeError>;
+type Read<E> = Result<Decoded<E>, DecodeError>;
 
 /// A page and its decoded events.
 #[derive(Default)]
@@ -58,7 +58,8 @@ pub(crate) fn decode<E: EventSet>(page: &Page, part: Range<usize>) -> Chunk {
 fn decode_one<E: EventSet>(recorded: &Recorded<'_>) -> Read<E> {
     // A `Deserialize` of the user's own may panic: that is an event that can not be read.
     catch_unwind(AssertUnwindSafe(|| E::decode(recorded))).unwrap_or_else(|panic| {
-        Err(event_set::not_read(recorded, CodecError::new(panic_message(&*panic))))
+        let reading = Reading { name: recorded.name, recorded, depth: 0 };
+        Err(event_set::not_read(&reading, CodecError::new(panic_message(&*panic))))
     })
 }
 

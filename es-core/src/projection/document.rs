@@ -132,7 +132,9 @@ impl<P: DocumentProjection> Host for DocumentHost<P> {
         for (_, recorded, event) in batch.events::<P::Event>() {
             match event {
                 _ if P::BY_STREAM => keys.extend([recorded.stream.id()]),
-                Ok(event) => P::keys(event, &recorded, &mut keys),
+                Ok(events) => {
+                    events.as_slice().iter().for_each(|event| P::keys(event, &recorded, &mut keys));
+                }
                 Err(_) => {}
             }
         }
@@ -186,11 +188,13 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
             }
             if P::BY_STREAM {
                 miss(recorded.stream.id(), recorded.position);
-            } else if let Ok(event) = event {
-                // One that panics will fail where it is applied.
-                let mut keys = Keys::default();
-                if keys_of::<P>(index, event, &recorded, &mut keys).is_ok() {
-                    keys.0.iter().for_each(|key| miss(key, recorded.position));
+            } else if let Ok(events) = event {
+                for event in events.as_slice() {
+                    // One that panics will fail where it is applied.
+                    let mut keys = Keys::default();
+                    if keys_of::<P>(index, event, &recorded, &mut keys).is_ok() {
+                        keys.0.iter().for_each(|key| miss(key, recorded.position));
+                    }
                 }
             }
         }
@@ -214,29 +218,30 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
             if !part.holds(index, &recorded) {
                 continue;
             }
-            let mut keys = Keys::default();
-            let by_stream = [recorded.stream.id()];
-            if !P::BY_STREAM {
-                match event {
-                    Ok(event) => keys_of::<P>(index, event, &recorded, &mut keys)?,
-                    Err(error) => return Err(Failure::unread(index, &recorded, error)),
-                }
-            }
-            let declared = keys.0.iter().map(String::as_str);
-            let by_stream = by_stream.into_iter().filter(|_| P::BY_STREAM);
-            let mut applied = false;
-            for key in by_stream.chain(declared) {
+            let mut applied = matches!(part.keys, KeySet::Except(_));
+            if P::BY_STREAM {
+                let key = recorded.stream.id();
                 if part.keys.holds(key, recorded.position) {
-                    let event = event
-                        .as_ref()
-                        .map_err(|error| Failure::unread(index, &recorded, error).of_key(key))?;
-                    self.project(index, event, &recorded, key)
-                        .map_err(|failure| failure.of_key(key))?;
+                    let unread = |error| Failure::unread(index, &recorded, error).of_key(key);
+                    for event in event.as_ref().map_err(unread)?.as_slice() {
+                        self.project(index, event, &recorded, key)?;
+                    }
                     applied = true;
                 }
+            } else {
+                let unread = |error| Failure::unread(index, &recorded, error);
+                for event in event.as_ref().map_err(unread)?.as_slice() {
+                    let mut keys = Keys::default();
+                    keys_of::<P>(index, event, &recorded, &mut keys)?;
+                    for key in &keys.0 {
+                        if part.keys.holds(key, recorded.position) {
+                            self.project(index, event, &recorded, key)?;
+                            applied = true;
+                        }
+                    }
+                }
             }
-            let counts = applied || matches!(part.keys, KeySet::Except(_));
-            events += u64::from(counts);
+            events += u64::from(applied);
         }
         Ok(Changes { documents: self.changed(batch)?, events, rows: None })
     }
@@ -265,6 +270,16 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
 
 impl<P: DocumentProjection> DocumentSession<P> {
     fn project(
+        &mut self,
+        index: usize,
+        event: &P::Event,
+        recorded: &Recorded<'_>,
+        key: &str,
+    ) -> Result<(), Failure> {
+        self.change(index, event, recorded, key).map_err(|failure| failure.of_key(key))
+    }
+
+    fn change(
         &mut self,
         index: usize,
         event: &P::Event,

@@ -236,7 +236,9 @@ fn project<P: RowProjection>(
             continue;
         }
         let event = event.as_ref().map_err(|error| Failure::unread(index, &recorded, error))?;
-        guarded(index, &recorded, || P::project_event(rows, event, &recorded))?;
+        for event in event.as_slice() {
+            guarded(index, &recorded, || P::project_event(rows, event, &recorded))?;
+        }
     }
     Ok(())
 }

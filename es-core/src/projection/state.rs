@@ -98,7 +98,9 @@ fn apply<P: StateProjection>(state: &mut P, batch: &Batch, part: &Part) -> Resul
             continue;
         }
         let event = event.as_ref().map_err(|error| Failure::unread(index, &recorded, error))?;
-        guarded(index, &recorded, || state.project_event(event, &recorded))?;
+        for event in event.as_slice() {
+            guarded(index, &recorded, || state.project_event(event, &recorded))?;
+        }
         applied += 1;
     }
     Ok(applied)

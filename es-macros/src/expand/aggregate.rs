@@ -1,12 +1,12 @@
 //! `impl Aggregate`
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Path;
 use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
-use super::name_checks::name_checks;
+use super::name_checks::{name_checks, parts_check};
 use super::{event_set, registration, stored};
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 
@@ -21,6 +21,9 @@ use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
     let registration = registration::aggregate(aggregate);
     let es_core = &aggregate.crate_path;
+    let ident = &aggregate.input.ident;
+    let events_key = aggregate.events_key.as_ref().map_or_else(|| ident.span(), Ident::span);
+    let parts = parts_check(es_core, ident, events_key);
     match &aggregate.events {
         AggregateEvents::Generated(GeneratedSet { set, derives }) => {
             let EventSet { ident, .. } = set;
@@ -32,6 +35,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
                 #events
                 #implementation
                 #checks
+                #parts
                 #registration
             }
         }
@@ -42,6 +46,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             let implementation = implementation(aggregate, &own.to_token_stream(), &apply);
             quote! {
                 #implementation
+                #parts
                 #registration
             }
         }

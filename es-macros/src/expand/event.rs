@@ -5,6 +5,8 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Member, WherePredicate, parse_quote};
 
+use super::history::history;
+use super::split_checks::split_checks;
 use super::stored;
 use crate::model::{Event, Tag};
 
@@ -26,11 +28,23 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
             }
         }
     });
-    implementation(event, tags)
+    let history = history(event);
+    let checks = split_checks(event);
+    let implementation = implementation(
+        event,
+        quote! {
+            #history
+            #tags
+        },
+    );
+    quote! {
+        #implementation
+        #checks
+    }
 }
 
-/// The impl without anything that could fail for a reason of its own.
-pub(super) fn implementation(event: &Event<'_>, tags: Option<TokenStream>) -> TokenStream {
+/// The impl; `more` is everything that could fail for a reason of its own.
+pub(super) fn implementation(event: &Event<'_>, more: TokenStream) -> TokenStream {
     let (es_core, ident) = (&event.crate_path, &event.input.ident);
     let name = stored::name(&event.name, event.input);
     let version = stored::version(&event.version);
@@ -53,7 +67,7 @@ pub(super) fn implementation(event: &Event<'_>, tags: Option<TokenStream>) -> To
             const NAME: &'static ::core::primitive::str = #name;
             const VERSION: #es_core::SchemaVersion = #es_core::__private::schema_version(#version);
             type Codec = #codec;
-            #tags
+            #more
         }
     }
 }

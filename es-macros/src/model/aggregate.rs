@@ -37,7 +37,7 @@ impl<'a> Aggregate<'a> {
     pub(crate) const ATTRIBUTE: AttributeKind = AttributeKind {
         name: "aggregate",
         noun: "aggregate",
-        item_options: &["name", "id", "events", "enum", "derive", "register", "crate"],
+        item_options: &["name", "id", "events", "retired", "enum", "derive", "register", "crate"],
         field_options: &[],
     };
 
@@ -50,7 +50,7 @@ impl<'a> Aggregate<'a> {
             "name" => given.fill(&mut name, value::string),
             "id" => given.fill(&mut id, value::ty),
             "events" => given.fill(&mut listed, events),
-            "enum" | "derive" => options.take(given),
+            "enum" | "derive" | "retired" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}
@@ -66,6 +66,7 @@ impl<'a> Aggregate<'a> {
                 Some(EventsOption::Own(path)) => {
                     idle_options.extend(options.name.key().cloned());
                     idle_options.extend(options.derives.key().cloned());
+                    idle_options.extend(options.retired.key().cloned());
                     AggregateEvents::Own(path)
                 }
                 Some(EventsOption::Listed(events)) => AggregateEvents::Generated(

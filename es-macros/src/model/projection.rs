@@ -37,6 +37,7 @@ impl<'a> Projection<'a> {
             "name",
             "version",
             "events",
+            "retired",
             "documents",
             "rows",
             "enum",
@@ -60,7 +61,7 @@ impl<'a> Projection<'a> {
             "events" => given.fill(&mut events, listed_events),
             "documents" => given.fill(&mut kept_in_documents, documents),
             "rows" => given.fill(&mut rows, value::ty),
-            "enum" | "derive" => options.take(given),
+            "enum" | "derive" | "retired" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}
