@@ -154,6 +154,7 @@ mod runtime;
 mod split;
 mod store;
 mod stream;
+mod subscription;
 mod tag;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -195,8 +196,8 @@ pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt, RetryPolicy,
-    Runtime, RuntimeBuilder, StartError, UnknownProjection, WaitError,
+    AndWait, Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt,
+    RetryPolicy, Runtime, RuntimeBuilder, StartError, UnknownProjection, WaitError, Waited,
 };
 pub use crate::split::Split;
 pub use crate::store::{
@@ -209,6 +210,7 @@ pub use crate::store::{
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,
 };
+pub use crate::subscription::{Delivery, StartAt, Subscription, SubscriptionError};
 pub use crate::tag::{Tag, Tags};
 pub use crate::upcast::{JsonObject, UpcastError};
 pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, SchemaVersion, Version};

@@ -1,5 +1,6 @@
 //! The runtime: carries out commands, loads state, keeps projections current.
 
+mod and_wait;
 mod carry_out;
 mod commit_log;
 mod decide;
@@ -26,6 +27,7 @@ use crate::aggregate::Aggregate;
 use crate::clock::Clock;
 use crate::command::{Command, Handle};
 use crate::context::Surroundings;
+use crate::event_set::EventSet;
 use crate::identity::IdGenerator;
 use crate::projection::feed::READERS;
 use crate::projection::host::{Host, InDocuments, InMemory, Needs};
@@ -39,7 +41,9 @@ use crate::projection::{
 use crate::registry::Registry;
 use crate::runtime::instance::Instances;
 use crate::store::EventStore;
+use crate::subscription::{StartAt, Subscription, SubscriptionError};
 
+pub use self::and_wait::{AndWait, Waited};
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
 pub use self::error::{ExecuteError, NotRegistered, StartError, UnknownProjection, WaitError};
@@ -221,6 +225,37 @@ impl<S: EventStore> Runtime<S> {
     /// As [`wait_for`](Self::wait_for), and when the store can not be asked for its head.
     pub fn wait_until_current<P: Projection>(&self) -> Wait<'_, S> {
         self.wait::<P>(Goal::Head)
+    }
+
+    /// The events of a set as they come, for a consumer of your own: to push them to a browser, or to
+    /// publish them elsewhere.
+    ///
+    /// ```
+    /// use es_core::StartAt;
+    /// # use es_core::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize)]
+    /// # #[event(name = "lamp.lit")]
+    /// # struct Lit;
+    /// # #[derive(EventSet)]
+    /// # enum LampEvent { Lit(Lit) }
+    /// # async fn publish(_: Vec<LampEvent>) {}
+    /// # async fn example<S: es_core::EventStore>(runtime: Runtime<S>) -> Result<(), es_core::SubscriptionError> {
+    /// let mut lamps = runtime.subscribe::<LampEvent>(StartAt::Durable("publisher".into())).await?;
+    /// loop {
+    ///     let delivery = lamps.next().await?;
+    ///     publish(delivery.events).await;
+    ///     lamps.acknowledge(delivery.recorded.position).await?;
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the store can not say where to begin; see [`SubscriptionError`].
+    pub async fn subscribe<E: EventSet>(
+        &self,
+        start: StartAt,
+    ) -> Result<Subscription<E, S>, SubscriptionError> {
+        Subscription::start(Arc::clone(&self.shared.store), self.shared.retry, start).await
     }
 
     fn wait<P: Projection>(&self, goal: Goal) -> Wait<'_, S> {

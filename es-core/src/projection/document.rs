@@ -380,7 +380,7 @@ impl<P: DocumentProjection<Home = InDocuments>, S: EventStore> Documents<P, S> {
     /// # Errors
     /// See [`ReadModelError`].
     pub async fn get(&self, key: impl Display) -> Result<Option<P>, ReadModelError> {
-        let generation = self.generation().await?;
+        let Some(generation) = self.generation().await? else { return Ok(None) };
         let key = document_key(P::NAME, generation, &key.to_string());
         let record = self.store()?.dyn_get(&key).await?;
         record.map(|record| Self::read(key.name(), &record)).transpose()
@@ -404,10 +404,10 @@ impl<P: DocumentProjection<Home = InDocuments>, S: EventStore> Documents<P, S> {
             Bound::Excluded(end) => name < end,
             Bound::Unbounded => true,
         };
-        let generation = self.generation().await?;
+        let mut page = DocumentsPage { documents: Vec::new(), next: None };
+        let Some(generation) = self.generation().await? else { return Ok(page) };
         let store = self.store()?;
         let space = document_space(P::NAME, generation);
-        let mut page = DocumentsPage { documents: Vec::new(), next: None };
         // The port lists what comes after a name.
         if let Bound::Included(first) = start
             && within(first)
@@ -469,11 +469,15 @@ impl<P: DocumentProjection<Home = InDocuments>, S: EventStore> Documents<P, S> {
         self.store.projection_store().ok_or(ReadModelError::NoHome { name: P::NAME })
     }
 
-    async fn generation(&self) -> Result<u64, ReadModelError> {
+    /// The generation that is served; none before the very first one is begun.
+    async fn generation(&self) -> Result<Option<u64>, ReadModelError> {
         let (generations, _) = Generations::load(self.store()?, P::NAME).await?;
-        generations
-            .live(&ProjectionType::of::<P>())
-            .ok_or(ReadModelError::NotBuilt { name: P::NAME, version: P::VERSION })
+        match generations.live(&ProjectionType::of::<P>()) {
+            None if !generations.is_empty() => {
+                Err(ReadModelError::NotBuilt { name: P::NAME, version: P::VERSION })
+            }
+            live => Ok(live),
+        }
     }
 
     fn read(key: &str, record: &StateRecord) -> Result<P, ReadModelError> {

@@ -76,6 +76,11 @@ impl Generations {
         Ok(())
     }
 
+    /// Whether nobody has begun yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.generations.is_empty()
+    }
+
     /// The generation that programs of this version serve.
     pub(crate) fn live(&self, projection: &ProjectionType) -> Option<u64> {
         self.last(projection, Is::Live).map(|generation| generation.number)

@@ -98,15 +98,19 @@ impl<'a, S: EventStore> Wait<'a, S> {
             Goal::Commit { after, up_to } => (after, up_to),
             Goal::Head => (Position::ZERO, self.retry.read(|| self.store.head()).await?),
         };
-        if wanted == Position::ZERO {
+        let durable = host.needs() != Needs::Events;
+        let everything = matches!(self.goal, Goal::Head);
+        // A durable read model can be read when it is served, also before the first event.
+        if wanted == Position::ZERO && !(durable && everything) {
             return Ok(());
         }
+        let reached = |status: &ProjectionStatus| {
+            status.position >= wanted && (!durable || status.generation.is_some())
+        };
         let mut progress = host.board().watch();
         loop {
             let settled = |status: &ProjectionStatus| {
-                status.position >= wanted
-                    || !status.state.runs()
-                    || status.state == ProjectionState::Standby
+                reached(status) || !status.state.runs() || status.state == ProjectionState::Standby
             };
             // The sender lives in the host, which is borrowed here: it can not be gone.
             let status = match progress.wait_for(settled).await {
@@ -114,7 +118,7 @@ impl<'a, S: EventStore> Wait<'a, S> {
                 Err(_) => host.board().status(),
             };
             let standby = status.state == ProjectionState::Standby;
-            if status.position >= wanted && !standby {
+            if reached(&status) && !standby {
                 let of_it = status.dead_letters.iter();
                 let of_it = of_it.filter(|letter| letter.generation == status.generation);
                 return self.check(host, of_it, after, wanted).await;
