@@ -18,7 +18,9 @@ use crate::projection::batch::{self, Batch, Chunk};
 use crate::projection::board::Board;
 use crate::projection::generation::{Generations, document_key, document_space};
 use crate::projection::host::{Host, InDocuments, Needs, ProjectionType, Start};
-use crate::projection::session::{Changes, Failure, KeySet, Part, Session, guarded};
+use crate::projection::session::{
+    ChangedDocuments, Changes, Failure, KeySet, Part, Session, guarded,
+};
 use crate::projection::{ProjectionHome, ProjectionStatus, StateProjection};
 use crate::query::Query;
 use crate::recorded::{Page, Recorded};
@@ -315,7 +317,7 @@ impl<P: DocumentProjection> DocumentSession<P> {
         }
     }
 
-    fn changed(&self, batch: &Batch) -> Result<Vec<(String, Option<Vec<u8>>)>, Failure> {
+    fn changed(&self, batch: &Batch) -> Result<ChangedDocuments, Failure> {
         let mut changed = Vec::with_capacity(self.dirty.len());
         for key in &self.dirty {
             let Some(slot) = self.documents.get(key) else { continue };

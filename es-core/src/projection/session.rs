@@ -13,7 +13,7 @@ use crate::projection::batch::{Batch, panic_message};
 use crate::projection::dead_letter::DeadLetter;
 use crate::recorded::Recorded;
 use crate::store::AnyRowWork;
-use crate::version::Position;
+use crate::version::{Position, Version};
 
 /// One generation of a projection, which applies events; its type is forgotten.
 pub(crate) trait Session: Send {
@@ -93,11 +93,13 @@ impl KeySet {
     }
 }
 
+/// Documents by key; those without a value are removed.
+pub(crate) type ChangedDocuments = Vec<(String, Option<Vec<u8>>)>;
+
 /// What must be stored for a part.
 #[derive(Default)]
 pub(crate) struct Changes {
-    /// Documents by key; those without a value are removed.
-    pub(crate) documents: Vec<(String, Option<Vec<u8>>)>,
+    pub(crate) documents: ChangedDocuments,
     /// What is done with rows.
     pub(crate) rows: Option<AnyRowWork>,
     /// How many events were applied.
@@ -112,13 +114,19 @@ pub(crate) struct Failure {
     /// The only document that it is about.
     pub(crate) key: Option<String>,
     pub(crate) position: Position,
-    pub(crate) stream: String,
-    pub(crate) version: crate::version::Version,
-    pub(crate) event: String,
+    place: Box<Place>,
     /// What went wrong, with the place of the event.
     pub(crate) error: String,
     /// Whether it may pass by itself.
     pub(crate) transient: bool,
+}
+
+/// Where the event stands beside its position.
+#[derive(Clone, Debug)]
+struct Place {
+    stream: String,
+    version: Version,
+    event: String,
 }
 
 impl Failure {
@@ -127,9 +135,11 @@ impl Failure {
             index,
             key: None,
             position: recorded.position,
-            stream: recorded.stream.as_str().to_owned(),
-            version: recorded.version,
-            event: recorded.name.to_owned(),
+            place: Box::new(Place {
+                stream: recorded.stream.as_str().to_owned(),
+                version: recorded.version,
+                event: recorded.name.to_owned(),
+            }),
             error,
             transient,
         }
@@ -168,9 +178,9 @@ impl Failure {
             generation,
             key: self.key,
             position: self.position,
-            stream: self.stream,
-            version: self.version,
-            event: self.event,
+            stream: self.place.stream,
+            version: self.place.version,
+            event: self.place.event,
             error: self.error,
             attempts,
             at: Timestamp::now(),
