@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use es_core::prelude::*;
 use es_core::{
     EventStore, Position, ProjectionState, Registry, Runtime, StartAt, SubscriptionError,
 };

@@ -68,6 +68,7 @@ async fn an_event_that_can_not_be_projected_is_shown_and_skipped_from_the_comman
     printed(&["--store", &store, "import", sample.to_str().unwrap()]);
     let runtime = program::start(SqliteStore::open(&path).unwrap()).await.unwrap();
     let head = runtime.store().head().await.unwrap();
+    // Written by an older program: what parks has gone through the steps too.
     let poison = NewEvent {
         id: EventId::generate(),
         name: "account.deposited".into(),
@@ -89,7 +90,7 @@ async fn an_event_that_can_not_be_projected_is_shown_and_skipped_from_the_comman
     assert_eq!(lines.len(), 2, "{parked}");
     assert!(lines[0].starts_with(&format!("position={position} projection=balances key=1539 ")));
     assert!(lines[1].starts_with(&format!("position={position} projection=movements attempts=")));
-    assert!(lines[1].contains("expected u64"), "{parked}");
+    assert!(lines[1].contains("no amount such as"), "{parked}");
     let refused = bank(&["--store", &store, "skip", "1", "--reason", "no"]);
     assert_eq!(refused.code, Some(1));
     assert!(refused.err.contains("nothing is parked at position 1"), "{}", refused.err);
