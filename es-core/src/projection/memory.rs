@@ -108,6 +108,8 @@ impl<S: EventStore> Work<'_, S> {
         tracing::error!(projection = place.name(), position = position.get(), %error, "projection parked");
         bell.mark_unchanged();
         let letter = failure.letter(place.name(), None, attempts);
+        // Before anybody is told: who reads then sees nothing of the event.
+        self.replay(before(position)).await?;
         self.board().update(|status| {
             // Everything before the event is applied, and whatever lies between is not wanted.
             status.position = before(position);
@@ -115,7 +117,6 @@ impl<S: EventStore> Work<'_, S> {
             status.dead_letters = Arc::new(vec![letter]);
             status.state = ProjectionState::Parked { position, error };
         });
-        self.replay(before(position)).await?;
         loop {
             let woken = place.wait(None, bell, LOOK_AGAIN).await?;
             let rung = matches!(woken, Woken::Rung);

@@ -1,4 +1,3 @@
-use es_core::NoRows;
 use es_core::prelude::*;
 
 #[derive(Event, Serialize, Deserialize)]
@@ -6,7 +5,7 @@ use es_core::prelude::*;
 struct Opened;
 
 #[derive(Projection, Default, Serialize, Deserialize)]
-#[projection(name = "balances", events(Opened), documents, rows = NoRows)]
+#[projection(name = "balances", events(Opened), documents, rows = es_core::NoRows)]
 struct Balance;
 
 impl Project<Opened> for Balance {
