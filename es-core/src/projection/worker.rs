@@ -288,6 +288,8 @@ impl<'a, S: EventStore> Shift<'a, S> {
         bell: &mut watch::Receiver<u64>,
     ) -> Result<std::convert::Infallible, Exit> {
         let place = self.worker.place;
+        // What was parked is tried again after a start, or skipped if somebody has decided so.
+        self.retry_keys(ledger).await?;
         loop {
             if place.is_stopped() {
                 return Err(Exit::Stopped);
