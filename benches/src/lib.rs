@@ -7,5 +7,6 @@
 pub mod by_hand;
 pub mod by_hand_sqlite;
 pub mod domain;
+pub mod durable;
 pub mod measure;
 pub mod naive;

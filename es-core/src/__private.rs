@@ -9,6 +9,7 @@ pub use crate::event::{EventHistory, SplitSource};
 pub use crate::event_set::Reading;
 pub use crate::fingerprint::{NoShape, Probe};
 pub use crate::lock::{LockedEvent, run as lock_test};
+pub use crate::projection::{AnyHost, HomeOf};
 pub use crate::registry::Registration;
 pub use crate::split::{SplitFunction, Splitting};
 pub use crate::upcast::{
@@ -24,7 +25,9 @@ use crate::codec::{Codec, CodecError, SelfDescribing};
 use crate::event::{Event, EventType};
 use crate::event_data::EventData;
 use crate::event_set::{self, DecodeError, Decoded, EncodeError, EncodedEvent, EventSet};
-use crate::projection::Projection;
+use crate::projection::{
+    DocumentProjection, InDocuments, InMemory, InRows, RowProjection, StateProjection,
+};
 use crate::recorded::Payload;
 use crate::tag::{Tag, Tags};
 use crate::upcast::{self, Upcasted};
@@ -274,7 +277,26 @@ pub const fn projection_registration<P: EmptyProjection>(
     note = "add `Default` to the derives of `{Self}`",
     note = "or write `#[projection(register = false)]` and add it with `Registry::builder().projection_with(..)`"
 )]
-pub trait EmptyProjection: Projection + Default {}
+pub trait EmptyProjection: StateProjection<Home = InMemory> + Default {}
 
 #[diagnostic::do_not_recommend]
-impl<P: Projection + Default> EmptyProjection for P {}
+impl<P: StateProjection<Home = InMemory> + Default> EmptyProjection for P {}
+
+/// Registers a projection that is kept in documents.
+pub const fn document_registration<P: DocumentProjection<Home = InDocuments>>(
+    package: Option<&'static str>,
+    location: &'static str,
+) -> Registration {
+    Registration::projection::<P>(package, location)
+}
+
+/// Registers a projection that is kept in rows.
+pub const fn row_registration<P: RowProjection>(
+    package: Option<&'static str>,
+    location: &'static str,
+) -> Registration
+where
+    InRows<P::Family>: HomeOf<P>,
+{
+    Registration::projection::<P>(package, location)
+}

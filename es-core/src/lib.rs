@@ -158,6 +158,7 @@ mod runtime;
 mod split;
 mod store;
 mod stream;
+mod subscription;
 mod tag;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -191,25 +192,31 @@ pub use crate::fingerprint::Fingerprint;
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::Metadata;
 pub use crate::projection::{
-    Project, ProjectError, Projection, ProjectionState, ProjectionStatus, ProjectionView,
+    DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsPage, HandleError,
+    InDocuments, InMemory, InRows, Keys, Project, ProjectError, ProjectRows, Projection,
+    ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus, ProjectionView,
+    ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection, RowTables, Skip,
+    StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt, RetryPolicy,
-    Runtime, RuntimeBuilder, StartError, WaitError,
+    AndWait, Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt,
+    RetryPolicy, Runtime, RuntimeBuilder, StartError, UnknownProjection, WaitError, Waited,
 };
 pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
-    EventStore, ExpectedRevision, ImmediateAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES,
-    QueryPage, QueryRange, ReadError, Revision, SharedEventStore, StateError, StateKey, StatePage,
-    StateRecord, StateStore, StreamPage, StreamRange, VersionConflict,
+    DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, MAX_STATE_BYTES,
+    MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange, ReadError, Revision,
+    RowFamily, RowScope, RowWork, SharedEventStore, StateChange, StateCommit, StateError, StateKey,
+    StatePage, StateRecord, StateStore, StreamPage, StreamRange, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,
 };
+pub use crate::subscription::{Delivery, StartAt, Subscription, SubscriptionError};
 pub use crate::tag::{Tag, Tags};
 pub use crate::upcast::{JsonObject, UpcastError};
 pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, SchemaVersion, Version};

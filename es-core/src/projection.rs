@@ -1,20 +1,47 @@
 //! Projections: read models that are built from the global order.
+//!
+//! A batch of events is read and decoded (`feed`, `batch`), applied by the session of a generation
+//! (`session`), committed with the checkpoint (`ledger`), by the one worker that holds its lease
+//! (`worker`); `supervisor` decides which generations have a worker.
 
+mod batch;
+mod board;
+mod dead_letter;
+mod document;
+mod error;
+pub(crate) mod feed;
+mod generation;
+mod handle;
 pub(crate) mod host;
-pub(crate) mod runner;
+mod lease;
+mod ledger;
+mod memory;
+mod race;
+mod row;
+mod session;
+pub(crate) mod state;
 mod status;
+pub(crate) mod supervisor;
 mod view;
-
-use std::error::Error;
-use std::fmt;
+pub(crate) mod wait;
+pub(crate) mod worker;
 
 use crate::event::Event;
 use crate::event_set::EventSet;
 use crate::fingerprint::Fingerprint;
 use crate::recorded::Recorded;
 
-pub use self::status::{ProjectionState, ProjectionStatus};
+pub use self::dead_letter::DeadLetter;
+pub use self::document::{
+    Document, DocumentProjection, Documents, DocumentsPage, Keys, ReadModelError,
+};
+pub use self::error::ProjectError;
+pub use self::handle::{Differences, HandleError, ProjectionHandle, Rebuild, RebuildError, Skip};
+pub use self::host::{AnyHost, HomeOf, InDocuments, InMemory, InRows};
+pub use self::row::{ProjectRows, RowProjection, RowTables};
+pub use self::status::{ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress};
 pub use self::view::ProjectionView;
+pub use self::wait::Wait;
 
 /// A read model built from the global order.
 ///
@@ -43,6 +70,17 @@ pub use self::view::ProjectionView;
 /// }
 /// ```
 ///
+/// # Where it is kept
+///
+/// In memory, unless the attribute says otherwise; the handlers are the same:
+///
+/// | `#[projection(..)]` | what `self` is | where it is |
+/// |---|---|---|
+/// | | the whole state | in memory, built anew at every start |
+/// | `documents` | the document of the event's stream | in the store, one for each key |
+/// | `documents(key = path)` | the document of each key that `path(event, recorded)` gives | in the store |
+/// | `rows = Family` | nothing: handlers are [`ProjectRows`] | in tables that your own SQL writes |
+///
 /// # Contract
 /// 1. What a projection holds depends on the events alone: not on time, chance or other state.
 /// 2. `VERSION` rises with every change of what is held; the read model is then built anew.
@@ -61,8 +99,13 @@ pub trait Projection: Send + Sync + 'static {
     const FINGERPRINT: Fingerprint;
     /// The events that are projected.
     type Event: EventSet;
+    /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`].
+    type Home;
+}
 
-    /// Changes the read model as the event says, by the `Project` of that event.
+/// A projection whose handlers change a state: all of it in memory, or one document.
+pub trait StateProjection: Projection {
+    /// Changes the state as the event says, by the `Project` of that event.
     ///
     /// # Errors
     /// When that `Project` fails.
@@ -83,39 +126,8 @@ pub trait Project<E: Event> {
     /// Changes the read model.
     ///
     /// # Errors
-    /// A failure parks the projection at this event: nothing is skipped. What was changed before
-    /// stays changed, so check first and change then.
+    /// A failure parks the projection at this event, or only the document: nothing is skipped, and
+    /// nothing of what the handler did until then is kept. One that may pass by itself is tried
+    /// again first; see [`ProjectError::transient`].
     fn project(&mut self, event: &E, recorded: &Recorded<'_>) -> Result<(), ProjectError>;
-}
-
-/// Why an event could not be projected. The `?` operator makes it of any error; a sentence of your
-/// own becomes one with [`ProjectError::new`], not with `into()`.
-///
-/// It holds the error as a trait object because a handler may fail with anything; all that happens
-/// with it is that the projection parks and shows it.
-pub struct ProjectError(Box<dyn Error + Send + Sync>);
-
-impl ProjectError {
-    /// A failure in one sentence.
-    pub fn new(what: impl Into<String>) -> Self {
-        Self(what.into().into())
-    }
-}
-
-impl<E: Error + Send + Sync + 'static> From<E> for ProjectError {
-    fn from(error: E) -> Self {
-        Self(Box::new(error))
-    }
-}
-
-impl fmt::Display for ProjectError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl fmt::Debug for ProjectError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
 }

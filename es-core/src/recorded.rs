@@ -210,6 +210,15 @@ impl Page {
         self.entries.iter().map(|entry| self.view(entry))
     }
 
+    /// The events at these places, which are counted from zero.
+    #[inline]
+    pub(crate) fn part(
+        &self,
+        places: std::ops::Range<usize>,
+    ) -> impl ExactSizeIterator<Item = Recorded<'_>> {
+        self.entries.get(places).unwrap_or_default().iter().map(|entry| self.view(entry))
+    }
+
     /// The last event.
     pub fn last(&self) -> Option<Recorded<'_>> {
         self.entries.last().map(|entry| self.view(entry))

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::aggregate::Aggregate;
 use crate::event::EventType;
 use crate::event_set::EventSet;
-use crate::projection::Projection;
-use crate::projection::host::{Host, Hosted, ProjectionType};
+use crate::projection::host::{AnyHost, HomeOf, Host, InMemory, ProjectionType};
+use crate::projection::state::Hosted;
+use crate::projection::{Projection, StateProjection};
 
 /// The aggregates and projections of a program, checked as a whole: no two of a kind have one
 /// stored name.
@@ -79,7 +80,7 @@ impl Registry {
 
     /// A new, empty host for each projection.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = (TypeId, Arc<dyn Host>)> + '_ {
-        self.projections.iter().map(|entry| ((entry.projection.type_id)(), (entry.make)()))
+        self.projections.iter().map(|entry| ((entry.projection.type_id)(), (entry.make)().0))
     }
 }
 
@@ -100,25 +101,38 @@ impl RegistryBuilder {
         self
     }
 
-    /// Adds a projection that starts from its `Default`. Adding it twice is the same as once.
+    /// Adds a projection; one in memory starts from its `Default`. Adding it twice is the same as
+    /// once.
     #[must_use]
     #[track_caller]
-    pub fn projection<P: Projection + Default>(self) -> Self {
-        self.projection_with(P::default)
+    pub fn projection<P: Projection>(mut self) -> Self
+    where
+        P::Home: HomeOf<P>,
+    {
+        self.projections.push(ProjectionEntry {
+            projection: ProjectionType::of::<P>(),
+            make: Arc::new(P::Home::host),
+            origin: Origin::caller(),
+        });
+        self
     }
 
-    /// Adds a projection that needs more than `Default` to start: `make` gives its empty state,
+    /// Adds a projection in memory that needs more than `Default` to start: `make` gives its empty state,
     /// and is asked again whenever the read model is built anew. It replaces what was added of the
     /// same type before, such as by a derive.
     #[must_use]
     #[track_caller]
-    pub fn projection_with<P: Projection>(
+    pub fn projection_with<P: StateProjection<Home = InMemory>>(
         mut self,
         make: impl Fn() -> P + Send + Sync + 'static,
     ) -> Self {
+        let make = Arc::new(make);
         self.projections.push(ProjectionEntry {
             projection: ProjectionType::of::<P>(),
-            make: Arc::new(move || Arc::new(Hosted::new(make()))),
+            make: Arc::new(move || {
+                let make = Arc::clone(&make);
+                AnyHost(Arc::new(Hosted::new(move || make())))
+            }),
             origin: Origin::caller(),
         });
         self
@@ -292,7 +306,7 @@ pub struct Registration {
 
 enum Kind {
     Aggregate(AggregateEntry),
-    Projection { projection: ProjectionType, make: fn() -> Arc<dyn Host>, origin: Origin },
+    Projection { projection: ProjectionType, make: fn() -> AnyHost, origin: Origin },
 }
 
 inventory::collect!(Registration);
@@ -307,24 +321,23 @@ impl Registration {
         Self { kind: Kind::Aggregate(AggregateEntry::of::<A>(origin)) }
     }
 
-    /// Registers a projection that starts from its `Default`.
-    pub const fn projection<P: Projection + Default>(
+    /// Registers a projection that can be made without being asked how.
+    pub const fn projection<P: Projection>(
         package: Option<&'static str>,
         location: &'static str,
-    ) -> Self {
+    ) -> Self
+    where
+        P::Home: HomeOf<P>,
+    {
         let origin = Origin { package, file: location, line: None };
         Self {
             kind: Kind::Projection {
                 projection: ProjectionType::of::<P>(),
-                make: host::<P>,
+                make: <P::Home as HomeOf<P>>::host,
                 origin,
             },
         }
     }
-}
-
-fn host<P: Projection + Default>() -> Arc<dyn Host> {
-    Arc::new(Hosted::new(P::default()))
 }
 
 #[derive(Clone, Copy)]
@@ -365,7 +378,7 @@ impl fmt::Debug for AggregateEntry {
 #[derive(Clone)]
 struct ProjectionEntry {
     projection: ProjectionType,
-    make: Arc<dyn Fn() -> Arc<dyn Host> + Send + Sync>,
+    make: Arc<dyn Fn() -> AnyHost + Send + Sync>,
     origin: Origin,
 }
 

@@ -1,5 +1,6 @@
 //! The runtime: carries out commands, loads state, keeps projections current.
 
+mod and_wait;
 mod carry_out;
 mod commit_log;
 mod decide;
@@ -16,27 +17,36 @@ use std::any::{Any, TypeId};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::panic::catch_unwind;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, Semaphore, watch};
+use uuid::Uuid;
 
 use crate::aggregate::Aggregate;
 use crate::clock::Clock;
 use crate::command::{Command, Handle};
 use crate::context::Surroundings;
-use crate::error::ignore_poison;
+use crate::event_set::EventSet;
 use crate::identity::IdGenerator;
-use crate::projection::host::Host;
-use crate::projection::{Projection, ProjectionState, ProjectionStatus, ProjectionView, runner};
+use crate::projection::feed::READERS;
+use crate::projection::host::{Host, InDocuments, InMemory, Needs};
+use crate::projection::supervisor;
+use crate::projection::wait::Goal;
+use crate::projection::worker::Workplace;
+use crate::projection::{
+    DocumentProjection, Documents, Projection, ProjectionHandle, ProjectionStatus, ProjectionView,
+    StateProjection, Wait,
+};
 use crate::registry::Registry;
 use crate::runtime::instance::Instances;
 use crate::store::EventStore;
-use crate::version::Position;
+use crate::subscription::{StartAt, Subscription, SubscriptionError};
 
+pub use self::and_wait::{AndWait, Waited};
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
-pub use self::error::{ExecuteError, NotRegistered, StartError, WaitError};
+pub use self::error::{ExecuteError, NotRegistered, StartError, UnknownProjection, WaitError};
 pub use self::execute::Execute;
 pub use self::history::History;
 pub use self::receipt::Receipt;
@@ -65,21 +75,15 @@ pub(crate) struct Shared<S> {
     retry: RetryPolicy,
     instances: Instances,
     projections: HashMap<TypeId, Arc<dyn Host>>,
-    runners: Mutex<Vec<JoinHandle<()>>>,
+    /// Asks the projections to stop; so does its end.
+    stop: watch::Sender<bool>,
     tokio: tokio::runtime::Handle,
 }
 
 impl<S> Shared<S> {
-    fn abort_runners(&self) {
-        for runner in ignore_poison(self.runners.lock()).drain(..) {
-            runner.abort();
-        }
-    }
-}
-
-impl<S> Drop for Shared<S> {
-    fn drop(&mut self) {
-        self.abort_runners();
+    fn host<P: Projection>(&self) -> Result<Arc<dyn Host>, NotRegistered> {
+        let host = self.projections.get(&TypeId::of::<P>()).cloned();
+        host.ok_or(NotRegistered { name: P::NAME })
     }
 }
 
@@ -103,6 +107,7 @@ impl<S: EventStore> Runtime<S> {
             surroundings: Surroundings::default(),
             retry: RetryPolicy::default(),
             warm_aggregates: 10_000,
+            projection_lease: Duration::from_secs(5),
         }
     }
 
@@ -149,85 +154,147 @@ impl<S: EventStore> Runtime<S> {
         Ok(History::new(&self.shared.store, &self.shared.retry, A::stream(id)?))
     }
 
-    /// The read model of a projection.
+    /// The read model of a projection that is kept in memory.
     ///
     /// # Errors
     /// When this runtime does not run it.
-    pub fn projection<P: Projection>(&self) -> Result<ProjectionView<P>, NotRegistered> {
-        let host = self.shared.projections.get(&TypeId::of::<P>()).cloned();
-        host.and_then(ProjectionView::of).ok_or(NotRegistered { name: P::NAME })
+    pub fn projection<P>(&self) -> Result<ProjectionView<P>, NotRegistered>
+    where
+        P: StateProjection<Home = InMemory>,
+    {
+        let host = self.shared.host::<P>()?;
+        ProjectionView::of(host).ok_or(NotRegistered { name: P::NAME })
+    }
+
+    /// The read model of a projection that is kept in documents.
+    ///
+    /// # Errors
+    /// When this runtime does not run it.
+    pub fn documents<P>(&self) -> Result<Documents<P, S>, NotRegistered>
+    where
+        P: DocumentProjection<Home = InDocuments>,
+    {
+        let host = self.shared.host::<P>()?;
+        Documents::of(&self.shared.store, host).ok_or(NotRegistered { name: P::NAME })
     }
 
     /// Where every projection stands and how it is, sorted by name.
     pub fn projections(&self) -> Vec<ProjectionStatus> {
         let hosts = self.shared.projections.values();
-        let mut statuses: Vec<_> = hosts.map(|host| host.progress().borrow().clone()).collect();
+        let mut statuses: Vec<_> = hosts.map(|host| host.board().status()).collect();
         statuses.sort_by_key(|status| status.name);
         statuses
+    }
+
+    /// The projection with this stored name, to be looked after: its dead letters, rebuilds and
+    /// status.
+    ///
+    /// # Errors
+    /// When this runtime does not run it.
+    pub fn projection_handle(&self, name: &str) -> Result<ProjectionHandle<S>, UnknownProjection> {
+        let hosts = self.shared.projections.values();
+        let mut of_it = hosts.filter(|host| host.projection().name == name);
+        match of_it.next() {
+            Some(host) => Ok(ProjectionHandle::new(&self.shared.store, Arc::clone(host))),
+            None => Err(UnknownProjection {
+                name: name.to_owned(),
+                known: self.projections().iter().map(|status| status.name).collect(),
+            }),
+        }
     }
 
     /// Waits until the projection has applied what the receipt stands for, so that you read your
     /// own write.
     ///
-    /// It waits as long as the projection makes progress or may make some; put
-    /// `tokio::time::timeout` around it for a deadline. Dropping the future stops waiting and
-    /// changes nothing.
+    /// It asks about this commit: a projection that has passed it by, because a key is parked or the
+    /// event was skipped, has not applied it. One that does not want its events has.
+    ///
+    /// It waits as long as the projection makes progress or may make some, or for the time that you
+    /// give: `wait_for::<P>(&receipt).within(time)`. Dropping the future stops waiting and changes
+    /// nothing.
     ///
     /// # Errors
-    /// When that will not happen: see [`WaitError`].
-    pub async fn wait_for<P: Projection>(
-        &self,
-        receipt: impl Borrow<Receipt>,
-    ) -> Result<(), WaitError> {
-        let position = receipt.borrow().position.unwrap_or(Position::ZERO);
-        self.wait_for_position::<P>(position).await
+    /// When that will not happen, or has not happened in time, with the reason: see [`WaitError`].
+    pub fn wait_for<P: Projection>(&self, receipt: impl Borrow<Receipt>) -> Wait<'_, S> {
+        self.wait::<P>(Goal::of(receipt.borrow()))
     }
 
     /// Waits until the projection has applied everything that is in the store now.
     ///
     /// # Errors
     /// As [`wait_for`](Self::wait_for), and when the store can not be asked for its head.
-    pub async fn wait_until_current<P: Projection>(&self) -> Result<(), WaitError> {
-        let Shared { store, retry, .. } = &*self.shared;
-        let head = retry.read(|| store.head()).await?;
-        self.wait_for_position::<P>(head).await
+    pub fn wait_until_current<P: Projection>(&self) -> Wait<'_, S> {
+        self.wait::<P>(Goal::Head)
     }
 
-    async fn wait_for_position<P: Projection>(&self, wanted: Position) -> Result<(), WaitError> {
-        let Some(host) = self.shared.projections.get(&TypeId::of::<P>()) else {
-            return Err(NotRegistered { name: P::NAME }.into());
-        };
-        let mut progress = host.progress().subscribe();
-        let settled = |status: &ProjectionStatus| status.position >= wanted || !status.state.runs();
-        // The sender lives in the host, which is borrowed here: it can not be gone.
-        let status = match progress.wait_for(settled).await {
-            Ok(status) => status.clone(),
-            Err(_) => host.progress().borrow().clone(),
-        };
-        let ProjectionStatus { name, position, state, .. } = status;
-        if position >= wanted {
-            return Ok(());
-        }
-        let reason = match state {
-            ProjectionState::Parked { position, error } => {
-                return Err(WaitError::Parked { name, wanted, position, error });
-            }
-            ProjectionState::Failed { error } => error,
-            _ => "the runtime was shut down".to_owned(),
-        };
-        Err(WaitError::Stopped { name, wanted, position, reason })
+    /// The events of a set as they come, for a consumer of your own: to push them to a browser, or to
+    /// publish them elsewhere.
+    ///
+    /// ```
+    /// use es_core::StartAt;
+    /// # use es_core::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize)]
+    /// # #[event(name = "lamp.lit")]
+    /// # struct Lit;
+    /// # #[derive(EventSet)]
+    /// # enum LampEvent { Lit(Lit) }
+    /// # async fn publish(_: Vec<LampEvent>) {}
+    /// # async fn example<S: es_core::EventStore>(runtime: Runtime<S>) -> Result<(), es_core::SubscriptionError> {
+    /// let mut lamps = runtime.subscribe::<LampEvent>(StartAt::Durable("publisher".into())).await?;
+    /// loop {
+    ///     let delivery = lamps.next().await?;
+    ///     publish(delivery.events).await;
+    ///     lamps.acknowledge(delivery.recorded.position).await?;
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the store can not say where to begin; see [`SubscriptionError`].
+    pub async fn subscribe<E: EventSet>(
+        &self,
+        start: StartAt,
+    ) -> Result<Subscription<E, S>, SubscriptionError> {
+        Subscription::start(Arc::clone(&self.shared.store), self.shared.retry, start).await
     }
 
-    /// Stops the projections and waits until they have. Commands can still be sent; nothing is
-    /// projected any more, also not through other clones of this handle.
+    fn wait<P: Projection>(&self, goal: Goal) -> Wait<'_, S> {
+        Wait::new(&self.shared.store, self.shared.retry, self.shared.host::<P>(), goal)
+    }
+
+    /// Stops the projections and waits until they have: what they have begun is committed, and their
+    /// leases are given back. Commands can still be sent; nothing is projected any more, also not
+    /// through other clones of this handle.
     pub async fn shutdown(&self) {
-        // All before the first wait: this future may be dropped there.
-        self.shared.abort_runners();
+        // Before the first wait: this future may be dropped there.
+        self.shared.stop.send_replace(true);
         for host in self.shared.projections.values() {
             // The sender lives in the host, which is borrowed here: it can not be gone.
-            let _ = host.progress().subscribe().wait_for(|status| !status.state.runs()).await;
+            let _ = host.board().watch().wait_for(|status| status.state.has_ended()).await;
         }
     }
+}
+
+/// Whether the projection can live in the store.
+fn find_home<S: EventStore>(store: &S, host: &dyn Host) -> Result<(), StartError> {
+    let needs = host.needs();
+    let home = store.projection_store();
+    let (keeps, help) = match needs {
+        Needs::Events => return Ok(()),
+        Needs::Documents if home.is_some() => return Ok(()),
+        Needs::Rows(family) if home.is_some_and(|home| home.row_family() == family) => {
+            return Ok(());
+        }
+        Needs::Documents => (
+            "documents".to_owned(),
+            "use a store that implements `ProjectionStore`, or keep the projection in memory",
+        ),
+        Needs::Rows(family) => (
+            format!("rows of {}", family.name()),
+            "use a store of that family, or keep the projection in documents",
+        ),
+    };
+    Err(StartError::NoHome { name: host.projection().name, keeps, help })
 }
 
 /// Builds a [`Runtime`].
@@ -238,6 +305,7 @@ pub struct RuntimeBuilder<S> {
     surroundings: Surroundings,
     retry: RetryPolicy,
     warm_aggregates: usize,
+    projection_lease: Duration,
 }
 
 impl<S: EventStore> RuntimeBuilder<S> {
@@ -278,12 +346,21 @@ impl<S: EventStore> RuntimeBuilder<S> {
         self
     }
 
+    /// Says how long nothing must be heard of the process that keeps a durable projection current
+    /// before another one takes over; 5 seconds if you say nothing. It is heard of at every commit
+    /// and, if there is nothing to do, every third of this time, with one small write for each
+    /// projection. After a graceful stop nobody waits for it.
+    pub fn projection_lease(mut self, time: Duration) -> Self {
+        self.projection_lease = time;
+        self
+    }
+
     /// Checks the registry and starts the projections.
     ///
     /// # Errors
-    /// When the registry is not sound, or this is no tokio runtime with a timer.
-    // Asynchronous because stores and projections that keep their state will have to read it.
-    #[expect(clippy::unused_async, reason = "starting will read checkpoints")]
+    /// When the registry is not sound, a projection needs what the store can not do, or this is no
+    /// tokio runtime with a timer.
+    #[expect(clippy::unused_async, reason = "starting may have to read the store one day")]
     pub async fn start(self) -> Result<Runtime<S>, StartError> {
         let tokio = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoTokio)?;
         // There is no way to ask tokio, and the first to find out would be a command that loses a
@@ -296,17 +373,30 @@ impl<S: EventStore> RuntimeBuilder<S> {
             None => Registry::linked().build()?,
         };
         let projections: HashMap<_, _> = registry.hosts().collect();
-        let run = |host: &Arc<dyn Host>| {
-            tokio.spawn(runner::run(Arc::clone(&self.store), Arc::clone(host), self.retry))
-        };
-        let runners = Mutex::new(projections.values().map(run).collect());
+        for host in projections.values() {
+            find_home(&*self.store, &**host)?;
+        }
+        let stop = watch::Sender::new(false);
+        let me = Uuid::from_u128(fastrand::u128(..));
+        for host in projections.values() {
+            tokio.spawn(supervisor::run(Workplace {
+                store: Arc::clone(&self.store),
+                host: Arc::clone(host),
+                retry: self.retry,
+                lease_time: self.projection_lease,
+                me,
+                stop: stop.subscribe(),
+                turn: Mutex::new(()),
+                readers: Arc::new(Semaphore::new(READERS as usize)),
+            }));
+        }
         let shared = Shared {
             store: self.store,
             surroundings: self.surroundings,
             retry: self.retry,
             instances: Instances::new(self.warm_aggregates),
             projections,
-            runners,
+            stop,
             tokio,
         };
         Ok(Runtime { shared: Arc::new(shared) })

@@ -3,6 +3,7 @@
 mod erased;
 mod error;
 mod event_store;
+mod projection_store;
 mod state_store;
 
 pub use self::erased::{DynEventStore, SharedEventStore};
@@ -10,6 +11,11 @@ pub use self::error::{AppendError, ConditionFailed, ReadError, StateError, Versi
 pub use self::event_store::{
     ChainLink, ConditionalAppend, Direction, EventStore, ImmediateAppend, QueryPage, QueryRange,
     StreamPage, StreamRange,
+};
+pub(crate) use self::projection_store::{AnyRowFamily, AnyRowWork};
+pub use self::projection_store::{
+    DynProjectionStore, GaveUp, NoRows, ProjectionStore, RowFamily, RowScope, RowWork, StateChange,
+    StateCommit,
 };
 pub use self::state_store::{
     ExpectedRevision, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, Revision, StateKey, StatePage,

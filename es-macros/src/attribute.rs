@@ -2,6 +2,7 @@
 //!
 //! Nothing here returns early: a mistake is recorded and the next option is read.
 
+mod documents;
 mod field_path;
 mod given;
 mod list;
@@ -11,6 +12,7 @@ mod raw;
 mod slot;
 pub(crate) mod value;
 
+pub(crate) use self::documents::{DocumentsOption, documents};
 pub(crate) use self::field_path::{FieldPath, Segment};
 pub(crate) use self::given::{AttributeKind, Attributes, Given};
 pub(crate) use self::list::{

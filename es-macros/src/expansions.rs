@@ -123,6 +123,20 @@ enum Lamp {
 
     aggregate_id: derive::aggregate_id = "pub struct AccountId(u64);";
 
+    projection_in_documents: derive::projection = r#"
+#[projection(
+    name = "balances",
+    events(Deposited),
+    documents(key = Balance::account, remove_when = Balance::is_empty)
+)]
+struct Balance {
+    amount: u64,
+}"#;
+
+    projection_in_rows: derive::projection = r#"
+#[projection(name = "movements", version = 2, events(Deposited), rows = es_sqlite_store::Sqlite)]
+struct Movements;"#;
+
     command: derive::command = r#"
 #[command(aggregate = Account, creates)]
 pub struct Open {

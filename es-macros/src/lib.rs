@@ -153,13 +153,18 @@ pub fn command(input: TokenStream) -> TokenStream {
 /// Makes a struct or an enum a projection, and an enum of the events that it projects.
 ///
 /// The type needs one `Project` for each event, and `Default` unless it says `register = false`.
-/// It can not be generic.
+/// In documents it also needs `Serialize` and `Deserialize`, in rows `RowTables` and one `ProjectRows`
+/// for each event. It can not be generic.
 ///
 /// | above the type | meaning | default |
 /// |---|---|---|
 /// | `name = "balances"` | the stored name | required |
 /// | `version = 2` | the version of what is held, from 1; a new one is built anew | `1` |
 /// | `events(Opened, billing::Paid as BillingPaid)` | the events; each becomes a variant, named like the event or as you say | required |
+/// | `documents` | one document for each stream, kept in the store; the type is the document | in memory |
+/// | `documents(key = path)` | one for each key: `fn(&BalancesEvent, &Recorded) -> impl IntoIterator<Item = impl Display>` | the id of the stream |
+/// | `documents(remove_when = path)` | removes a document when `fn(&Self) -> bool` says so | never |
+/// | `rows = path::to::Family` | rows that its own SQL writes, in the stores of that family | in memory |
 /// | `retired("account.frozen", ..)` | stored names of events that are no longer read | none |
 /// | `enum = BalancesFact` | the name of the generated enum | type name + `Event` |
 /// | `derive(Debug, Clone)` | derives for the generated enum | none |

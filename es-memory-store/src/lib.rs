@@ -31,10 +31,11 @@ mod states;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use es_core::uuid::Uuid;
 use es_core::{
-    AppendCondition, AppendError, Appended, Clock, Commit, ConditionalAppend, EventId, EventStore,
-    ImmediateAppend, Position, Query, QueryPage, QueryRange, ReadError, RecordedEvent, StreamId,
-    StreamPage, StreamRange, SystemClock,
+    AppendCondition, AppendError, Appended, Clock, Commit, ConditionalAppend, DynProjectionStore,
+    EventId, EventStore, ImmediateAppend, Position, Query, QueryPage, QueryRange, ReadError,
+    RecordedEvent, StreamId, StreamPage, StreamRange, SystemClock,
 };
 use tokio::sync::Notify;
 
@@ -47,6 +48,7 @@ pub struct MemoryStore {
     /// Wakes those who wait for news.
     news: Notify,
     states: States,
+    identity: Uuid,
     clock: Arc<dyn Clock>,
 }
 
@@ -62,6 +64,7 @@ impl MemoryStore {
             log: RwLock::default(),
             news: Notify::new(),
             states: States::default(),
+            identity: *EventId::generate().as_uuid(),
             clock: Arc::new(clock),
         }
     }
@@ -132,6 +135,10 @@ impl EventStore for MemoryStore {
     }
 
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
+        Some(self)
+    }
+
+    fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
         Some(self)
     }
 }

@@ -5,8 +5,10 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use es_core::bytes::Bytes;
+use es_core::uuid::Uuid;
 use es_core::{
-    ExpectedRevision, Revision, StateError, StateKey, StatePage, StateRecord, StateStore,
+    ExpectedRevision, NoRows, ProjectionStore, Revision, RowWork, StateCommit, StateError,
+    StateKey, StatePage, StateRecord, StateStore,
 };
 
 use crate::MemoryStore;
@@ -82,5 +84,50 @@ impl StateStore for MemoryStore {
             .map(|(key, record)| (key.clone(), record.clone()));
         let page = of_space.by_ref().take(limit).collect();
         Ok(StatePage { records: page, more: of_space.next().is_some() })
+    }
+}
+
+impl ProjectionStore for MemoryStore {
+    type Rows = NoRows;
+
+    async fn identity(&self) -> Result<Uuid, StateError> {
+        Ok(self.identity)
+    }
+
+    fn opening(&self) -> Option<Uuid> {
+        Some(self.identity)
+    }
+
+    async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {
+        let records = self.states.lock();
+        Ok(keys.iter().map(|key| records.by_key.get(key).cloned()).collect())
+    }
+
+    async fn commit(
+        &self,
+        commit: StateCommit,
+        _: Option<RowWork<NoRows>>,
+    ) -> Result<Revision, StateError> {
+        let mut records = self.states.lock();
+        for (key, expected) in &commit.checks {
+            records.check(key, *expected)?;
+        }
+        for change in &commit.changes {
+            records.check(&change.key, change.expected)?;
+        }
+        // Everything is checked: from here on nothing can fail.
+        records.last_revision += 1;
+        let revision = Revision::new(records.last_revision);
+        for change in commit.changes {
+            match change.value {
+                Some(value) => {
+                    records.by_key.insert(change.key, StateRecord { revision, value });
+                }
+                None => {
+                    records.by_key.remove(&change.key);
+                }
+            }
+        }
+        Ok(revision)
     }
 }

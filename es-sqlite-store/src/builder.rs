@@ -18,6 +18,7 @@ use crate::lock::WriterLock;
 use crate::presence::Presence;
 use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
+use crate::rows::Texts;
 use crate::schema::{self, Kind};
 use crate::writer::{self, Writer};
 use crate::{Durability, SqliteStore};
@@ -150,6 +151,7 @@ impl SqliteStoreBuilder {
             checkpoint_pages: i32::try_from(checkpoint_pages).unwrap_or(i32::MAX).max(1),
             data_version,
             stale: false,
+            texts: Texts::default(),
         };
         let writer = writer.start().map_err(io_failed)?;
         Ok(SqliteStore {
@@ -160,6 +162,7 @@ impl SqliteStoreBuilder {
             read_ahead: ReadAhead::new(),
             recent_ids,
             identity,
+            opening: *es_core::EventId::generate().as_uuid(),
             path,
             busy: self.busy,
             _lock: lock,

@@ -49,6 +49,7 @@ mod presence;
 mod read_ahead;
 mod readers;
 mod record;
+mod rows;
 mod schema;
 mod state_records;
 mod writer;
@@ -61,10 +62,10 @@ use std::time::Duration;
 use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, EventId, EventStore,
-    ExpectedRevision, Position, Query, QueryPage, QueryRange, ReadError, RecordedEvent, Revision,
-    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
-    StreamRange,
+    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynProjectionStore, EventId,
+    EventStore, ExpectedRevision, Position, ProjectionStore, Query, QueryPage, QueryRange,
+    ReadError, RecordedEvent, Revision, RowWork, StateCommit, StateError, StateKey, StatePage,
+    StateRecord, StateStore, StoreFailure, StreamId, StreamPage, StreamRange,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -76,8 +77,10 @@ use crate::lock::WriterLock;
 pub use crate::maintenance::{MAX_DAMAGE, Size, Verified};
 use crate::read_ahead::ReadAhead;
 use crate::readers::Readers;
+pub use crate::rows::{Sqlite, SqliteTransaction};
 pub use crate::writer::Checkpointed;
 use crate::writer::Job;
+pub use rusqlite;
 
 /// Events and state records in one SQLite file. See [the front page](crate) for what it promises.
 pub struct SqliteStore {
@@ -89,6 +92,8 @@ pub struct SqliteStore {
     read_ahead: ReadAhead,
     recent_ids: Arc<RecentIds>,
     identity: Uuid,
+    /// Drawn at every opening.
+    opening: Uuid,
     path: PathBuf,
     busy: Duration,
     _lock: WriterLock,
@@ -227,6 +232,22 @@ impl SqliteStore {
         answers.pop().unwrap_or_else(|| Err(AppendError::OutcomeUnknown(lost_answer())))
     }
 
+    /// Reads rows that projections have written, or whatever else is in the file, in one snapshot on
+    /// a connection that can not write. Read the tables of projections under their plain names.
+    ///
+    /// # Errors
+    /// When SQLite refuses it.
+    pub async fn read_rows<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let read = self.readers()?.read(move |reader| {
+            let snapshot = reader.connection.unchecked_transaction()?;
+            Ok(read(&snapshot)?)
+        });
+        Ok(read.await?)
+    }
+
     fn readers(&self) -> Result<&Readers, Failure> {
         self.readers.as_ref().ok_or(Failure::Stopped)
     }
@@ -307,6 +328,42 @@ impl EventStore for SqliteStore {
             Ok(head) => Ok(*head),
             Err(_) => Err(Failure::Stopped.into()),
         }
+    }
+
+    fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
+        Some(self)
+    }
+}
+
+impl ProjectionStore for SqliteStore {
+    type Rows = Sqlite;
+
+    async fn identity(&self) -> Result<Uuid, StateError> {
+        Ok(self.identity)
+    }
+
+    fn opening(&self) -> Option<Uuid> {
+        Some(self.opening)
+    }
+
+    async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {
+        let keys = keys.to_vec();
+        let read = self.readers()?.read(move |reader| {
+            // One snapshot for all of them.
+            let snapshot = reader.connection.unchecked_transaction()?;
+            keys.iter().map(|key| state_records::get(&snapshot, key)).collect()
+        });
+        Ok(read.await?)
+    }
+
+    async fn commit(
+        &self,
+        commit: StateCommit,
+        rows: Option<RowWork<Sqlite>>,
+    ) -> Result<Revision, StateError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::Commit { commit, rows, answer }).await?;
+        answered.await.unwrap_or_else(|_| Err(StateError::OutcomeUnknown(lost_answer())))
     }
 }
 

@@ -1,11 +1,15 @@
 //! State records: written inside the writer's transaction, read by the pool.
 
 use es_core::bytes::Bytes;
-use es_core::{ExpectedRevision, Revision, StateError, StateKey, StatePage, StateRecord};
+use es_core::{
+    ExpectedRevision, Revision, RowWork, StateChange, StateCommit, StateError, StateKey, StatePage,
+    StateRecord,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::error::{Damage, Failure};
+use crate::rows::{Sqlite, SqliteTransaction, Texts};
 
 /// A page ends at this many bytes even when more records were asked for.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
@@ -45,6 +49,64 @@ pub(crate) fn put(
         checksum
     ])?;
     Ok(Ok(Revision::new(revision as u64)))
+}
+
+/// Changes several records, and does the rows' work, or nothing.
+pub(crate) fn commit(
+    connection: &Connection,
+    commit: &StateCommit,
+    rows: Option<&RowWork<Sqlite>>,
+    texts: &mut Texts,
+) -> Result<Result<Revision, StateError>, Failure> {
+    let changes = commit.changes.iter().map(|change| (&change.key, change.expected));
+    for (key, expected) in
+        commit.checks.iter().map(|(key, expected)| (key, *expected)).chain(changes)
+    {
+        if expected != ExpectedRevision::Any
+            && let Err(conflict) = check(connection, key, expected)?
+        {
+            return Ok(Err(conflict));
+        }
+    }
+    if let Some(rows) = rows
+        && let Err(abandoned) = run(connection, rows, texts)?
+    {
+        return Ok(Err(abandoned));
+    }
+    let revision: i64 =
+        connection.prepare_cached(NEXT_REVISION)?.query_row([], |row| row.get(0))?;
+    let (mut put, mut remove) =
+        (connection.prepare_cached(PUT)?, connection.prepare_cached(REMOVE)?);
+    for StateChange { key, value, .. } in &commit.changes {
+        match value {
+            Some(value) => {
+                let checksum = checksum(key, revision, value);
+                let value = value.as_ref();
+                put.execute(params![key.space(), key.name(), revision, value, checksum])?;
+            }
+            None => {
+                remove.execute([key.space(), key.name()])?;
+            }
+        }
+    }
+    Ok(Ok(Revision::new(revision as u64)))
+}
+
+/// Does the rows' work. If it gives up, nothing of it stays, and the neighbours in the transaction
+/// are not touched.
+fn run(
+    connection: &Connection,
+    rows: &RowWork<Sqlite>,
+    texts: &mut Texts,
+) -> Result<Result<(), StateError>, Failure> {
+    connection.prepare_cached("SAVEPOINT es_rows")?.execute([])?;
+    let done = rows.run(&mut SqliteTransaction::new(connection, rows.scope(), texts));
+    if done.is_err() {
+        connection.prepare_cached("ROLLBACK TO es_rows")?.execute([])?;
+    }
+    // It fails if the work has ended the transaction: then nothing of it may be answered.
+    connection.prepare_cached("RELEASE es_rows")?.execute([])?;
+    Ok(done.map_err(|_| StateError::Abandoned))
 }
 
 pub(crate) fn remove(

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use es_core::bytes::Bytes;
 use es_core::{
     AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Position, Revision,
-    StateError, StateKey, StoreFailure,
+    RowWork, StateCommit, StateError, StateKey, StoreFailure,
 };
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,6 +19,7 @@ use crate::commits::Log;
 use crate::error::{Failure, MaintenanceError};
 use crate::event_ids::RecentIds;
 use crate::presence::Presence;
+use crate::rows::{Sqlite, Texts};
 use crate::state_records;
 
 /// A transaction takes no more commits when it has so many events or so many bytes.
@@ -46,6 +47,11 @@ pub(crate) enum Job {
         expected: ExpectedRevision,
         answer: oneshot::Sender<Result<(), StateError>>,
     },
+    Commit {
+        commit: StateCommit,
+        rows: Option<RowWork<Sqlite>>,
+        answer: oneshot::Sender<Result<Revision, StateError>>,
+    },
     Checkpoint {
         answer: oneshot::Sender<Result<Checkpointed, MaintenanceError>>,
     },
@@ -56,6 +62,7 @@ enum Outcome {
     Append(Vec<Result<Appended, AppendError>>),
     Put(Result<Revision, StateError>),
     Remove(Result<(), StateError>),
+    Commit(Result<Revision, StateError>),
     /// Is done between transactions.
     Checkpoint,
 }
@@ -83,6 +90,10 @@ impl Job {
                 })
             }
             Self::Put { value, .. } => (1, value.len()),
+            Self::Commit { commit, .. } => {
+                let values = commit.changes.iter().filter_map(|change| change.value.as_ref());
+                (commit.changes.len().max(1), values.map(Bytes::len).sum())
+            }
             Self::Remove { .. } | Self::Checkpoint { .. } => (1, 0),
         }
     }
@@ -99,6 +110,9 @@ impl Job {
             (Self::Remove { answer, .. }, Outcome::Remove(result)) => {
                 let _ = answer.send(result);
             }
+            (Self::Commit { answer, .. }, Outcome::Commit(result)) => {
+                let _ = answer.send(result);
+            }
             // An outcome is made from its own job. Whoever waits is told that nothing was answered.
             _ => {}
         }
@@ -110,7 +124,7 @@ impl Job {
             Self::Append { answer, .. } => {
                 let _ = answer.send(vec![Err(failure.into())]);
             }
-            Self::Put { answer, .. } => {
+            Self::Put { answer, .. } | Self::Commit { answer, .. } => {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Remove { answer, .. } => {
@@ -128,7 +142,7 @@ impl Job {
             Self::Append { answer, .. } => {
                 let _ = answer.send(vec![Err(AppendError::OutcomeUnknown(failure))]);
             }
-            Self::Put { answer, .. } => {
+            Self::Put { answer, .. } | Self::Commit { answer, .. } => {
                 let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
             }
             Self::Remove { answer, .. } => {
@@ -154,6 +168,7 @@ pub(crate) struct Writer {
     pub(crate) data_version: i64,
     /// The log is not what the file holds, and must be loaded again.
     pub(crate) stale: bool,
+    pub(crate) texts: Texts,
 }
 
 /// Why a transaction did not come to its end.
@@ -285,7 +300,7 @@ impl Writer {
     }
 
     fn outcomes(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, Failure> {
-        let Self { connection, log, clock, .. } = self;
+        let Self { connection, log, clock, texts, .. } = self;
         let now = clock.now();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -299,6 +314,12 @@ impl Writer {
                 Job::Remove { key, expected, .. } => {
                     Outcome::Remove(state_records::remove(connection, key, *expected)?)
                 }
+                Job::Commit { commit, rows, .. } => Outcome::Commit(state_records::commit(
+                    connection,
+                    commit,
+                    rows.as_ref(),
+                    texts,
+                )?),
                 Job::Checkpoint { .. } => Outcome::Checkpoint,
             });
         }

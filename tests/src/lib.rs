@@ -7,6 +7,8 @@ pub mod counter;
 pub mod faulty;
 pub mod history;
 pub mod list_store;
+pub mod paused;
+pub mod tally;
 
 /// The program of the README, which runs as it is shown.
 #[cfg(doctest)]
@@ -32,3 +34,13 @@ pub struct EventsLock;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/changing-an-event.md")]
 pub struct ChangingAnEvent;
+
+/// The chapter on projections.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/projections.md")]
+pub struct Projections;
+
+/// The chapter on several processes.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/several-processes.md")]
+pub struct SeveralProcesses;

@@ -1,107 +1,122 @@
-//! The place where one projection lives: its state and what is known of its progress.
+//! A projection whose type is forgotten, as the registry, the runtime and the workers know it.
 
 use std::any::{Any, TypeId};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::RwLock;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
 
-use tokio::sync::watch;
-
-use crate::error::ignore_poison;
 use crate::event::EventType;
 use crate::event_set::EventSet;
-use crate::projection::{Projection, ProjectionState, ProjectionStatus};
+use crate::fingerprint::Fingerprint;
+use crate::projection::batch::{Batch, Chunk};
+use crate::projection::board::Board;
+use crate::projection::document::DocumentHost;
+use crate::projection::row::TableWork;
+use crate::projection::row::{RowHost, RowProjection};
+use crate::projection::session::Session;
+use crate::projection::state::Hosted;
+use crate::projection::{DocumentProjection, Projection, StateProjection};
 use crate::query::Query;
-use crate::recorded::{Page, Recorded};
-use crate::version::Position;
+use crate::recorded::Page;
+use crate::store::{AnyRowFamily, RowFamily};
 
-/// A projection whose type is forgotten, as the registry and the runner know it.
+/// The home of a projection that is kept in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct InMemory;
+
+/// The home of a projection that is kept in documents.
+#[derive(Clone, Copy, Debug)]
+pub struct InDocuments;
+
+/// The home of a projection that is kept in rows of the stores of one family.
+#[derive(Clone, Copy, Debug)]
+pub struct InRows<R>(PhantomData<fn() -> R>);
+
+/// A projection in a process, its type forgotten.
+pub struct AnyHost(pub(crate) Arc<dyn Host>);
+
+/// A home in which the projection `P` can be made without being asked how.
+#[diagnostic::on_unimplemented(
+    message = "projection `{P}` has no state to start from: it must implement `Default`",
+    label = "no state before the first event",
+    note = "add `Default` to the derives of `{P}`, or add it with `Registry::builder().projection_with(..)`"
+)]
+pub trait HomeOf<P> {
+    #[doc(hidden)]
+    fn host() -> AnyHost;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: StateProjection<Home = Self> + Default> HomeOf<P> for InMemory {
+    fn host() -> AnyHost {
+        AnyHost(Arc::new(Hosted::<P>::new(P::default)))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: DocumentProjection<Home = Self>> HomeOf<P> for InDocuments {
+    fn host() -> AnyHost {
+        AnyHost(Arc::new(DocumentHost::<P>::new()))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: RowProjection<Family = R>, R: RowFamily> HomeOf<P> for InRows<R> {
+    fn host() -> AnyHost {
+        AnyHost(Arc::new(RowHost::<P>::new()))
+    }
+}
+
+/// A projection of a running program.
 pub(crate) trait Host: Send + Sync {
+    fn projection(&self) -> ProjectionType;
+    fn board(&self) -> &Board;
     fn query(&self) -> Query;
-    /// Applies the events of the page in order. At the first that fails it stops, parked.
-    fn apply(&self, page: &Page) -> Result<(), Parked>;
-    fn progress(&self) -> &watch::Sender<ProjectionStatus>;
+    fn decode(&self, page: &Page, part: Range<usize>) -> Chunk;
+    /// Begins to apply events: to an empty state that `publish` shows, or to what readers see; or
+    /// to the documents or rows of a generation.
+    fn session(self: Arc<Self>, start: Start) -> Box<dyn Session>;
+    /// The keys of the documents that an event of the batch is about.
+    fn keys(&self, _: &Batch) -> Vec<String> {
+        Vec::new()
+    }
+    /// What the store must be able to do.
+    fn needs(&self) -> Needs;
+    /// The tables of a generation, for a projection that keeps rows.
+    fn tables(&self) -> Option<&dyn TableWork> {
+        None
+    }
     fn as_any(&self) -> &(dyn Any + Send + Sync);
 }
 
-/// The event that a projection could not apply.
-pub(crate) struct Parked {
-    pub(crate) position: Position,
-    pub(crate) error: String,
+/// What a session begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Start {
+    /// In memory, what readers see.
+    Shown,
+    /// In memory, the empty state, which nobody sees yet.
+    Empty,
+    /// What is stored of a generation.
+    Generation(u64),
 }
 
-/// The state of a projection `P` and its progress.
-pub(crate) struct Hosted<P> {
-    state: RwLock<P>,
-    progress: watch::Sender<ProjectionStatus>,
-}
-
-impl<P: Projection> Hosted<P> {
-    pub(crate) fn new(state: P) -> Self {
-        let status = ProjectionStatus {
-            name: P::NAME,
-            version: P::VERSION,
-            position: Position::ZERO,
-            state: ProjectionState::CatchingUp,
-        };
-        Self { state: RwLock::new(state), progress: watch::Sender::new(status) }
-    }
-
-    pub(crate) fn read<R>(&self, look: impl FnOnce(&P) -> R) -> R {
-        let state = ignore_poison(self.state.read());
-        look(&state)
-    }
-}
-
-impl<P: Projection> Host for Hosted<P> {
-    fn query(&self) -> Query {
-        P::Event::query()
-    }
-
-    fn apply(&self, page: &Page) -> Result<(), Parked> {
-        let mut state = ignore_poison(self.state.write());
-        for recorded in page.iter() {
-            // A handler that panics must not take the runner with it: that would be a projection
-            // that stands still and does not say so.
-            let applied = catch_unwind(AssertUnwindSafe(|| apply_one(&mut *state, &recorded)))
-                .unwrap_or_else(|panic| Err(describe(&recorded, panic_message(&*panic))));
-            applied.map_err(|error| Parked { position: recorded.position, error })?;
-        }
-        Ok(())
-    }
-
-    fn progress(&self) -> &watch::Sender<ProjectionStatus> {
-        &self.progress
-    }
-
-    fn as_any(&self) -> &(dyn Any + Send + Sync) {
-        self
-    }
-}
-
-fn apply_one<P: Projection>(state: &mut P, recorded: &Recorded<'_>) -> Result<(), String> {
-    let decoded = P::Event::decode(recorded).map_err(|error| error.to_string())?;
-    decoded.as_slice().iter().try_for_each(|event| {
-        state.project_event(event, recorded).map_err(|error| describe(recorded, &error.to_string()))
-    })
-}
-
-fn describe(recorded: &Recorded<'_>, error: &str) -> String {
-    format!(
-        "event `{}` at version {} of stream `{}`, position {}: {error}",
-        recorded.name, recorded.version, recorded.stream, recorded.position
-    )
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("the handler panicked")
+/// What a projection needs of its store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Events.
+    Events,
+    /// Durable documents.
+    Documents,
+    /// Rows of a family.
+    Rows(AnyRowFamily),
 }
 
 /// A projection type as it stands in a registry.
 #[derive(Clone, Copy)]
 pub(crate) struct ProjectionType {
     pub(crate) name: &'static str,
+    pub(crate) version: u32,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) events: &'static [EventType],
     pub(crate) type_id: fn() -> TypeId,
     pub(crate) type_name: fn() -> &'static str,
@@ -111,6 +126,8 @@ impl ProjectionType {
     pub(crate) const fn of<P: Projection>() -> Self {
         Self {
             name: P::NAME,
+            version: P::VERSION,
+            fingerprint: P::FINGERPRINT,
             events: P::Event::EVENTS,
             type_id: TypeId::of::<P>,
             type_name: std::any::type_name::<P>,

@@ -1,11 +1,12 @@
-//! Reading a projection's state.
+//! Reading a projection's state in memory.
 
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::projection::host::{Host, Hosted};
-use crate::projection::{Projection, ProjectionStatus};
+use crate::projection::host::{Host, InMemory};
+use crate::projection::state::Hosted;
+use crate::projection::{ProjectionStatus, StateProjection};
 
 /// The state of a running projection, to be read.
 pub struct ProjectionView<P> {
@@ -13,7 +14,7 @@ pub struct ProjectionView<P> {
     projection: PhantomData<fn() -> P>,
 }
 
-impl<P: Projection> ProjectionView<P> {
+impl<P: StateProjection<Home = InMemory>> ProjectionView<P> {
     /// A view of the host if it is one of `P`.
     pub(crate) fn of(host: Arc<dyn Host>) -> Option<Self> {
         host.as_any().is::<Hosted<P>>().then_some(Self { host, projection: PhantomData })
@@ -22,8 +23,8 @@ impl<P: Projection> ProjectionView<P> {
     /// Looks at the state. The projection waits meanwhile, so be brief: copy what you need.
     ///
     /// What is seen is the state after some event of the global order and before the next, never
-    /// between; except that a projection which is parked may hold what its handler did with the
-    /// event before it failed or panicked.
+    /// between; except that in the moment after a handler failed or panicked it may be what that
+    /// handler left behind. It is then built anew without, beside.
     ///
     /// Do not look at the same projection again inside `look`, and do not wait for it there: that
     /// can wait for ever.
@@ -37,7 +38,7 @@ impl<P: Projection> ProjectionView<P> {
 
     /// Where the projection stands and how it is.
     pub fn status(&self) -> ProjectionStatus {
-        self.host.progress().borrow().clone()
+        self.host.board().status()
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::commit::InvalidCommit;
 use crate::error::{ErrorCategory, StoreFailure};
 use crate::event_set::EncodeError;
+use crate::projection::ProjectionState;
 use crate::registry::RegistryError;
 use crate::runtime::replay::LoadError;
-use crate::store::{AppendError, ReadError, VersionConflict};
+use crate::store::{AppendError, ReadError, StateError, VersionConflict};
 use crate::stream::StreamId;
 use crate::version::{Position, Version};
 
@@ -82,6 +83,16 @@ pub enum StartError {
         "a runtime needs tokio's timer: call `.enable_time()` or `.enable_all()` on the builder of the tokio runtime"
     )]
     NoTimer,
+    /// A projection can not live in the store.
+    #[error("projection `{name}` keeps {keeps}, which this store can not: {help}")]
+    NoHome {
+        /// The stored name of the projection.
+        name: &'static str,
+        /// What it keeps.
+        keeps: String,
+        /// What to do.
+        help: &'static str,
+    },
 }
 
 /// The runtime does not run a projection.
@@ -92,6 +103,16 @@ pub enum StartError {
 pub struct NotRegistered {
     /// The stored name of the projection.
     pub name: &'static str,
+}
+
+/// No projection of the runtime has this name.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("there is no projection `{name}`, only {}", known.join(", "))]
+pub struct UnknownProjection {
+    /// The name that was asked for.
+    pub name: String,
+    /// The names that there are.
+    pub known: Vec<&'static str>,
 }
 
 /// Why a projection has not applied what was waited for.
@@ -112,8 +133,48 @@ pub enum WaitError {
         wanted: Position,
         /// The position of the event that failed.
         position: Position,
+        /// The only key that is parked, if it is not all of the projection.
+        key: Option<String>,
         /// What went wrong with it.
         error: String,
+    },
+    /// The deadline has passed, and the projection goes on.
+    #[error(
+        "projection `{name}` is at position {position} and {lag} behind {wanted}, which was not reached in time ({state:?})"
+    )]
+    Late {
+        /// The stored name of the projection.
+        name: &'static str,
+        /// The position that was waited for.
+        wanted: Position,
+        /// How far it has come.
+        position: Position,
+        /// How many positions lie between.
+        lag: u64,
+        /// How it is.
+        state: ProjectionState,
+    },
+    /// The deadline has passed, and the first generation of this version is not complete yet.
+    #[error(
+        "projection `{name}` is being built and has come to position {position}; it is not served before it is complete"
+    )]
+    Rebuilding {
+        /// The stored name of the projection.
+        name: &'static str,
+        /// The position that was waited for.
+        wanted: Position,
+        /// How far the rebuild has come.
+        position: Position,
+    },
+    /// Somebody has decided that an event of the commit is not applied.
+    #[error(
+        "projection `{name}` has not applied the event at position {position}: somebody has decided to skip it"
+    )]
+    Skipped {
+        /// The stored name of the projection.
+        name: &'static str,
+        /// The position of the event.
+        position: Position,
     },
     /// The projection has ended.
     #[error(
@@ -129,7 +190,10 @@ pub enum WaitError {
         /// Why it ended.
         reason: String,
     },
-    /// The store could not be asked for its head.
+    /// The store could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What the store knows of the projection could not be read.
+    #[error(transparent)]
+    State(#[from] StateError),
 }

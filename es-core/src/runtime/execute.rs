@@ -16,7 +16,9 @@ use uuid::Uuid;
 use crate::command::{Command, Handle};
 use crate::error::StoreFailure;
 use crate::identity::CommandId;
+use crate::projection::Projection;
 use crate::runtime::Shared;
+use crate::runtime::and_wait::AndWait;
 use crate::runtime::carry_out::{Refusal, begin};
 use crate::runtime::decide::Envelope;
 use crate::runtime::error::ExecuteError;
@@ -75,7 +77,7 @@ where
     }
 }
 
-impl<C, S, E> Execute<'_, C, S, E> {
+impl<'a, C, S, E> Execute<'a, C, S, E> {
     /// Gives the command an identity: carried out once, it is answered with its first receipt ever
     /// after, in every process and after every restart.
     ///
@@ -101,6 +103,14 @@ impl<C, S, E> Execute<'_, C, S, E> {
     pub fn causation_id(mut self, id: Uuid) -> Self {
         self.envelope.metadata = self.envelope.metadata.with_causation_id(id);
         self
+    }
+
+    /// Also waits until a projection has applied what the command leads to.
+    pub fn and_wait<P: Projection>(self) -> AndWait<'a, C, S, E>
+    where
+        S: EventStore,
+    {
+        AndWait::new::<P>(self.shared, self)
     }
 
     /// Adds a free key and value to the metadata of the events.

@@ -12,6 +12,7 @@ use crate::store::error::{AppendError, ReadError};
 use crate::store::event_store::{
     EventStore, ImmediateAppend, QueryPage, QueryRange, StreamPage, StreamRange,
 };
+use crate::store::projection_store::DynProjectionStore;
 use crate::stream::StreamId;
 use crate::version::Position;
 
@@ -47,6 +48,8 @@ pub trait DynEventStore: Send + Sync + 'static {
     fn wait_beyond(&self, position: Position) -> Answer<'_, Result<Position, ReadError>>;
     /// See [`EventStore::immediate`].
     fn immediate(&self) -> Option<&dyn ImmediateAppend>;
+    /// See [`EventStore::projection_store`].
+    fn projection_store(&self) -> Option<&dyn DynProjectionStore>;
 }
 
 impl<S: EventStore> DynEventStore for S {
@@ -91,6 +94,10 @@ impl<S: EventStore> DynEventStore for S {
 
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         EventStore::immediate(self)
+    }
+
+    fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
+        EventStore::projection_store(self)
     }
 }
 
@@ -140,5 +147,9 @@ impl EventStore for SharedEventStore {
 
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         self.0.immediate()
+    }
+
+    fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
+        self.0.projection_store()
     }
 }

@@ -131,6 +131,9 @@ pub enum StateError {
     /// The store can not do it. Nothing was stored.
     #[error("the store can not be used: {0}")]
     Permanent(StoreFailure),
+    /// The rows' work of a commit gave up. Nothing was stored.
+    #[error("the rows' work of the commit gave up, so that nothing of it was stored")]
+    Abandoned,
     /// The answer was lost: the record was changed or not. Read it to find out.
     #[error("it is not known whether the record was stored: {0}")]
     OutcomeUnknown(StoreFailure),
@@ -142,7 +145,7 @@ impl StateError {
         match self {
             Self::Conflict { .. } => ErrorCategory::Conflict,
             Self::Transient(_) => ErrorCategory::Transient,
-            Self::Permanent(_) => ErrorCategory::Permanent,
+            Self::Permanent(_) | Self::Abandoned => ErrorCategory::Permanent,
             Self::OutcomeUnknown(_) => ErrorCategory::OutcomeUnknown,
         }
     }

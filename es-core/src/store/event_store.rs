@@ -7,6 +7,7 @@ use crate::identity::EventId;
 use crate::query::Query;
 use crate::recorded::{Page, RecordedEvent};
 use crate::store::error::{AppendError, ReadError, VersionConflict};
+use crate::store::projection_store::DynProjectionStore;
 use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Position, Version};
 
@@ -134,6 +135,12 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// The store's way to append without waiting, if it has one.
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
+        None
+    }
+
+    /// The store itself, if it is a [`ProjectionStore`](crate::ProjectionStore): so that a runtime
+    /// finds the home of the durable projections that are registered.
+    fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
         None
     }
 }

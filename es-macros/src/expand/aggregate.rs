@@ -102,6 +102,7 @@ fn dispatch(set: &EventSet) -> TokenStream {
     let dispatch = Dispatch {
         enumeration: set.ident.clone(),
         handling: ("Apply", "apply"),
+        family: None,
         handler: "Self",
         arguments: quote!(self, __event),
     };

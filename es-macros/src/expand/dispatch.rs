@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Type;
 
 use super::listed::listed;
 use crate::model::EventSet;
@@ -18,6 +19,8 @@ pub(super) struct Dispatch<'a> {
     pub(super) enumeration: Ident,
     /// `Apply` and `apply`, or `Project` and `project`.
     pub(super) handling: (&'static str, &'static str),
+    /// The family of rows that the trait is for, if it is for one.
+    pub(super) family: Option<&'a Type>,
     /// The type that handles the events.
     pub(super) handler: &'a str,
     /// The arguments, of which the event is called `__event`.
@@ -26,7 +29,8 @@ pub(super) struct Dispatch<'a> {
 
 impl Dispatch<'_> {
     pub(super) fn over(&self, set: &EventSet) -> TokenStream {
-        let Self { enumeration, handling, handler, arguments } = self;
+        let Self { enumeration, handling, family, handler, arguments } = self;
+        let family = family.map(|family| quote!(#family,));
         let arms = set.variants.iter().map(|variant| {
             let name = &variant.ident;
             let span = variant.span();
@@ -36,7 +40,8 @@ impl Dispatch<'_> {
                 [handler, handling.0, handling.1].map(|name| Ident::new(name, span));
             // Through `Itself`, so that a type that is no event is reported by the set alone.
             let event = listed(&set.crate_path, variant, "Itself");
-            let call = quote_spanned!(span=> <#handler as #es_core::#handles<#event>>::#handle);
+            let call =
+                quote_spanned!(span=> <#handler as #es_core::#handles<#family #event>>::#handle);
             quote!(#enumeration::#name(__event) => #call(#arguments),)
         });
         quote! {

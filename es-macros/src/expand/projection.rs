@@ -1,8 +1,9 @@
 //! `impl Projection`
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use super::dispatch::Dispatch;
 use super::fingerprint::fingerprint;
@@ -14,17 +15,21 @@ use crate::model::{EventSet, Projection};
 /// pub enum BalancesEvent { .. }
 /// impl EventSet for BalancesEvent { .. }
 /// impl Projection for Balances { .. }
+/// impl StateProjection for Balances { .. }    // or RowProjection
+/// impl DocumentProjection for Balances { .. } // if it is kept in documents
 /// const _: () = { stored_name_is_unique(..); };
 /// const _: () = { inventory::submit!(..); };
 /// ```
 pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
     let events = events(projection, &projection.events.set);
-    let implementation = implementation(projection, &dispatch(&projection.events.set));
+    let implementation = implementation(projection, &dispatch(projection));
+    let documents = documents(projection);
     let checks = name_checks(&projection.events.set);
     let registration = registration::projection(projection);
     quote! {
         #events
         #implementation
+        #documents
         #checks
         #registration
     }
@@ -49,6 +54,12 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
     let name = stored::name(&projection.name, projection.input);
     let version = stored::version(&projection.version);
     let fingerprint = fingerprint(input, es_core, &version);
+    let home = match (projection.rows(), projection.documents.is_missing()) {
+        (Some(family), _) => quote!(#es_core::InRows<#family>),
+        (None, false) => quote!(#es_core::InDocuments),
+        (None, true) => quote!(#es_core::InMemory),
+    };
+    let handling = handling(projection, project);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
@@ -57,24 +68,108 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             const VERSION: ::core::primitive::u32 = #version;
             type Event = #events;
             #fingerprint
-
-            fn project_event(
-                &mut self,
-                __event: &#events,
-                __recorded: &#es_core::Recorded<'_>,
-            ) -> ::core::result::Result<(), #es_core::ProjectError> {
-                #project
-            }
+            type Home = #home;
         }
+
+        #handling
     }
 }
 
-fn dispatch(set: &EventSet) -> TokenStream {
+/// How an event gets to its handler.
+fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
+    let Projection { input, crate_path: es_core, events, .. } = projection;
+    let (ident, events) = (&input.ident, &events.set.ident);
+    match projection.rows() {
+        None => quote! {
+            #[automatically_derived]
+            #[allow(deprecated, unused_qualifications)]
+            impl #es_core::StateProjection for #ident {
+                fn project_event(
+                    &mut self,
+                    __event: &#events,
+                    __recorded: &#es_core::Recorded<'_>,
+                ) -> ::core::result::Result<(), #es_core::ProjectError> {
+                    #project
+                }
+            }
+        },
+        Some(family) => quote! {
+            #[automatically_derived]
+            #[allow(deprecated, unused_qualifications)]
+            impl #es_core::RowProjection for #ident {
+                type Family = #family;
+
+                fn project_event(
+                    __rows: &mut <#family as #es_core::RowFamily>::Transaction<'_>,
+                    __event: &#events,
+                    __recorded: &#es_core::Recorded<'_>,
+                ) -> ::core::result::Result<(), #es_core::ProjectError> {
+                    #project
+                }
+            }
+        },
+    }
+}
+
+/// Which documents an event changes.
+fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
+    let Projection { input, crate_path: es_core, events, .. } = projection;
+    let (ident, events) = (&input.ident, &events.set.ident);
+    let documents = projection.documents.value()?;
+    let by_stream = documents.key.value().is_none();
+    let keys = match documents.key.value() {
+        // The call stands where the function is named: so does what is wrong with it.
+        Some(key) => {
+            let span = key.span();
+            quote_spanned!(span=> __keys.extend(#key(__event, __recorded)))
+        }
+        None => quote! {
+            let _ = (__event, __recorded, __keys);
+        },
+    };
+    let is_void = documents.remove_when.value().map(|function| {
+        let span = function.span();
+        let call = quote_spanned!(span=> #function(self));
+        quote! {
+            fn is_void(&self) -> ::core::primitive::bool {
+                #call
+            }
+        }
+    });
+    Some(quote! {
+        #[automatically_derived]
+        #[allow(deprecated, unused_qualifications)]
+        impl #es_core::DocumentProjection for #ident {
+            const BY_STREAM: ::core::primitive::bool = #by_stream;
+
+            fn keys(
+                __event: &#events,
+                __recorded: &#es_core::Recorded<'_>,
+                __keys: &mut #es_core::Keys,
+            ) {
+                #keys
+            }
+
+            #is_void
+        }
+    })
+}
+
+fn dispatch(projection: &Projection<'_>) -> TokenStream {
+    let set = &projection.events.set;
+    let family = projection.rows();
     let dispatch = Dispatch {
         enumeration: set.ident.clone(),
-        handling: ("Project", "project"),
+        handling: match family {
+            Some(_) => ("ProjectRows", "project"),
+            None => ("Project", "project"),
+        },
+        family,
         handler: "Self",
-        arguments: quote!(self, __event, __recorded),
+        arguments: match family {
+            Some(_) => quote!(__rows, __event, __recorded),
+            None => quote!(self, __event, __recorded),
+        },
     };
     dispatch.over(set)
 }

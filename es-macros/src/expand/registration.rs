@@ -1,6 +1,6 @@
 //! Submissions to the registry of linked aggregates and projections.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 
 use crate::crate_path::CratePath;
@@ -18,7 +18,13 @@ pub(super) fn aggregate(aggregate: &Aggregate<'_>) -> Option<TokenStream> {
 pub(super) fn projection(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { input, crate_path: es_core, register, .. } = projection;
     let ident = &input.ident;
-    let function = quote_spanned!(ident.span()=> projection_registration::<#ident>);
+    let function = match (projection.rows(), projection.documents.value()) {
+        (Some(_), _) => "row_registration",
+        (None, Some(_)) => "document_registration",
+        (None, None) => "projection_registration",
+    };
+    let function = Ident::new(function, ident.span());
+    let function = quote_spanned!(ident.span()=> #function::<#ident>);
     let function = quote!(#es_core::__private::#function);
     register.then(|| submission(es_core, &function))
 }

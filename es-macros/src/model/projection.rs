@@ -1,10 +1,12 @@
 //! `#[derive(Projection)]`
 
 use proc_macro2::Ident;
-use syn::{Attribute, DeriveInput, LitInt, LitStr};
+use syn::{Attribute, DeriveInput, LitInt, LitStr, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
-use crate::attribute::{AttributeKind, Attributes, Slot, listed_events, value};
+use crate::attribute::{
+    AttributeKind, Attributes, DocumentsOption, Slot, documents, listed_events, value,
+};
 use crate::crate_path::CratePath;
 use crate::ctxt::Ctxt;
 
@@ -20,6 +22,10 @@ pub(crate) struct Projection<'a> {
     /// Whether the list of events is there and has nothing in it.
     pub(crate) events_are_empty: bool,
     pub(crate) events: GeneratedSet,
+    /// `documents`, if it is kept in documents.
+    pub(crate) documents: Slot<DocumentsOption>,
+    /// The family of the rows that it is kept in.
+    pub(crate) rows: Slot<Type>,
     pub(crate) register: bool,
 }
 
@@ -28,7 +34,16 @@ impl<'a> Projection<'a> {
         name: "projection",
         noun: "projection",
         item_options: &[
-            "name", "version", "events", "retired", "enum", "derive", "register", "crate",
+            "name",
+            "version",
+            "events",
+            "retired",
+            "documents",
+            "rows",
+            "enum",
+            "derive",
+            "register",
+            "crate",
         ],
         field_options: &[],
     };
@@ -37,12 +52,15 @@ impl<'a> Projection<'a> {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
         let (mut name, mut version) = (Slot::default(), Slot::default());
         let (mut events, mut register) = (Slot::default(), Slot::default());
+        let (mut kept_in_documents, mut rows) = (Slot::default(), Slot::default());
         let mut crate_path = Slot::default();
         let mut options = SetOptions::default();
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "version" => given.fill(&mut version, value::number),
             "events" => given.fill(&mut events, listed_events),
+            "documents" => given.fill(&mut kept_in_documents, documents),
+            "rows" => given.fill(&mut rows, value::ty),
             "enum" | "derive" | "retired" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
@@ -62,7 +80,15 @@ impl<'a> Projection<'a> {
             version,
             events_key,
             events_are_empty,
+            documents: kept_in_documents,
+            rows,
             register: register.into_value().unwrap_or(true),
         }
+    }
+
+    /// The family of the rows that it is kept in. One that is kept in documents too is refused, and
+    /// taken for one in documents.
+    pub(crate) fn rows(&self) -> Option<&Type> {
+        self.rows.value().filter(|_| self.documents.is_missing())
     }
 }

@@ -46,6 +46,12 @@ pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {
             ),
         );
     }
+    if let (Some(_), Some(rows)) = (projection.documents.key(), projection.rows.key()) {
+        ctxt.error(
+            rows,
+            "a projection is kept in documents or in rows, not in both\nhelp: keep one of `documents` and `rows`",
+        );
+    }
     listed_events(ctxt, &projection.events.set);
 }
 

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use es_core::Position;
+
 use crate::account::AccountId;
 
 /// A bank on real data, event-sourced.
@@ -66,6 +68,29 @@ pub enum Action {
         #[command(flatten)]
         source: Source,
     },
+    /// Build a projection anew beside the one that is served, which it replaces when it is complete.
+    Rebuild {
+        /// The name of the projection, such as `balances`.
+        #[arg(value_name = "PROJECTION")]
+        projection: String,
+    },
+    /// Print how the projections are, once they have seen everything or stand still.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the events that projections could not apply, and why.
+    Parked,
+    /// Decide that an event which could not be applied is passed over.
+    Skip {
+        /// Its position, as `parked` prints it.
+        #[arg(value_parser = position)]
+        position: Position,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Import the bundled sample, or FILE, and print what was done and the balances.
     ///
     /// It always runs on a fresh memory store, whatever `--store` says.
@@ -102,6 +127,12 @@ pub struct Source {
 /// Reads the number of an account.
 fn account(text: &str) -> Result<AccountId, &'static str> {
     text.parse().map_err(|_| "an account is a whole number, such as 1539")
+}
+
+/// Reads a position.
+fn position(text: &str) -> Result<Position, &'static str> {
+    let number = text.parse().map_err(|_| "a position is a whole number, as `parked` prints it")?;
+    Ok(Position::new(number))
 }
 
 /// Reads a number of tasks.

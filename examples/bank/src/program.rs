@@ -5,18 +5,22 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use std::time::Duration;
+
 use es_core::{
-    EventStore, LoadError, Projection, Registry, RegistryError, Runtime, StartError, WaitError,
+    EventStore, HandleError, InMemory, LoadError, NotRegistered, Position, ProjectionStatus,
+    ReadError, ReadModelError, RebuildError, Registry, RegistryError, Runtime, StartError,
+    StateProjection, UnknownProjection, WaitError,
 };
 use es_memory_store::MemoryStore;
 use es_sqlite_store::{OpenError, SqliteStore};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::account::AccountId;
+use crate::account::{Account, AccountId, Purpose};
 use crate::command_line::{Action, CommandLine, ImportOptions, Source, StoreChoice};
 use crate::import::{ImportError, Imported, import};
 use crate::movements::{InputError, Movements};
-use crate::projections::Balances;
+use crate::projections::{self, Balance, Balances, Days, Purposes, Sums};
 use crate::report;
 
 /// Why a run did not end well.
@@ -31,8 +35,24 @@ pub enum Failure {
     Rejected { file: String, rows: usize },
     #[error("there is no account {0}")]
     NoAccount(AccountId),
+    #[error("a balance is kept for `{0}`, which is no account")]
+    Account(String),
+    #[error("nothing is parked at position {0}; `bank parked` prints what is")]
+    NotParked(Position),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    NotRegistered(#[from] NotRegistered),
+    #[error(transparent)]
+    UnknownProjection(#[from] UnknownProjection),
+    #[error(transparent)]
+    ReadModel(#[from] ReadModelError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
@@ -59,15 +79,12 @@ impl Failure {
 /// # Errors
 /// See [`Failure`]. What was printed until then stands.
 pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(), Failure> {
-    let action = &command_line.action;
-    let outcome = match &command_line.store {
-        StoreChoice::Sqlite(file) if !matches!(action, Action::Demo { .. }) => {
-            let runtime = start(SqliteStore::open(file)?).await?;
-            act(&runtime, action, out, None).await
+    let outcome = match (&command_line.store, &command_line.action) {
+        (StoreChoice::Memory, action) | (_, action @ Action::Demo { .. }) => {
+            act(start(MemoryStore::new()).await?, action, out).await
         }
-        _ => {
-            let runtime = start(MemoryStore::new()).await?;
-            act(&runtime, action, out, Some(Movements::sample)).await
+        (StoreChoice::Sqlite(file), action) => {
+            act(start(SqliteStore::open(file)?).await?, action, out).await
         }
     };
     out.flush()?;
@@ -78,19 +95,74 @@ pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(),
 ///
 /// # Errors
 /// When there is no tokio runtime.
-pub async fn start<S: EventStore>(store: S) -> Result<Runtime<S>, Failure> {
-    let registry = Registry::linked().expect_package(env!("CARGO_PKG_NAME")).build()?;
-    Ok(Runtime::builder(store).registry(registry).start().await?)
+pub async fn start<S: Store>(store: S) -> Result<Runtime<S>, Failure> {
+    Ok(Runtime::builder(store).registry(S::registry()?).start().await?)
 }
 
-/// What a report is about when nothing else is said.
-type Otherwise = Option<fn() -> Result<Movements, InputError>>;
+/// A store that the bank can be kept in.
+pub trait Store: EventStore {
+    /// Whether it is empty at every start.
+    const STARTS_EMPTY: bool;
 
-async fn act<S: EventStore>(
+    /// What runs on it.
+    ///
+    /// # Errors
+    /// When two of it have one name.
+    fn registry() -> Result<Registry, RegistryError>;
+
+    /// The sums over everything that is in the store.
+    fn sums(runtime: &Runtime<Self>) -> impl Future<Output = Result<Sums, Failure>> + Send
+    where
+        Self: Sized;
+}
+
+impl Store for MemoryStore {
+    const STARTS_EMPTY: bool = true;
+
+    fn registry() -> Result<Registry, RegistryError> {
+        Registry::linked().expect_package(env!("CARGO_PKG_NAME")).build()
+    }
+
+    async fn sums(runtime: &Runtime<Self>) -> Result<Sums, Failure> {
+        let (purposes, days): (Purposes, Days) = (current(runtime).await?, current(runtime).await?);
+        let name = |purpose: Option<Purpose>| purpose.map_or_else(String::new, |it| it.to_string());
+        Ok(Sums {
+            purposes: purposes.iter().map(|(purpose, totals)| (name(purpose), totals)).collect(),
+            days: days.iter().map(|(day, totals)| (day.to_string(), totals)).collect(),
+        })
+    }
+}
+
+impl Store for SqliteStore {
+    const STARTS_EMPTY: bool = false;
+
+    /// Only what is kept in the file: nothing is read from the first event at every start.
+    fn registry() -> Result<Registry, RegistryError> {
+        let registry = Registry::builder().aggregate::<Account>();
+        registry.projection::<Balance>().projection::<projections::Movements>().build()
+    }
+
+    async fn sums(runtime: &Runtime<Self>) -> Result<Sums, Failure> {
+        runtime.wait_until_current::<projections::Movements>().await?;
+        Ok(projections::Movements::read(runtime.store()).await?)
+    }
+}
+
+/// Does it, and stops the runtime whatever comes of it.
+async fn act<S: Store>(
+    runtime: Runtime<S>,
+    action: &Action,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let outcome = act_on(&runtime, action, out).await;
+    runtime.shutdown().await;
+    outcome
+}
+
+async fn act_on<S: Store>(
     runtime: &Runtime<S>,
     action: &Action,
     out: &mut impl Write,
-    otherwise: Otherwise,
 ) -> Result<(), Failure> {
     let done = match action {
         Action::Import { file, options } => {
@@ -98,17 +170,17 @@ async fn act<S: EventStore>(
         }
         Action::Demo { file, options } => {
             let movements = read_or_sample(file.as_deref())?;
-            let done = import_and_tell(runtime, movements, options, out).await?;
-            report::write_balances(out, &current(runtime).await?)?;
-            Some(done)
+            let done = Some(import_and_tell(runtime, movements, options, out).await?);
+            report::write_balances(out, &balances(runtime).await?)?;
+            done
         }
         Action::Balances { source } => {
-            let done = fill(runtime, source, otherwise).await?;
-            report::write_balances(out, &current(runtime).await?)?;
+            let done = fill(runtime, source).await?;
+            report::write_balances(out, &balances(runtime).await?)?;
             done
         }
         Action::Statement { account, source } => {
-            let done = fill(runtime, source, otherwise).await?;
+            let done = fill(runtime, source).await?;
             let lines = report::statement(runtime, *account).await?;
             if lines.is_empty() {
                 return Err(Failure::NoAccount(*account));
@@ -117,12 +189,102 @@ async fn act<S: EventStore>(
             done
         }
         Action::Summary { source } => {
-            let done = fill(runtime, source, otherwise).await?;
-            report::write_totals(out, &current(runtime).await?, &current(runtime).await?)?;
+            let done = fill(runtime, source).await?;
+            report::write_totals(out, &S::sums(runtime).await?)?;
             done
+        }
+        Action::Rebuild { projection } => return rebuild(runtime, projection, out).await,
+        Action::Status { json } => {
+            let statuses = settled(runtime).await;
+            if *json {
+                serde_json::to_writer_pretty(&mut *out, &statuses).map_err(io::Error::from)?;
+                writeln!(out)?;
+            } else {
+                report::write_status(out, &statuses)?;
+            }
+            return Ok(());
+        }
+        Action::Parked => {
+            let statuses = settled(runtime).await;
+            let letters: Vec<_> =
+                statuses.iter().flat_map(|status| status.dead_letters.iter().cloned()).collect();
+            report::write_parked(out, &letters)?;
+            return Ok(());
+        }
+        Action::Skip { position, reason } => {
+            return skip(runtime, *position, reason, out).await;
         }
     };
     done.map_or(Ok(()), Done::verdict)
+}
+
+/// How long projections may take to see everything before they are shown as they are.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the projections are, once they have seen everything or stand still.
+async fn settled<S: Store>(runtime: &Runtime<S>) -> Vec<ProjectionStatus> {
+    let mut statuses = Vec::new();
+    for status in runtime.projections() {
+        statuses.push(match runtime.projection_handle(status.name) {
+            Ok(handle) => handle.settled(PATIENCE).await,
+            Err(_) => status,
+        });
+    }
+    statuses
+}
+
+async fn rebuild<S: Store>(
+    runtime: &Runtime<S>,
+    projection: &str,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let handle = runtime.projection_handle(projection)?;
+    let rebuild = handle.rebuild().await?;
+    let bar = ProgressBar::no_length();
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}, {msg}") {
+        bar.set_style(style);
+    }
+    loop {
+        tokio::select! {
+            finished = rebuild.finished() => {
+                bar.finish_and_clear();
+                finished?;
+                break;
+            }
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+        if let Some(progress) = rebuild.progress() {
+            bar.set_length(progress.head.get());
+            bar.set_position(progress.position.get());
+            bar.set_message(format!(
+                "{} events, {} a second",
+                progress.events, progress.events_per_second
+            ));
+        }
+    }
+    let status = handle.settled(PATIENCE).await;
+    let generation = status.generation.unwrap_or_default();
+    writeln!(out, "projection={projection} generation={generation} position={}", status.position)?;
+    Ok(())
+}
+
+async fn skip<S: Store>(
+    runtime: &Runtime<S>,
+    position: Position,
+    reason: &str,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let actor = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+    let mut skipped = false;
+    for status in settled(runtime).await {
+        if status.dead_letters.iter().any(|letter| letter.position == position) {
+            let handle = runtime.projection_handle(status.name)?;
+            handle.skip(position, reason, &actor).await?;
+            writeln!(out, "position={position} projection={} skipped", status.name)?;
+            skipped = true;
+        }
+    }
+    if skipped { Ok(()) } else { Err(Failure::NotParked(position)) }
 }
 
 /// A file and what came of it.
@@ -144,18 +306,18 @@ fn read_or_sample(file: Option<&Path>) -> Result<Movements, InputError> {
     file.map_or_else(Movements::sample, Movements::read)
 }
 
-/// Imports what a report is to be about, unless the store holds it already.
-async fn fill<S: EventStore>(
-    runtime: &Runtime<S>,
-    source: &Source,
-    otherwise: Otherwise,
-) -> Result<Option<Done>, Failure> {
-    let movements = match (&source.from, otherwise) {
-        (Some(file), _) => Movements::read(file)?,
-        (None, Some(otherwise)) => otherwise()?,
-        (None, None) => return Ok(None),
-    };
-    import_with_progress(runtime, movements, 1).await.map(Some)
+/// Imports into a store that is empty what a report is to be about.
+async fn fill<S: Store>(runtime: &Runtime<S>, source: &Source) -> Result<Option<Done>, Failure> {
+    if source.from.is_none() && !S::STARTS_EMPTY {
+        return Ok(None);
+    }
+    import_with_progress(runtime, read_or_sample(source.from.as_deref())?, 1).await.map(Some)
+}
+
+/// The balances after everything that is in the store.
+async fn balances<S: EventStore>(runtime: &Runtime<S>) -> Result<Balances, Failure> {
+    runtime.wait_until_current::<Balance>().await?;
+    Balances::read(runtime).await
 }
 
 async fn import_and_tell<S: EventStore>(
@@ -167,10 +329,7 @@ async fn import_and_tell<S: EventStore>(
     let done = import_with_progress(runtime, movements, options.tasks.get()).await?;
     report::write_summary_line(out, &done.imported)?;
     if let Some(path) = &options.balances {
-        if let Some(receipt) = &done.imported.receipt {
-            runtime.wait_for::<Balances>(receipt).await?;
-        }
-        let balances: Balances = current(runtime).await?;
+        let balances = balances(runtime).await?;
         write_file(path, |file| report::write_balances(file, &balances))?;
     }
     Ok(done)
@@ -210,7 +369,7 @@ async fn import_with_progress<S: EventStore>(
 }
 
 /// A copy of a read model that has seen everything in the store.
-async fn current<P: Projection + Clone, S: EventStore>(
+async fn current<P: StateProjection<Home = InMemory> + Clone, S: EventStore>(
     runtime: &Runtime<S>,
 ) -> Result<P, WaitError> {
     runtime.wait_until_current::<P>().await?;

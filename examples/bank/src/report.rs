@@ -3,12 +3,15 @@
 use std::io::{self, Write};
 
 use es_core::jiff::civil::Date;
-use es_core::{EventSet, EventStore, LoadError, Runtime, Version};
+use es_core::{
+    DeadLetter, EventSet, EventStore, LoadError, ProjectionState, ProjectionStatus, Runtime,
+    Version,
+};
 
 use crate::account::{Account, AccountEvent, AccountId, Closed, Opened};
 use crate::business_day;
 use crate::import::Imported;
-use crate::projections::{Balances, Days, Purposes, Totals};
+use crate::projections::{Balances, Sums, Totals};
 
 /// Writes what an import has done, in one line.
 ///
@@ -40,13 +43,13 @@ pub fn write_balances(out: &mut impl Write, balances: &Balances) -> io::Result<(
 ///
 /// # Errors
 /// When `out` fails.
-pub fn write_totals(out: &mut impl Write, purposes: &Purposes, days: &Days) -> io::Result<()> {
+pub fn write_totals(out: &mut impl Write, sums: &Sums) -> io::Result<()> {
     writeln!(out, "kind,key,credits,debits,count")?;
-    for (purpose, Totals { credits, debits, count }) in purposes.iter() {
-        let purpose = purpose.map_or("none", |purpose| purpose.as_str());
+    for (purpose, Totals { credits, debits, count }) in &sums.purposes {
+        let purpose = if purpose.is_empty() { "none" } else { purpose };
         writeln!(out, "purpose,{purpose},{credits},{debits},{count}")?;
     }
-    for (day, Totals { credits, debits, count }) in days.iter() {
+    for (day, Totals { credits, debits, count }) in &sums.days {
         writeln!(out, "day,{day},{credits},{debits},{count}")?;
     }
     Ok(())
@@ -109,6 +112,64 @@ pub fn write_statement(out: &mut impl Write, lines: &[StatementLine]) -> io::Res
     writeln!(out, "version,date,kind,amount,balance")?;
     for StatementLine { version, date, kind, amount, balance } in lines {
         writeln!(out, "{version},{date},{kind},{amount},{balance}")?;
+    }
+    Ok(())
+}
+
+/// Writes a table of how the projections are.
+///
+/// # Errors
+/// When `out` fails.
+pub fn write_status(out: &mut impl Write, statuses: &[ProjectionStatus]) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<12} {:>7} {:>10} {:<12} {:>10} {:>10} {:>6} {:>6}",
+        "projection", "version", "generation", "state", "position", "head", "behind", "parked"
+    )?;
+    for status in statuses {
+        let generation =
+            status.generation.map_or_else(|| "-".to_owned(), |generation| generation.to_string());
+        writeln!(
+            out,
+            "{:<12} {:>7} {:>10} {:<12} {:>10} {:>10} {:>6} {:>6}",
+            status.name,
+            status.version,
+            generation,
+            state(&status.state),
+            status.position,
+            status.head,
+            status.lag(),
+            status.dead_letters.len()
+        )?;
+    }
+    Ok(())
+}
+
+fn state(state: &ProjectionState) -> &'static str {
+    match state {
+        ProjectionState::CatchingUp => "catching up",
+        ProjectionState::Live => "live",
+        ProjectionState::Rebuilding => "rebuilding",
+        ProjectionState::Standby => "standby",
+        ProjectionState::Retrying { .. } => "retrying",
+        ProjectionState::Parked { .. } => "parked",
+        ProjectionState::Failed { .. } => "failed",
+        ProjectionState::Stopped => "stopped",
+        _ => "unknown",
+    }
+}
+
+/// Writes what projections could not apply, one line each.
+///
+/// # Errors
+/// When `out` fails.
+pub fn write_parked(out: &mut impl Write, letters: &[DeadLetter]) -> io::Result<()> {
+    for DeadLetter { projection, key, position, attempts, error, .. } in letters {
+        let key = key.as_deref().map_or_else(String::new, |key| format!(" key={key}"));
+        writeln!(
+            out,
+            "position={position} projection={projection}{key} attempts={attempts} {error}"
+        )?;
     }
     Ok(())
 }

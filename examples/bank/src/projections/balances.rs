@@ -2,23 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use es_core::EventStore;
 use es_core::prelude::*;
 
 use crate::account::{AccountId, Closed, Deposited, Opened, RoundingPosted, Withdrawn};
+use crate::program::Failure;
 
-/// The balance of every account that was ever opened, sorted by its number.
-#[derive(Projection, Default, Debug, Clone)]
+/// What an account holds: one document for each account, kept by the store.
+#[derive(Projection, Serialize, Deserialize, Default, Debug, Clone, Copy, PartialEq, Eq)]
 #[projection(
     name = "balances",
     version = 1,
+    documents,
     events(Opened, Deposited, Withdrawn, RoundingPosted, Closed)
 )]
-pub struct Balances {
-    by_account: BTreeMap<AccountId, Balance>,
-}
-
-/// What an account holds.
-#[derive(Default, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Balance {
     /// In haléř; below zero when it is overdrawn.
     pub balance: i64,
@@ -26,50 +23,39 @@ pub struct Balance {
     pub version: Version,
 }
 
-impl Balances {
-    /// The balance of one account.
-    pub fn get(&self, account: AccountId) -> Option<Balance> {
-        self.by_account.get(&account).copied()
-    }
-
-    /// All accounts, sorted by number.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (AccountId, Balance)> + '_ {
-        self.by_account.iter().map(|(account, balance)| (*account, *balance))
-    }
-
-    /// Brings an account to the version of the event, with the balance that `change` makes.
+impl Balance {
+    /// Brings the account to the version of the event, with the balance that `change` makes.
     fn update(
         &mut self,
         recorded: &Recorded<'_>,
         change: impl FnOnce(i64) -> Option<i64>,
     ) -> Result<(), ProjectError> {
-        let entry = self.by_account.entry(recorded.stream.parse_id()?).or_default();
-        let balance = change(entry.balance)
+        self.balance = change(self.balance)
             .ok_or_else(|| ProjectError::new("the balance is beyond 64 bits"))?;
-        *entry = Balance { balance, version: recorded.version };
+        self.version = recorded.version;
         Ok(())
     }
 }
 
-impl Project<Opened> for Balances {
+impl Project<Opened> for Balance {
     fn project(&mut self, _: &Opened, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
         self.update(recorded, Some)
     }
 }
 
-impl Project<Deposited> for Balances {
+impl Project<Deposited> for Balance {
     fn project(&mut self, event: &Deposited, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
         self.update(recorded, |balance| balance.checked_add_unsigned(event.amount))
     }
 }
 
-impl Project<Withdrawn> for Balances {
+impl Project<Withdrawn> for Balance {
     fn project(&mut self, event: &Withdrawn, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
         self.update(recorded, |balance| balance.checked_sub_unsigned(event.amount))
     }
 }
 
-impl Project<RoundingPosted> for Balances {
+impl Project<RoundingPosted> for Balance {
     fn project(
         &mut self,
         event: &RoundingPosted,
@@ -79,8 +65,32 @@ impl Project<RoundingPosted> for Balances {
     }
 }
 
-impl Project<Closed> for Balances {
+impl Project<Closed> for Balance {
     fn project(&mut self, _: &Closed, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
         self.update(recorded, Some)
+    }
+}
+
+/// The balances of all accounts that were ever opened, sorted by number.
+#[derive(Default, Debug, Clone, PartialEq, Eq)]
+pub struct Balances(BTreeMap<AccountId, Balance>);
+
+impl Balances {
+    /// Reads the documents as they are.
+    ///
+    /// # Errors
+    /// When they can not be read, or one is of no account.
+    pub async fn read<S: EventStore>(runtime: &Runtime<S>) -> Result<Self, Failure> {
+        let documents = runtime.documents::<Balance>()?.all().await?;
+        let numbered = documents.into_iter().map(|(key, balance)| match key.parse() {
+            Ok(account) => Ok((account, balance)),
+            Err(_) => Err(Failure::Account(key)),
+        });
+        Ok(Self(numbered.collect::<Result<_, _>>()?))
+    }
+
+    /// All accounts, sorted by number.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (AccountId, Balance)> + '_ {
+        self.0.iter().map(|(account, balance)| (*account, *balance))
     }
 }

@@ -24,3 +24,12 @@ impl Totals {
         self.count += 1;
     }
 }
+
+/// The sums over all movements, by purpose and by day, each sorted.
+#[derive(Default, Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    /// By purpose; those without one have the empty text.
+    pub purposes: Vec<(String, Totals)>,
+    /// By day.
+    pub days: Vec<(String, Totals)>,
+}

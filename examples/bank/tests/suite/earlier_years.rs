@@ -121,7 +121,7 @@ async fn what_is_stored_stays_as_it_is() {
     for name in ["account.moved", "account.created"] {
         assert!(before.iter().any(|event| event.name == name), "no `{name}`");
     }
-    bank.wait_until_current::<bank::projections::Balances>().await.unwrap();
+    bank.wait_until_current::<bank::projections::Balance>().await.unwrap();
     let first = bank::account::AccountId(37);
     bank.load::<bank::account::Account>(&first).await.unwrap();
     assert_eq!(stored(Arc::clone(bank.store())).await, before);

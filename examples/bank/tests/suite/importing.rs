@@ -3,7 +3,7 @@
 use bank::account::{Account, AccountError, AccountId, Deposit, OpenAccount, Overdraft, Withdraw};
 use bank::import::{Imported, Rejection, import, movement_id};
 use bank::movements::{Direction, Movement, Movements};
-use bank::projections::Balances;
+use bank::projections::{Balance, Balances};
 use es_core::{EventStore, ExecuteError, Position, Runtime};
 use es_memory_store::MemoryStore;
 
@@ -23,9 +23,9 @@ fn counts(imported: &Imported) -> (usize, usize, usize, usize) {
 }
 
 async fn balances(runtime: &Runtime<MemoryStore>) -> Vec<(AccountId, i64, u64)> {
-    runtime.wait_until_current::<Balances>().await.unwrap();
-    let view = runtime.projection::<Balances>().unwrap();
-    view.read(|it| it.iter().map(|(id, entry)| (id, entry.balance, entry.version.get())).collect())
+    runtime.wait_until_current::<Balance>().await.unwrap();
+    let balances = Balances::read(runtime).await.unwrap();
+    balances.iter().map(|(id, entry)| (id, entry.balance, entry.version.get())).collect()
 }
 
 async fn head(runtime: &Runtime<MemoryStore>) -> Position {

@@ -11,3 +11,4 @@ mod earlier_years;
 mod importing;
 mod oracle;
 mod projections;
+mod sqlite;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bank::account::{AccountId, Close, OpenAccount, Overdraft};
-use bank::projections::{Balances, Days, Purposes, Totals};
+use bank::projections::{Balance, Balances, Days, Purposes, Totals};
 use es_core::{Runtime, Version};
 use es_memory_store::MemoryStore;
 
@@ -29,17 +29,17 @@ fn sums(key: impl Fn(&Row) -> String) -> BTreeMap<String, Totals> {
 #[tokio::test]
 async fn balances_are_the_last_ones_of_the_books() {
     let (runtime, imported) = bank_of_the_sample().await;
-    runtime.wait_for::<Balances>(imported.receipt.unwrap()).await.unwrap();
-    has_the_balances_of_the_books(&runtime);
+    runtime.wait_for::<Balance>(imported.receipt.unwrap()).await.unwrap();
+    has_the_balances_of_the_books(&runtime).await;
     let runtime = bank_of_earlier_years().await;
-    runtime.wait_until_current::<Balances>().await.unwrap();
-    has_the_balances_of_the_books(&runtime);
+    runtime.wait_until_current::<Balance>().await.unwrap();
+    has_the_balances_of_the_books(&runtime).await;
 }
 
-fn has_the_balances_of_the_books(runtime: &Runtime<MemoryStore>) {
-    let found: Vec<_> = runtime.projection::<Balances>().unwrap().read(|balances| {
-        balances.iter().map(|(account, it)| (account.0, it.balance, it.version)).collect()
-    });
+async fn has_the_balances_of_the_books(runtime: &Runtime<MemoryStore>) {
+    let balances = Balances::read(runtime).await.unwrap();
+    let found: Vec<_> =
+        balances.iter().map(|(account, it)| (account.0, it.balance, it.version)).collect();
     let wanted: Vec<_> = rows_by_account()
         .into_iter()
         .map(|(account, rows)| {
@@ -95,8 +95,9 @@ async fn a_command_is_seen_in_a_projection_after_waiting_for_its_receipt() {
         (runtime.execute(OpenAccount { account, overdraft: Overdraft::Refused }).await.unwrap(), 1),
         (runtime.execute(Close { account }).await.unwrap(), 2),
     ] {
-        runtime.wait_for::<Balances>(&receipt).await.unwrap();
-        let balance = runtime.projection::<Balances>().unwrap().read(|it| it.get(account)).unwrap();
+        runtime.wait_for::<Balance>(&receipt).await.unwrap();
+        let balances = runtime.documents::<Balance>().unwrap();
+        let balance = balances.get(account).await.unwrap().unwrap();
         assert_eq!(receipt.version, Version::new(version));
         assert!(balance.version >= receipt.version);
     }

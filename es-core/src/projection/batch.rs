@@ -1,0 +1,71 @@
+//! A run of decoded events.
+
+use std::any::Any;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::codec::CodecError;
+use crate::event_set::{self, DecodeError, Decoded, EventSet, Reading};
+use crate::recorded::{Page, Recorded};
+
+/// A part of a page's events, decoded; the type of the events is forgotten.
+pub(crate) type Chunk = Box<dyn Any + Send + Sync>;
+
+type Read<E> = Result<Decoded<E>, DecodeError>;
+
+/// A page and its decoded events.
+#[derive(Default)]
+pub(crate) struct Batch {
+    page: Page,
+    chunks: Vec<Chunk>,
+}
+
+impl Batch {
+    /// `chunks` are the parts of the page, in order.
+    pub(crate) fn new(page: Page, chunks: Vec<Chunk>) -> Self {
+        Self { page, chunks }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.page.len()
+    }
+
+    pub(crate) fn records(&self) -> impl DoubleEndedIterator<Item = Recorded<'_>> {
+        self.page.iter()
+    }
+
+    /// The events with their records. Nothing if they are of another type.
+    pub(crate) fn events<E: EventSet>(
+        &self,
+    ) -> impl Iterator<Item = (usize, Recorded<'_>, &Read<E>)> {
+        let events = self.chunks.iter().flat_map(|chunk| {
+            let chunk: &(dyn Any + Send + Sync) = &**chunk;
+            chunk.downcast_ref::<Vec<Read<E>>>().map_or(&[][..], Vec::as_slice)
+        });
+        self.page
+            .iter()
+            .zip(events)
+            .enumerate()
+            .map(|(index, (recorded, event))| (index, recorded, event))
+    }
+}
+
+/// Decodes a part of a page.
+pub(crate) fn decode<E: EventSet>(page: &Page, part: Range<usize>) -> Chunk {
+    Box::new(page.part(part).map(|recorded| decode_one::<E>(&recorded)).collect::<Vec<Read<E>>>())
+}
+
+fn decode_one<E: EventSet>(recorded: &Recorded<'_>) -> Read<E> {
+    // A `Deserialize` of the user's own may panic: that is an event that can not be read.
+    catch_unwind(AssertUnwindSafe(|| E::decode(recorded))).unwrap_or_else(|panic| {
+        let reading = Reading { name: recorded.name, recorded, depth: 0 };
+        Err(event_set::not_read(&reading, CodecError::new(panic_message(&*panic))))
+    })
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("the handler panicked")
+}

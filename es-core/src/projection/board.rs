@@ -1,0 +1,113 @@
+//! What is known of a projection in this process, and what is asked of it.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use crate::error::ignore_poison;
+use crate::projection::status::{ProjectionHome, ProjectionState, ProjectionStatus};
+use crate::version::Position;
+
+/// The status of a projection, and the bell of its workers.
+pub(crate) struct Board {
+    status: watch::Sender<ProjectionStatus>,
+    /// Rung when somebody has asked for something, so that workers look.
+    bell: watch::Sender<u64>,
+    rebuilds: AtomicU64,
+    rebuilt: AtomicU64,
+    /// The positions that somebody has decided to skip.
+    skips: Mutex<Arc<BTreeSet<Position>>>,
+}
+
+impl Board {
+    pub(crate) fn new(name: &'static str, version: u32, home: ProjectionHome) -> Self {
+        let status = ProjectionStatus::new(name, version, home);
+        Self {
+            status: watch::Sender::new(status),
+            bell: watch::Sender::new(0),
+            rebuilds: AtomicU64::new(0),
+            rebuilt: AtomicU64::new(0),
+            skips: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> ProjectionStatus {
+        self.status.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<ProjectionStatus> {
+        self.status.subscribe()
+    }
+
+    pub(crate) fn update(&self, change: impl FnOnce(&mut ProjectionStatus)) {
+        self.status.send_modify(change);
+    }
+
+    pub(crate) fn set_state(&self, state: ProjectionState) {
+        self.status.send_if_modified(|status| {
+            let other = status.state != state;
+            status.state = state;
+            other
+        });
+    }
+
+    pub(crate) fn ring(&self) {
+        self.bell.send_modify(|count| *count += 1);
+    }
+
+    /// Hears every ring from now on.
+    pub(crate) fn bell(&self) -> watch::Receiver<u64> {
+        self.bell.subscribe()
+    }
+
+    /// Asks for a rebuild of what is kept in memory, and answers with its number.
+    pub(crate) fn ask_for_rebuild(&self) -> u64 {
+        let number = self.rebuilds.fetch_add(1, Ordering::SeqCst) + 1;
+        self.ring();
+        number
+    }
+
+    /// How many of the rebuilds are done.
+    pub(crate) fn rebuilt(&self) -> u64 {
+        self.rebuilt.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_rebuilt(&self, count: u64) {
+        self.rebuilt.store(count, Ordering::SeqCst);
+        self.update(|status| status.rebuild = None);
+    }
+
+    pub(crate) fn skips(&self) -> Arc<BTreeSet<Position>> {
+        let skips = ignore_poison(self.skips.lock());
+        Arc::clone(&skips)
+    }
+
+    pub(crate) fn set_skips(&self, skips: Arc<BTreeSet<Position>>) {
+        *ignore_poison(self.skips.lock()) = skips;
+    }
+
+    /// Skips an event in this process only.
+    pub(crate) fn skip(&self, position: Position) {
+        let mut skips = ignore_poison(self.skips.lock());
+        Arc::make_mut(&mut skips).insert(position);
+    }
+
+    /// How many rebuilds were asked for.
+    pub(crate) fn rebuilds(&self) -> u64 {
+        self.rebuilds.load(Ordering::SeqCst)
+    }
+
+    /// Says that the projection has ended if nothing else has.
+    pub(crate) fn end(&self, state: ProjectionState) {
+        self.status.send_if_modified(|status| {
+            let goes_on = !status.state.has_ended();
+            if goes_on {
+                status.state = state;
+                status.rebuild = None;
+            }
+            goes_on
+        });
+    }
+}

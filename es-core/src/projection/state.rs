@@ -1,0 +1,107 @@
+//! Projections that are kept in memory.
+
+use std::any::Any;
+use std::ops::Range;
+use std::sync::{Arc, RwLock};
+
+use crate::error::ignore_poison;
+use crate::event_set::EventSet;
+use crate::projection::batch::{self, Batch, Chunk};
+use crate::projection::board::Board;
+use crate::projection::host::{Host, Needs, ProjectionType, Start};
+use crate::projection::session::{Changes, Failure, Part, Session, guarded};
+use crate::projection::{ProjectionHome, StateProjection};
+use crate::query::Query;
+use crate::recorded::Page;
+
+/// A state in memory, and how an empty one is made.
+pub(crate) struct Hosted<P> {
+    board: Board,
+    make: Box<dyn Fn() -> P + Send + Sync>,
+    state: RwLock<P>,
+}
+
+impl<P: StateProjection> Hosted<P> {
+    pub(crate) fn new(make: impl Fn() -> P + Send + Sync + 'static) -> Self {
+        Self {
+            board: Board::new(P::NAME, P::VERSION, ProjectionHome::Memory),
+            state: RwLock::new(make()),
+            make: Box::new(make),
+        }
+    }
+
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&P) -> R) -> R {
+        let state = ignore_poison(self.state.read());
+        look(&state)
+    }
+}
+
+impl<P: StateProjection> Host for Hosted<P> {
+    fn projection(&self) -> ProjectionType {
+        ProjectionType::of::<P>()
+    }
+
+    fn board(&self) -> &Board {
+        &self.board
+    }
+
+    fn query(&self) -> Query {
+        P::Event::query()
+    }
+
+    fn decode(&self, page: &Page, part: Range<usize>) -> Chunk {
+        batch::decode::<P::Event>(page, part)
+    }
+
+    fn session(self: Arc<Self>, start: Start) -> Box<dyn Session> {
+        let own = (start == Start::Empty).then(|| (self.make)());
+        Box::new(StateSession { host: self, own })
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Events
+    }
+
+    fn as_any(&self) -> &(dyn Any + Send + Sync) {
+        self
+    }
+}
+
+struct StateSession<P> {
+    host: Arc<Hosted<P>>,
+    /// A state that nobody sees yet.
+    own: Option<P>,
+}
+
+impl<P: StateProjection> Session for StateSession<P> {
+    fn apply(&mut self, batch: &Arc<Batch>, part: &Part) -> Result<Changes, Failure> {
+        let events = match &mut self.own {
+            Some(state) => apply(state, batch, part)?,
+            None => apply(&mut *ignore_poison(self.host.state.write()), batch, part)?,
+        };
+        Ok(Changes { events, ..Changes::default() })
+    }
+
+    fn publish(&mut self) {
+        if let Some(state) = self.own.take() {
+            let old = std::mem::replace(&mut *ignore_poison(self.host.state.write()), state);
+            // A large state takes its time to be dropped: not while readers wait.
+            drop(old);
+        }
+    }
+}
+
+fn apply<P: StateProjection>(state: &mut P, batch: &Batch, part: &Part) -> Result<u64, Failure> {
+    let mut applied = 0;
+    for (index, recorded, event) in batch.events::<P::Event>() {
+        if !part.holds(index, &recorded) {
+            continue;
+        }
+        let event = event.as_ref().map_err(|error| Failure::unread(index, &recorded, error))?;
+        for event in event.as_slice() {
+            guarded(index, &recorded, || state.project_event(event, &recorded))?;
+        }
+        applied += 1;
+    }
+    Ok(applied)
+}

@@ -1,0 +1,631 @@
+//! The worker of one generation of a durable projection: the only one, as long as it holds the
+//! lease.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, Semaphore, watch};
+use uuid::Uuid;
+
+use crate::error::ErrorCategory;
+use crate::projection::feed::{Feed, Fetched};
+use crate::projection::generation::lease_key;
+use crate::projection::host::{Host, Start};
+use crate::projection::lease::{Candidate, Lease};
+use crate::projection::ledger::{Entry, Ledger, Standing};
+use crate::projection::race::{First, race};
+use crate::projection::session::{Failure, KeySet, Part, Session};
+use crate::projection::{ProjectionState, RebuildProgress};
+use crate::runtime::RetryPolicy;
+use crate::store::{DynProjectionStore, EventStore, ReadError, StateError};
+use crate::version::Position;
+
+/// What the workers of a projection share.
+pub(crate) struct Workplace<S> {
+    pub(crate) store: Arc<S>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) lease_time: Duration,
+    /// Who holds the leases of this process.
+    pub(crate) me: Uuid,
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Held while a batch is committed: so that a rebuild can overtake the live generation.
+    pub(crate) turn: Mutex<()>,
+    /// Those who read ahead.
+    pub(crate) readers: Arc<Semaphore>,
+}
+
+/// Why a worker ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// It was asked to.
+    Stopped,
+    /// Somebody else has changed what it works on: look again.
+    Changed,
+    /// The store can not be used any more, or what it holds is not ours.
+    Failed(String),
+}
+
+impl<S: EventStore> Workplace<S> {
+    pub(crate) fn name(&self) -> &'static str {
+        self.host.projection().name
+    }
+
+    /// The events of the projection up to a position.
+    pub(crate) fn feed(&self, up_to: Position) -> Feed<S> {
+        Feed::new(&self.store, &self.host, &self.readers, up_to)
+    }
+
+    /// The store as the home of durable projections.
+    pub(crate) fn durable(&self) -> Result<&dyn DynProjectionStore, Exit> {
+        self.store
+            .projection_store()
+            .ok_or_else(|| Exit::Failed("the store keeps no durable projections".to_owned()))
+    }
+
+    /// Waits until the workers are asked to stop.
+    pub(crate) async fn stopped(&self) {
+        // Without a sender there is no runtime any more.
+        let _ = self.stop.clone().wait_for(|stop| *stop).await;
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stop.borrow() || self.stop.has_changed().is_err()
+    }
+
+    /// Pauses before the attempt that follows so many, and not after a stop.
+    pub(crate) async fn pause(&self, attempts: u32) -> Result<(), Exit> {
+        self.unless_stopped(self.retry.pause(attempts)).await
+    }
+
+    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
+        match race(self.stopped(), work).await {
+            First::Left(()) => Err(Exit::Stopped),
+            First::Right(output) => Ok(output),
+        }
+    }
+
+    /// Calls the store, again and again while it fails in passing.
+    pub(crate) async fn patiently<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, Exit>
+    where
+        F: Future<Output = Result<T, StateError>>,
+    {
+        let mut attempts = 1;
+        loop {
+            match self.unless_stopped(call()).await? {
+                Ok(value) => return Ok(value),
+                Err(error) => self.endure(error.category(), &error, attempts).await?,
+            }
+            attempts = attempts.saturating_add(1);
+        }
+    }
+
+    /// Reads the page that follows a position, again and again while the store fails in passing.
+    pub(crate) async fn next(&self, feed: &mut Feed<S>, after: Position) -> Result<Fetched, Exit> {
+        let mut attempts = 1;
+        loop {
+            match self.unless_stopped(feed.next(after)).await? {
+                Ok(fetched) => return Ok(fetched),
+                Err(error) => self.endure(error.category(), &error, attempts).await?,
+            }
+            attempts = attempts.saturating_add(1);
+        }
+    }
+
+    /// Pauses after a failure that passes, and ends after any other one.
+    pub(crate) async fn endure(
+        &self,
+        category: ErrorCategory,
+        error: &(dyn std::error::Error + Sync),
+        attempts: u32,
+    ) -> Result<(), Exit> {
+        let projection = self.name();
+        match category {
+            ErrorCategory::Transient => {
+                tracing::warn!(projection, attempts, %error, "projection waits for the store");
+                self.host.board().set_state(ProjectionState::Retrying { error: error.to_string() });
+                self.pause(attempts).await
+            }
+            // Somebody else was faster, or it is not known what is stored: what is stored tells.
+            ErrorCategory::Conflict | ErrorCategory::OutcomeUnknown => {
+                tracing::debug!(projection, %error, "projection looks again at what is stored");
+                Err(Exit::Changed)
+            }
+            ErrorCategory::Permanent | ErrorCategory::Rejected => {
+                Err(Exit::Failed(error.to_string()))
+            }
+        }
+    }
+
+    /// Waits for news, for a ring of the bell, or for some time, or ends.
+    pub(crate) async fn wait(
+        &self,
+        beyond: Option<Position>,
+        bell: &mut watch::Receiver<u64>,
+        time: Duration,
+    ) -> Result<Woken, Exit> {
+        let news = async {
+            match beyond {
+                Some(position) => self.store.wait_beyond(position).await,
+                None => std::future::pending().await,
+            }
+        };
+        // The bell's sender lives in the host.
+        let rung = race(bell.changed(), tokio::time::sleep(time));
+        match self.unless_stopped(race(rung, news)).await? {
+            First::Left(First::Left(_)) => Ok(Woken::Rung),
+            First::Left(First::Right(())) => Ok(Woken::Late),
+            First::Right(Ok(_)) => Ok(Woken::News),
+            First::Right(Err(error)) => Ok(Woken::Unheard(error)),
+        }
+    }
+}
+
+/// What ended a wait.
+pub(crate) enum Woken {
+    News,
+    Rung,
+    Late,
+    /// The store could not say.
+    Unheard(ReadError),
+}
+
+/// How a generation is worked on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    /// It is served.
+    Live,
+    /// It is built, and becomes live when it is complete; or when somebody says so.
+    Building {
+        hold: bool,
+        /// The generation of this version that is served meanwhile.
+        live: Option<u64>,
+    },
+}
+
+/// Works on one generation.
+pub(crate) struct Worker<'a, S> {
+    pub(crate) place: &'a Workplace<S>,
+    pub(crate) generation: u64,
+    pub(crate) role: Role,
+    /// What this worker knows of the generations; a change of it ends the worker.
+    pub(crate) standing: Standing,
+}
+
+impl<S: EventStore> Worker<'_, S> {
+    pub(crate) async fn run(self) -> Exit {
+        match self.work().await {
+            Ok(never) => match never {},
+            Err(exit) => exit,
+        }
+    }
+
+    async fn work(self) -> Result<std::convert::Infallible, Exit> {
+        let mut bell = self.place.host.board().bell();
+        let lease = self.take_lease(&mut bell).await?;
+        let mut ledger = Ledger::open(self.place, self.generation, lease, self.standing.clone(), {
+            matches!(self.role, Role::Live)
+        })
+        .await?;
+        let mut shift = Shift::new(&self, &ledger);
+        shift.report(&ledger);
+        let exit = match shift.work(&mut ledger, &mut bell).await {
+            Ok(never) => match never {},
+            Err(exit) => exit,
+        };
+        if exit == Exit::Stopped
+            && let Ok(store) = self.place.durable()
+            && let Err(error) = ledger.close(store).await
+        {
+            let projection = self.place.name();
+            tracing::debug!(projection, %error, "the lease was not given back");
+        }
+        Err(exit)
+    }
+
+    /// Waits for the lease.
+    async fn take_lease(&self, bell: &mut watch::Receiver<u64>) -> Result<Lease, Exit> {
+        let (place, store) = (self.place, self.place.durable()?);
+        let key = lease_key(place.name(), self.generation);
+        let mut candidate = Candidate::new(key, place.me, place.lease_time);
+        let longest = place.lease_time / 4;
+        let mut pause = Duration::from_millis(5).min(longest);
+        let mut attempts = 1;
+        loop {
+            match candidate.try_take(store).await {
+                Ok(Some(lease)) => return Ok(lease),
+                Ok(None) => {}
+                Err(error) => {
+                    place.endure(error.category(), &error, attempts).await?;
+                    attempts = attempts.saturating_add(1);
+                    continue;
+                }
+            }
+            if let Role::Live = self.role {
+                Ledger::observe(place, self.generation).await?;
+            }
+            if self.standing.has_changed(place).await? {
+                return Err(Exit::Changed);
+            }
+            place.wait(None, bell, pause).await?;
+            pause = (pause * 2).min(longest);
+        }
+    }
+}
+
+/// The time between taking the lease and losing it or giving it back.
+struct Shift<'a, S> {
+    worker: &'a Worker<'a, S>,
+    session: Box<dyn Session>,
+    feed: Feed<S>,
+    began: Instant,
+    events_before: u64,
+    renewed: Instant,
+    head: Position,
+}
+
+impl<'a, S: EventStore> Shift<'a, S> {
+    fn new(worker: &'a Worker<'a, S>, ledger: &Ledger) -> Self {
+        let place = worker.place;
+        Self {
+            worker,
+            session: Arc::clone(&place.host).session(Start::Generation(worker.generation)),
+            feed: place.feed(Position::MAX),
+            began: Instant::now(),
+            events_before: ledger.events(),
+            renewed: Instant::now(),
+            head: Position::ZERO,
+        }
+    }
+
+    fn renewal(&self) -> Duration {
+        self.worker.place.lease_time / 3
+    }
+
+    async fn work(
+        &mut self,
+        ledger: &mut Ledger,
+        bell: &mut watch::Receiver<u64>,
+    ) -> Result<std::convert::Infallible, Exit> {
+        let place = self.worker.place;
+        // What was parked is tried again after a start, or skipped if somebody has decided so.
+        self.retry_keys(ledger).await?;
+        loop {
+            if place.is_stopped() {
+                return Err(Exit::Stopped);
+            }
+            let fetched = place.next(&mut self.feed, ledger.position()).await?;
+            self.head = self.head.max(fetched.head);
+            if fetched.batch.len() > 0 || self.renewed.elapsed() >= self.renewal() {
+                let turn = place.turn.lock().await;
+                let parked = self.step(ledger, &fetched).await?;
+                drop(turn);
+                if parked {
+                    self.report(ledger);
+                    self.wait_for_a_decision(ledger, bell).await?;
+                    continue;
+                }
+            } else {
+                ledger.see(fetched.token);
+            }
+            if fetched.more {
+                self.report(ledger);
+                let rung = bell.has_changed().unwrap_or(false);
+                bell.mark_unchanged();
+                if rung {
+                    self.look_at_requests(ledger).await?;
+                }
+                continue;
+            }
+            if let Role::Building { hold: false, live } = self.worker.role {
+                self.swap(ledger, live).await?;
+                continue;
+            }
+            self.report_caught_up(ledger);
+            match place.wait(Some(ledger.position()), bell, self.renewal()).await? {
+                Woken::News => {}
+                Woken::Rung => self.look_at_requests(ledger).await?,
+                Woken::Late => {
+                    self.renew(ledger).await?;
+                    // Others may have asked from other processes.
+                    self.look_at_requests(ledger).await?;
+                }
+                Woken::Unheard(error) => place.endure(error.category(), &error, 1).await?,
+            }
+        }
+    }
+
+    /// Applies a batch and stores what it changes, as far as it can be applied. Whether the
+    /// projection is parked then.
+    async fn step(&mut self, ledger: &mut Ledger, fetched: &Fetched) -> Result<bool, Exit> {
+        let place = self.worker.place;
+        let store = place.durable()?;
+        let mut tries = Tries::default();
+        let mut store_failures = 1;
+        let mut entry = Entry::new(fetched);
+        loop {
+            let part = Part {
+                end: entry.end,
+                skips: ledger.skips(),
+                keys: KeySet::Except(ledger.parked_with(&entry)),
+            };
+            let missing = self.session.missing(&fetched.batch, &part);
+            if !missing.is_empty() {
+                let documents = ledger.documents(place, missing).await?;
+                self.session.load(documents);
+            }
+            let changes = match self.session.apply(&fetched.batch, &part) {
+                Ok(changes) => changes,
+                Err(failure) => {
+                    self.session.forget();
+                    self.fail(ledger, &mut entry, &mut tries, failure).await?;
+                    continue;
+                }
+            };
+            match ledger.commit(store, &entry, changes).await {
+                Ok(()) => {
+                    self.session.committed();
+                    self.renewed = Instant::now();
+                    return Ok(ledger.is_parked());
+                }
+                Err(StateError::Abandoned) => {
+                    self.session.forget();
+                    let Some(failure) = self.session.take_failure() else {
+                        let error = StateError::Abandoned;
+                        return Err(Exit::Failed(error.to_string()));
+                    };
+                    self.fail(ledger, &mut entry, &mut tries, failure).await?;
+                }
+                Err(error) => {
+                    self.session.forget();
+                    place.endure(error.category(), &error, store_failures).await?;
+                    store_failures = store_failures.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    /// Takes note of a failure: the event is tried again, or parks its key or the projection.
+    async fn fail(
+        &mut self,
+        ledger: &Ledger,
+        entry: &mut Entry,
+        tries: &mut Tries,
+        failure: Failure,
+    ) -> Result<(), Exit> {
+        let place = self.worker.place;
+        let attempts = tries.count(&failure);
+        let (projection, position) = (place.name(), failure.position.get());
+        if failure.transient && place.retry.allows_more_than(attempts) {
+            let error = &failure.error;
+            tracing::warn!(projection, position, attempts, %error, "event is projected again");
+            return place.pause(attempts).await;
+        }
+        let error = &failure.error;
+        tracing::error!(projection, position, key = failure.key, %error, "projection parked");
+        ledger.park(entry, failure, attempts);
+        Ok(())
+    }
+
+    /// Waits, parked, until somebody has decided.
+    async fn wait_for_a_decision(
+        &mut self,
+        ledger: &mut Ledger,
+        bell: &mut watch::Receiver<u64>,
+    ) -> Result<(), Exit> {
+        let place = self.worker.place;
+        loop {
+            match place.wait(None, bell, self.renewal()).await? {
+                Woken::Late => self.renew(ledger).await?,
+                Woken::News | Woken::Rung | Woken::Unheard(_) => {}
+            }
+            if ledger.hear(place).await? {
+                ledger.unpark();
+                self.report(ledger);
+                return self.retry_keys(ledger).await;
+            }
+        }
+    }
+
+    /// Does what somebody has asked for, if anybody has.
+    async fn look_at_requests(&mut self, ledger: &mut Ledger) -> Result<(), Exit> {
+        let place = self.worker.place;
+        if ledger.hear(place).await? {
+            self.retry_keys(ledger).await?;
+        }
+        if self.worker.standing.has_changed(place).await? {
+            return Err(Exit::Changed);
+        }
+        Ok(())
+    }
+
+    /// Tries parked keys again, in the order of their events.
+    async fn retry_keys(&mut self, ledger: &mut Ledger) -> Result<(), Exit> {
+        for key in ledger.parked_keys() {
+            self.retry_key(ledger, key).await?;
+        }
+        self.report(ledger);
+        Ok(())
+    }
+
+    /// Applies to one document what it has missed, up to where the projection stands.
+    async fn retry_key(&mut self, ledger: &mut Ledger, key: String) -> Result<(), Exit> {
+        let place = self.worker.place;
+        let Some(letter) = ledger.letter(&key) else { return Ok(()) };
+        let mut up_to = ledger.position();
+        let mut failed = None;
+        loop {
+            let mut session =
+                Arc::clone(&place.host).session(Start::Generation(self.worker.generation));
+            let mut feed = place.feed(up_to);
+            let mut at = Position::new(letter.position.get().saturating_sub(1));
+            let mut document = None;
+            let failure = loop {
+                // An empty range needs no read.
+                if at >= up_to {
+                    break None;
+                }
+                let fetched = place.next(&mut feed, at).await?;
+                let part = Part {
+                    end: fetched.batch.len(),
+                    skips: ledger.skips(),
+                    keys: KeySet::Only(key.clone()),
+                };
+                let missing = session.missing(&fetched.batch, &part);
+                session.load(ledger.documents(place, missing).await?);
+                match session.apply(&fetched.batch, &part) {
+                    Ok(changes) => {
+                        if let Some(changed) = changes.documents.into_iter().next() {
+                            document = Some(changed);
+                        }
+                    }
+                    Err(failure) => break Some(failure),
+                }
+                at = fetched.token;
+                if !fetched.more {
+                    break None;
+                }
+            };
+            match failure {
+                None => {
+                    let store = place.durable()?;
+                    let turn = place.turn.lock().await;
+                    let done = ledger.settle(store, &key, document, failed).await;
+                    drop(turn);
+                    self.session.forget_key(&key);
+                    return match done {
+                        Ok(()) => Ok(()),
+                        Err(error) => place.endure(error.category(), &error, 1).await,
+                    };
+                }
+                Some(failure) => {
+                    // Again, up to the event that fails.
+                    up_to = Position::new(failure.position.get().saturating_sub(1));
+                    let again = failure.position == letter.position;
+                    let attempts = if again { letter.attempts.saturating_add(1) } else { 1 };
+                    failed =
+                        Some(failure.letter(place.name(), Some(self.worker.generation), attempts));
+                }
+            }
+        }
+    }
+
+    async fn renew(&mut self, ledger: &mut Ledger) -> Result<(), Exit> {
+        let place = self.worker.place;
+        let store = place.durable()?;
+        let mut attempts = 1;
+        while let Err(error) = ledger.renew(store).await {
+            place.endure(error.category(), &error, attempts).await?;
+            attempts = attempts.saturating_add(1);
+        }
+        self.renewed = Instant::now();
+        Ok(())
+    }
+
+    /// Makes the generation live, once it is not behind the one that is.
+    async fn swap(&mut self, ledger: &mut Ledger, live: Option<u64>) -> Result<(), Exit> {
+        let place = self.worker.place;
+        // The live generation's worker in this process commits nothing meanwhile.
+        let turn = place.turn.lock().await;
+        loop {
+            let fetched = place.next(&mut self.feed, ledger.position()).await?;
+            if self.step(ledger, &fetched).await? {
+                drop(turn);
+                return Ok(());
+            }
+            if fetched.more {
+                continue;
+            }
+            let store = place.durable()?;
+            match ledger.swap(place, store, live).await? {
+                true => return Err(Exit::Changed),
+                // The live one's worker in another process was faster.
+                false => self.report(ledger),
+            }
+        }
+    }
+
+    /// Shows how far the generation is.
+    fn report(&self, ledger: &Ledger) {
+        self.show(ledger, ProjectionState::CatchingUp, false);
+    }
+
+    fn report_caught_up(&self, ledger: &Ledger) {
+        self.show(ledger, ProjectionState::Live, true);
+    }
+
+    fn show(&self, ledger: &Ledger, state: ProjectionState, ready: bool) {
+        let state = ledger.parked_state().unwrap_or(state);
+        let generation = self.worker.generation;
+        let letters = ledger.letters();
+        self.worker.place.host.board().update(|status| {
+            status.head = status.head.max(self.head);
+            let others = status.dead_letters.iter();
+            let others = others.filter(|letter| letter.generation != Some(generation));
+            let all: Vec<_> = others.cloned().chain(letters).collect();
+            if *status.dead_letters != all {
+                status.dead_letters = Arc::new(all);
+            }
+            match self.worker.role {
+                Role::Live => {
+                    status.generation = Some(generation);
+                    status.position = ledger.position();
+                    status.applied_until = ledger.applied_until();
+                    status.state = state;
+                }
+                Role::Building { live, .. } => {
+                    status.rebuild = Some(self.progress(ledger, ready));
+                    if live.is_none() {
+                        status.state = match state {
+                            parked @ ProjectionState::Parked { .. } => parked,
+                            _ => ProjectionState::Rebuilding,
+                        };
+                    }
+                }
+            }
+        });
+    }
+
+    fn progress(&self, ledger: &Ledger, ready: bool) -> RebuildProgress {
+        let elapsed = self.began.elapsed().as_secs_f64();
+        let events = ledger.events();
+        let done = events.saturating_sub(self.events_before) as f64;
+        let per_second = if elapsed > 0.0 { done / elapsed } else { 0.0 };
+        let position = ledger.position();
+        let left = self.head.get().saturating_sub(position.get()) as f64;
+        // Events that it does not want take no time: the share of those it has met stays.
+        let share = if position.get() > 0 { events as f64 / position.get() as f64 } else { 1.0 };
+        let remaining = (per_second > 0.0)
+            .then(|| Duration::try_from_secs_f64(left * share / per_second).ok())
+            .flatten();
+        RebuildProgress {
+            generation: Some(self.worker.generation),
+            position,
+            head: self.head,
+            events,
+            events_per_second: per_second as u64,
+            remaining,
+            ready,
+            failed: None,
+        }
+    }
+}
+
+/// How often one event was tried.
+#[derive(Default)]
+struct Tries {
+    of: Option<(Position, Option<String>)>,
+    count: u32,
+}
+
+impl Tries {
+    fn count(&mut self, failure: &Failure) -> u32 {
+        let of = Some((failure.position, failure.key.clone()));
+        if self.of == of {
+            self.count = self.count.saturating_add(1);
+        } else {
+            (self.of, self.count) = (of, 1);
+        }
+        self.count
+    }
+}

@@ -1,0 +1,130 @@
+//! A store whose commits of projections can be held up, as those of a process that is stopped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use es_core::bytes::Bytes;
+use es_core::uuid::Uuid;
+use es_core::{
+    AppendError, Appended, Commit, DynProjectionStore, EventId, EventStore, ExpectedRevision,
+    NoRows, Position, ProjectionStore, Query, QueryPage, QueryRange, ReadError, RecordedEvent,
+    Revision, RowWork, StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore,
+    StreamId, StreamPage, StreamRange,
+};
+use es_memory_store::MemoryStore;
+use tokio::sync::watch;
+
+/// A memory store as one process sees it, which can be paused.
+pub struct PausedStore {
+    inner: Arc<MemoryStore>,
+    runs: watch::Sender<bool>,
+    refused: AtomicU64,
+}
+
+impl PausedStore {
+    pub fn new(inner: Arc<MemoryStore>) -> Self {
+        Self { inner, runs: watch::Sender::new(true), refused: AtomicU64::new(0) }
+    }
+
+    /// Every commit from now on waits before it is carried out.
+    pub fn pause(&self) {
+        self.runs.send_replace(false);
+    }
+
+    pub fn wake(&self) {
+        self.runs.send_replace(true);
+    }
+
+    /// How many commits were refused because somebody else was faster.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::SeqCst)
+    }
+}
+
+impl EventStore for PausedStore {
+    async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        self.inner.append(commit).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        range: StreamRange,
+    ) -> Result<StreamPage, ReadError> {
+        self.inner.read_stream(stream, range).await
+    }
+
+    async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
+        self.inner.read(query, range).await
+    }
+
+    async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
+        self.inner.find(event_id).await
+    }
+
+    async fn head(&self) -> Result<Position, ReadError> {
+        self.inner.head().await
+    }
+
+    async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
+        self.inner.wait_beyond(position).await
+    }
+
+    fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
+        Some(self)
+    }
+}
+
+impl StateStore for PausedStore {
+    async fn get(&self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
+        self.inner.get(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &StateKey,
+        value: Bytes,
+        expected: ExpectedRevision,
+    ) -> Result<Revision, StateError> {
+        self.inner.put(key, value, expected).await
+    }
+
+    async fn remove(&self, key: &StateKey, expected: ExpectedRevision) -> Result<(), StateError> {
+        self.inner.remove(key, expected).await
+    }
+
+    async fn list(
+        &self,
+        space: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<StatePage, StateError> {
+        self.inner.list(space, after, limit).await
+    }
+}
+
+impl ProjectionStore for PausedStore {
+    type Rows = NoRows;
+
+    async fn identity(&self) -> Result<Uuid, StateError> {
+        self.inner.identity().await
+    }
+
+    async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {
+        self.inner.get_many(keys).await
+    }
+
+    async fn commit(
+        &self,
+        commit: StateCommit,
+        rows: Option<RowWork<NoRows>>,
+    ) -> Result<Revision, StateError> {
+        // An error would mean that the sender is gone, which is borrowed here.
+        let _ = self.runs.subscribe().wait_for(|runs| *runs).await;
+        let answer = self.inner.commit(commit, rows).await;
+        if let Err(StateError::Conflict { .. }) = &answer {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+        }
+        answer
+    }
+}

@@ -1,0 +1,104 @@
+//! Counters that are kept in each home, so that their results can be compared.
+
+use es_core::prelude::*;
+use es_core::{Position, ProjectRows, RowTables};
+use es_sqlite_store::rusqlite::params;
+use es_sqlite_store::{Sqlite, SqliteTransaction};
+
+use crate::counter::{Lowered, Raised};
+
+/// One document for each counter. What is applied twice or left out shows in `events`, in
+/// `version` and in the digest of the positions.
+#[derive(Projection, Default, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[projection(name = "tally", events(Raised, Lowered), documents, register = false)]
+pub struct Tally {
+    pub value: u64,
+    pub events: u64,
+    pub version: u64,
+    pub digest: u64,
+}
+
+impl Tally {
+    fn note(&mut self, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        if recorded.version.get() != self.version + 1 {
+            return Err(ProjectError::new(format!("after version {}", self.version)));
+        }
+        self.version += 1;
+        self.events += 1;
+        self.digest = digest(self.digest, recorded.position);
+        Ok(())
+    }
+}
+
+/// Changes with every position and with their order.
+pub fn digest(before: u64, position: Position) -> u64 {
+    (before ^ position.get()).wrapping_mul(0x0000_0100_0000_01b3)
+}
+
+impl Project<Raised> for Tally {
+    fn project(&mut self, event: &Raised, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.value += event.by;
+        self.note(recorded)
+    }
+}
+
+impl Project<Lowered> for Tally {
+    fn project(&mut self, event: &Lowered, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.value -= event.by;
+        self.note(recorded)
+    }
+}
+
+/// The same in rows, one for each counter and one for each event.
+#[derive(Projection)]
+#[projection(name = "tally-rows", events(Raised, Lowered), rows = Sqlite, register = false)]
+pub struct TallyRows;
+
+impl RowTables<Sqlite> for TallyRows {
+    const TABLES: &'static [&'static str] = &["tallies", "tally_events"];
+
+    fn create(rows: &mut SqliteTransaction<'_>) -> Result<(), ProjectError> {
+        rows.execute_batch(
+            "CREATE TABLE {tallies} (counter TEXT PRIMARY KEY, value INTEGER NOT NULL,
+                events INTEGER NOT NULL) WITHOUT ROWID;
+             CREATE TABLE {tally_events} (position INTEGER PRIMARY KEY);",
+        )?;
+        Ok(())
+    }
+}
+
+fn add(
+    rows: &mut SqliteTransaction<'_>,
+    recorded: &Recorded<'_>,
+    change: i64,
+) -> Result<(), ProjectError> {
+    rows.execute(
+        "INSERT INTO {tallies} (counter, value, events) VALUES (?1, ?2, 1)
+         ON CONFLICT (counter) DO UPDATE SET value = value + ?2, events = events + 1",
+        params![recorded.stream.id(), change],
+    )?;
+    // A position that comes twice is refused.
+    let position = recorded.position.get().cast_signed();
+    rows.execute("INSERT INTO {tally_events} (position) VALUES (?1)", [position])?;
+    Ok(())
+}
+
+impl ProjectRows<Sqlite, Raised> for TallyRows {
+    fn project(
+        rows: &mut SqliteTransaction<'_>,
+        event: &Raised,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError> {
+        add(rows, recorded, event.by.cast_signed())
+    }
+}
+
+impl ProjectRows<Sqlite, Lowered> for TallyRows {
+    fn project(
+        rows: &mut SqliteTransaction<'_>,
+        event: &Lowered,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError> {
+        add(rows, recorded, -event.by.cast_signed())
+    }
+}
