@@ -79,25 +79,25 @@ pub use crate::store_tests;
 
 /// The checks of an event store.
 pub fn event_store<F: Fixture<Store: EventStore>>() -> Vec<Check<F>> {
-    crate::__event_store_checks!(list_checks! EventStore event_store)
+    crate::__event_store_checks!(list_checks! Log event_store)
 }
 
 /// The checks of a store with append conditions.
 pub fn conditional_append<F: Fixture<Store: ConditionalAppend>>() -> Vec<Check<F>> {
-    crate::__conditional_append_checks!(list_checks! ConditionalAppend conditional_append)
+    crate::__conditional_append_checks!(list_checks! Conditions conditional_append)
 }
 
 /// The checks of a state store.
 pub fn state_store<F: Fixture<Store: StateStore>>() -> Vec<Check<F>> {
-    crate::__state_store_checks!(list_checks! StateStore state_store)
+    crate::__state_store_checks!(list_checks! Records state_store)
 }
 
 /// The checks of an event store that can be opened again.
 pub fn durable_event_store<F: Reopen<Store: EventStore>>() -> Vec<Check<F>> {
-    crate::__durable_event_store_checks!(list_checks! EventStore durable_event_store)
+    crate::__durable_event_store_checks!(list_checks! Log durable_event_store)
 }
 
 /// The checks of a state store that can be opened again.
 pub fn durable_state_store<F: Reopen<Store: StateStore>>() -> Vec<Check<F>> {
-    crate::__durable_state_store_checks!(list_checks! StateStore durable_state_store)
+    crate::__durable_state_store_checks!(list_checks! Records durable_state_store)
 }

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_failure_says_the_check_the_rule_what_was_expected_and_what_was_found() {
         let breach = Breach {
-            rule: Rule { contract: Contract::StateStore, number: 6 },
+            rule: Rule { contract: Contract::Records, number: 6 },
             expected: "one".to_owned(),
             found: "ž".repeat(4000),
         };

@@ -2,25 +2,27 @@
 
 use std::fmt;
 
-/// The port whose contract a rule belongs to.
+/// The contract that a rule belongs to.
+// The variants do not have the names of the ports: the compiler would then write `es_core::StateStore`
+// for `StateStore` in the messages of users.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Contract {
     /// The contract of [`EventStore`](crate::EventStore#contract).
-    EventStore,
+    Log,
     /// The contract of [`ConditionalAppend`](crate::ConditionalAppend#contract).
-    ConditionalAppend,
+    Conditions,
     /// The contract of [`StateStore`](crate::StateStore#contract).
-    StateStore,
+    Records,
 }
 
 impl Contract {
     /// The name of the trait.
     pub const fn port(self) -> &'static str {
         match self {
-            Self::EventStore => "EventStore",
-            Self::ConditionalAppend => "ConditionalAppend",
-            Self::StateStore => "StateStore",
+            Self::Log => "EventStore",
+            Self::Conditions => "ConditionalAppend",
+            Self::Records => "StateStore",
         }
     }
 
@@ -33,8 +35,8 @@ impl Contract {
 
     const fn source(self) -> &'static str {
         match self {
-            Self::EventStore | Self::ConditionalAppend => include_str!("../store/event_store.rs"),
-            Self::StateStore => include_str!("../store/state_store.rs"),
+            Self::Log | Self::Conditions => include_str!("../store/event_store.rs"),
+            Self::Records => include_str!("../store/state_store.rs"),
         }
     }
 
@@ -95,20 +97,18 @@ mod tests {
 
     #[test]
     fn rules_are_read_from_the_documentation_of_the_ports() {
-        for (contract, count) in [
-            (Contract::EventStore, 15),
-            (Contract::ConditionalAppend, 6),
-            (Contract::StateStore, 6),
-        ] {
+        for (contract, count) in
+            [(Contract::Log, 15), (Contract::Conditions, 6), (Contract::Records, 6)]
+        {
             let numbers: Vec<_> = contract.rules().iter().map(|rule| rule.number).collect();
             assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
         }
-        let rule = Rule { contract: Contract::EventStore, number: 6 };
+        let rule = Rule { contract: Contract::Log, number: 6 };
         assert_eq!(
             rule.to_string(),
             "rule 6 of `EventStore`: A durable store answers after the events are on disk."
         );
-        let rule = Rule { contract: Contract::EventStore, number: 1 };
+        let rule = Rule { contract: Contract::Log, number: 1 };
         assert!(rule.text().starts_with("A commit is stored whole"), "{rule}");
         assert!(rule.text().ends_with("the future is dropped."), "{rule}");
     }

@@ -57,7 +57,7 @@ impl<S> Subject<S> {
 
     /// The same store, held to a rule of the event store.
     pub(super) fn as_event_store(&self, number: u8) -> Self {
-        let rule = Rule { contract: Contract::EventStore, number };
+        let rule = Rule { contract: Contract::Log, number };
         Self { store: Arc::clone(&self.store), rule }
     }
 
