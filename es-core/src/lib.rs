@@ -185,7 +185,8 @@ pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt, RetryPolicy,
+    DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History, LoadError, Loaded,
+    NotRegistered, PastError, Receipt, RetryPolicy, WhatIf, WhatIfError, field_changes,
     Runtime, RuntimeBuilder, StartError, WaitError,
 };
 pub use crate::store::{

@@ -7,6 +7,7 @@ mod error;
 mod execute;
 mod history;
 mod instance;
+mod past;
 mod queue;
 mod receipt;
 mod replay;
@@ -38,7 +39,10 @@ use crate::version::Position;
 pub(crate) use self::decide::{Envelope, decide};
 pub use self::error::{ExecuteError, NotRegistered, StartError, WaitError};
 pub use self::execute::Execute;
-pub use self::history::History;
+pub use self::history::{
+    DifferenceError, FieldChange, FirstTime, History, WhatIf, WhatIfError, field_changes,
+};
+pub use self::past::PastError;
 pub use self::receipt::Receipt;
 pub use self::replay::{LoadError, Loaded};
 pub use self::retry::RetryPolicy;
