@@ -1,6 +1,7 @@
 //! What generated code calls. Not for anybody else: it changes without notice.
 
 pub mod check;
+pub mod fingerprint;
 
 pub use inventory;
 

@@ -165,7 +165,9 @@ pub use uuid;
 pub use crate::aggregate::{Aggregate, AggregateId, Apply, InitialState};
 pub use crate::clock::{Clock, FixedClock, SystemClock};
 pub use crate::codec::{Codec, CodecError, Json};
-pub use crate::command::{Command, Events, Handle, IntoEvents};
+pub use crate::command::{
+    Command, CommandFingerprint, Events, Handle, IntoEvents, InvalidFingerprint,
+};
 pub use crate::commit::{
     AppendCondition, Appended, Commit, InvalidCommit, InvalidEvent, MAX_COMMIT_EVENTS,
     MAX_NAME_BYTES, MAX_PAYLOAD_BYTES, MAX_TAG_BYTES, MAX_TAGS, NewEvent, StreamAppend,
@@ -177,7 +179,7 @@ pub use crate::event_set::{
     ApplyTo, DecodeError, DecodeProblem, EncodeError, EncodedEvent, EventSet,
 };
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
-pub use crate::metadata::Metadata;
+pub use crate::metadata::{Metadata, RecordedCommand};
 pub use crate::projection::{
     Project, ProjectError, Projection, ProjectionState, ProjectionStatus, ProjectionView,
 };
@@ -185,9 +187,9 @@ pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History, LoadError, Loaded,
-    NotRegistered, PastError, Receipt, RetryPolicy, WhatIf, WhatIfError, field_changes,
-    Runtime, RuntimeBuilder, StartError, WaitError,
+    CommandDifference, CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange,
+    FirstTime, History, LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime,
+    RuntimeBuilder, StartError, WaitError, WhatIf, WhatIfError, field_changes,
 };
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,

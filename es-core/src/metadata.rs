@@ -6,7 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Who and what led to an event: correlation, causation, actor and free key-values.
+use crate::command::CommandFingerprint;
+use crate::identity::CommandId;
+use crate::recorded::Recorded;
+
+/// Who and what led to an event: correlation, causation, actor, command and free key-values.
 ///
 /// Empty metadata takes one word; cloning shares.
 ///
@@ -30,8 +34,23 @@ struct Facts {
     causation_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<RecordedCommand>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     values: BTreeMap<String, String>,
+}
+
+/// The command that led to an event, as far as it was recorded.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecordedCommand {
+    /// Its name.
+    pub name: String,
+    /// The id that its sender gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<CommandId>,
+    /// What tells it from another command under this id; with the first of its events only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<CommandFingerprint>,
 }
 
 impl Metadata {
@@ -48,7 +67,8 @@ impl Metadata {
         self.0.as_ref()?.correlation_id
     }
 
-    /// The id of the message (event or command) that led to this event.
+    /// The id of the message that led to the command: the event that it reacts to, as
+    /// [`caused_by`](Self::caused_by) sets it, or whatever the sender said.
     pub fn causation_id(&self) -> Option<Uuid> {
         self.0.as_ref()?.causation_id
     }
@@ -56,6 +76,12 @@ impl Metadata {
     /// Who did it.
     pub fn actor(&self) -> Option<&str> {
         self.0.as_ref()?.actor.as_deref()
+    }
+
+    /// The command that led to this event. The runtime records it for every command that has an id
+    /// or any metadata; for one of which nothing is known beside itself it does not.
+    pub fn command(&self) -> Option<&RecordedCommand> {
+        self.0.as_ref()?.command.as_ref()
     }
 
     /// The value of a free key.
@@ -68,6 +94,20 @@ impl Metadata {
         self.0.iter().flat_map(|facts| {
             facts.values.iter().map(|(key, value)| (key.as_str(), value.as_str()))
         })
+    }
+
+    /// The metadata of what happens because of an event: its id as the causation, its correlation id
+    /// (or, when it has none, its own id, which then begins the chain) and its actor.
+    pub fn caused_by(event: &Recorded<'_>) -> Self {
+        let event_id = *event.event_id.as_uuid();
+        let cause = event.metadata;
+        let caused = Self::default()
+            .with_causation_id(event_id)
+            .with_correlation_id(cause.correlation_id().unwrap_or(event_id));
+        match cause.actor() {
+            Some(actor) => caused.with_actor(actor),
+            None => caused,
+        }
     }
 
     /// Sets the correlation id.
@@ -95,6 +135,29 @@ impl Metadata {
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.facts().values.insert(key.into(), value.into());
+        self
+    }
+
+    /// What either knows; where both know something, what `other` does.
+    #[must_use]
+    pub fn joined(mut self, other: &Self) -> Self {
+        let Some(facts) = &other.0 else { return self };
+        if self.is_empty() {
+            return other.clone();
+        }
+        let own = self.facts();
+        own.correlation_id = facts.correlation_id.or(own.correlation_id);
+        own.causation_id = facts.causation_id.or(own.causation_id);
+        own.actor = facts.actor.clone().or_else(|| own.actor.take());
+        own.command = facts.command.clone().or_else(|| own.command.take());
+        own.values.extend(facts.values.clone());
+        self
+    }
+
+    /// Sets the command.
+    #[must_use]
+    pub fn with_command(mut self, command: RecordedCommand) -> Self {
+        self.facts().command = Some(command);
         self
     }
 

@@ -28,8 +28,10 @@ use crate::command::{Command, Handle};
 use crate::context::Surroundings;
 use crate::error::ignore_poison;
 use crate::identity::IdGenerator;
+use crate::metadata::Metadata;
 use crate::projection::host::Host;
 use crate::projection::{Projection, ProjectionState, ProjectionStatus, ProjectionView, runner};
+use crate::recorded::Recorded;
 use crate::registry::Registry;
 use crate::runtime::instance::Instances;
 use crate::store::EventStore;
@@ -37,7 +39,9 @@ use crate::version::Position;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
-pub use self::error::{ExecuteError, NotRegistered, StartError, WaitError};
+pub use self::error::{
+    CommandDifference, CommandIdReused, ExecuteError, NotRegistered, StartError, WaitError,
+};
 pub use self::execute::Execute;
 pub use self::history::{
     DifferenceError, FieldChange, FirstTime, History, WhatIf, WhatIfError, field_changes,
@@ -61,6 +65,8 @@ pub use self::retry::RetryPolicy;
 /// 3. A projection applies every event that it wants, in the global order, and skips none.
 pub struct Runtime<S> {
     shared: Arc<Shared<S>>,
+    /// What all commands that are sent through this handle carry.
+    metadata: Metadata,
 }
 
 pub(crate) struct Shared<S> {
@@ -89,7 +95,7 @@ impl<S> Drop for Shared<S> {
 
 impl<S> Clone for Runtime<S> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { shared: Arc::clone(&self.shared), metadata: self.metadata.clone() }
     }
 }
 
@@ -115,6 +121,31 @@ impl<S: EventStore> Runtime<S> {
         &self.shared.store
     }
 
+    /// A handle whose commands all carry this metadata, beside what each says itself: make one for
+    /// every request, and correlation and actor flow into all events without another word.
+    ///
+    /// ```
+    /// # use es_core::prelude::*;
+    /// use es_core::Metadata;
+    /// use es_core::uuid::Uuid;
+    ///
+    /// # async fn handle<S: es_core::EventStore>(runtime: &Runtime<S>, request_id: Uuid) {
+    /// let metadata = Metadata::default().with_correlation_id(request_id).with_actor("teller 7");
+    /// let runtime = runtime.with_metadata(metadata);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_metadata(&self, metadata: Metadata) -> Self {
+        let metadata = self.metadata.clone().joined(&metadata);
+        Self { shared: Arc::clone(&self.shared), metadata }
+    }
+
+    /// A handle whose commands are all caused by an event: see [`Metadata::caused_by`].
+    #[must_use]
+    pub fn caused_by(&self, event: &Recorded<'_>) -> Self {
+        self.with_metadata(Metadata::caused_by(event))
+    }
+
     /// Sends a command to its aggregate: loads the state, decides, appends what was decided, and
     /// decides again if another process was faster. Await it, or say more about the command first.
     ///
@@ -130,7 +161,7 @@ impl<S: EventStore> Runtime<S> {
     where
         C::Aggregate: Handle<C>,
     {
-        Execute::new(&self.shared, command)
+        Execute::new(&self.shared, command, self.metadata.clone())
     }
 
     /// The state of an aggregate now, replayed from the store; that of an instance without events
@@ -313,6 +344,6 @@ impl<S: EventStore> RuntimeBuilder<S> {
             runners,
             tokio,
         };
-        Ok(Runtime { shared: Arc::new(shared) })
+        Ok(Runtime { shared: Arc::new(shared), metadata: Metadata::EMPTY })
     }
 }

@@ -12,7 +12,7 @@ use crate::context::Surroundings;
 use crate::identity::CommandId;
 use crate::runtime::Shared;
 use crate::runtime::commit_log::{self, Failure};
-use crate::runtime::decide::{Envelope, decide};
+use crate::runtime::decide::{Envelope, Sent, decide};
 use crate::runtime::error::ExecuteError;
 use crate::runtime::execute::{Answer, Begun, Outcome};
 use crate::runtime::instance::{Decision, Entry, Instance, Waiting, Warm};
@@ -128,8 +128,8 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             }
             Tried::NoEvents => None,
             Tried::Nothing => {
-                if let Some(command_id) = envelope.command_id {
-                    match commit_log::first_receipt(store, retry, stream, command_id).await {
+                if let Some(sent) = envelope.sent(command) {
+                    match commit_log::first_receipt(store, retry, stream, &sent).await {
                         Ok(None) => {}
                         Ok(Some(receipt)) => return (Some(warm), Ok(receipt)),
                         Err(failure) => return (Some(warm), Err(failure.into())),
@@ -167,7 +167,8 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                 Some(conflict)
             }
             Some((_, Err(error @ AppendError::EventIdReused { .. }))) => {
-                let outcome = carried_out_elsewhere(store, retry, stream, envelope, error).await;
+                let sent = envelope.sent(command);
+                let outcome = carried_out_elsewhere(store, retry, stream, sent, error).await;
                 return (None, outcome.map_err(ExecuteError::from));
             }
             Some((_, Err(error))) => return (None, Err(ExecuteError::Append(error))),
@@ -194,11 +195,11 @@ async fn carried_out_elsewhere(
     store: &impl EventStore,
     retry: &RetryPolicy,
     stream: &StreamId,
-    envelope: &Envelope,
+    sent: Option<Sent>,
     error: AppendError,
 ) -> Result<Receipt, Failure> {
-    if let Some(command_id) = envelope.command_id
-        && let Some(receipt) = commit_log::first_receipt(store, retry, stream, command_id).await?
+    if let Some(sent) = sent
+        && let Some(receipt) = commit_log::first_receipt(store, retry, stream, &sent).await?
     {
         return Ok(receipt);
     }
@@ -217,6 +218,10 @@ struct Queued<C, E> {
 impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C, A::Error> {
     fn command_id(&self) -> Option<CommandId> {
         self.envelope.command_id
+    }
+
+    fn sent(&self) -> Option<Sent> {
+        self.envelope.sent(&self.command)
     }
 
     fn decide(

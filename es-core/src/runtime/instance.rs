@@ -13,6 +13,7 @@ use crate::context::Surroundings;
 use crate::error::ignore_poison;
 use crate::identity::CommandId;
 use crate::runtime::commit_log::Failure;
+use crate::runtime::decide::Sent;
 use crate::runtime::receipt::Receipt;
 use crate::runtime::replay::Loaded;
 use crate::stream::{InvalidStreamId, StreamId};
@@ -121,6 +122,9 @@ impl<A: Aggregate> Warm<A> {
 /// A command that waits for its turn.
 pub(crate) trait Waiting<A: Aggregate>: Send {
     fn command_id(&self) -> Option<CommandId>;
+
+    /// What makes it recognisable when it is sent again, if it has an id.
+    fn sent(&self) -> Option<Sent>;
 
     /// Decides the command. The events are left in `warm`, a refusal in the command.
     fn decide(

@@ -147,12 +147,12 @@ async fn decide_all<A: Aggregate, S: EventStore>(
     }
     let mut command_ids = HashSet::new();
     while let Some(mut command) = waiting.pop_front() {
-        if let Some(command_id) = command.command_id() {
-            if !command_ids.insert(command_id) {
+        if let Some(sent) = command.sent() {
+            if !command_ids.insert(sent.id) {
                 round.postponed.push_back(command);
                 continue;
             }
-            match commit_log::first_receipt(store, retry, stream, command_id).await {
+            match commit_log::first_receipt(store, retry, stream, &sent).await {
                 Ok(None) => {}
                 Ok(Some(receipt)) => {
                     command.answer(Ok(receipt));

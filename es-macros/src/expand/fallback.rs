@@ -83,7 +83,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     if command.input.generics.lifetimes().next().is_some() {
         return TokenStream::new();
     }
-    of_command::implementation(command, &quote!(::core::unimplemented!()))
+    of_command::implementation(command, &quote!(::core::unimplemented!()), None)
 }
 
 pub(crate) fn aggregate_id(id: &AggregateId<'_>) -> TokenStream {

@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn changes_are_named_by_path_and_say_what_was_and_what_is() {
-        let before = json!({"a": 1, "gone": null, "list": [1, {"x": 1}], "deep": {"a/b": {"~": 1}}});
+        let before =
+            json!({"a": 1, "gone": null, "list": [1, {"x": 1}], "deep": {"a/b": {"~": 1}}});
         let after = json!({"a": 2, "new": [], "list": [1, {"x": 2}, 3], "deep": {"a/b": {"~": 2}}});
         let changes: Vec<_> =
             field_changes(&before, &after).iter().map(ToString::to_string).collect();
