@@ -125,6 +125,7 @@
 //!
 //! - `derive` (on): the derive macros.
 //! - `testing`: the test kit.
+//! - `conformance`: the suite that holds a store to the contracts of the ports.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -135,6 +136,9 @@ mod clock;
 mod codec;
 mod command;
 mod commit;
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 mod context;
 mod error;
 mod event;
@@ -193,9 +197,9 @@ pub use crate::runtime::{
 };
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
-    EventStore, ExpectedRevision, ImmediateAppend, QueryPage, QueryRange, ReadError, Revision,
-    SharedEventStore, StateError, StateKey, StateRecord, StateStore, StreamPage, StreamRange,
-    VersionConflict,
+    EventStore, ExpectedRevision, ImmediateAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES,
+    QueryPage, QueryRange, ReadError, Revision, SharedEventStore, StateError, StateKey, StatePage,
+    StateRecord, StateStore, StreamPage, StreamRange, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

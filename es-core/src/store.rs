@@ -11,4 +11,7 @@ pub use self::event_store::{
     ChainLink, ConditionalAppend, Direction, EventStore, ImmediateAppend, QueryPage, QueryRange,
     StreamPage, StreamRange,
 };
-pub use self::state_store::{ExpectedRevision, Revision, StateKey, StateRecord, StateStore};
+pub use self::state_store::{
+    ExpectedRevision, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, Revision, StateKey, StatePage,
+    StateRecord, StateStore,
+};

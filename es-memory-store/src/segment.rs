@@ -58,7 +58,12 @@ impl Microseconds {
 
     fn time(self) -> Option<Timestamp> {
         // Asked first, because an error is expensive to make.
-        if self == Self::NONE { None } else { Timestamp::from_microsecond(self.0).ok() }
+        if self == Self::NONE {
+            return None;
+        }
+        // The last second there is can not be made of microseconds.
+        let time = Timestamp::from_microsecond(self.0);
+        time.or_else(|_| Timestamp::from_nanosecond(i128::from(self.0) * 1000)).ok()
     }
 }
 

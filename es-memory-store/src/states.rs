@@ -5,7 +5,9 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use es_core::bytes::Bytes;
-use es_core::{ExpectedRevision, Revision, StateError, StateKey, StateRecord, StateStore};
+use es_core::{
+    ExpectedRevision, Revision, StateError, StateKey, StatePage, StateRecord, StateStore,
+};
 
 use crate::MemoryStore;
 
@@ -67,17 +69,18 @@ impl StateStore for MemoryStore {
         space: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<(StateKey, StateRecord)>, StateError> {
+    ) -> Result<StatePage, StateError> {
         let from = match after {
             Some(name) => Bound::Excluded(StateKey::new(space, name)),
             None => Bound::Included(StateKey::new(space, "")),
         };
         let records = self.states.lock();
-        let of_space = records
+        let mut of_space = records
             .by_key
             .range((from, Bound::Unbounded))
             .take_while(|(key, _)| key.space() == space)
-            .take(limit);
-        Ok(of_space.map(|(key, record)| (key.clone(), record.clone())).collect())
+            .map(|(key, record)| (key.clone(), record.clone()));
+        let page = of_space.by_ref().take(limit).collect();
+        Ok(StatePage { records: page, more: of_space.next().is_some() })
     }
 }

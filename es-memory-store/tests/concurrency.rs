@@ -9,7 +9,7 @@ use es_core::bytes::Bytes;
 use es_core::{
     AppendCondition, AppendError, Commit, ConditionalAppend, EventId, EventStore, ExpectedRevision,
     ExpectedVersion, Metadata, NewEvent, Position, Query, QueryItem, QueryRange, SchemaVersion,
-    StateError, StateKey, StateStore, StreamId, StreamRange, Tag, Tags, Version,
+    StateError, StateKey, StatePage, StateStore, StreamId, StreamRange, Tag, Tags, Version,
 };
 use es_memory_store::MemoryStore;
 use tokio::sync::Barrier;
@@ -263,8 +263,8 @@ async fn a_list_of_state_records_is_sorted_complete_and_stays_in_its_space() {
             .await
             .unwrap();
     }
-    let names = |records: Vec<(StateKey, _)>| -> Vec<String> {
-        records.into_iter().map(|(key, _)| key.to_string()).collect()
+    let names = |page: StatePage| -> Vec<String> {
+        page.records.into_iter().map(|(key, _)| key.to_string()).collect()
     };
     assert_eq!(names(store.list("timer", None, 2).await.unwrap()), ["timer/a", "timer/b"]);
     assert_eq!(names(store.list("timer", Some("b"), 9).await.unwrap()), ["timer/c"]);

@@ -19,10 +19,11 @@ use crate::version::{ExpectedVersion, Position, Version};
 ///    dropped.
 /// 2. Every expected version is checked in the same atomic step. Of two writers with one expected
 ///    version exactly one wins; the other gets [`AppendError::Conflict`] with expected and actual.
-/// 3. A commit whose event ids are all stored already, with the same stream, name, schema version
-///    and payload, is answered as it was the first time, with `repeated` set; there is one copy.
-///    This is checked before the expected version. An id that is stored with something else is
-///    [`AppendError::EventIdReused`].
+/// 3. A commit whose event ids are all stored already, with the same streams, names, schema
+///    versions and payloads and in the same order, is answered as it was the first time, with
+///    `repeated` set; there is one copy. This is checked before the expected version. Tags, times
+///    and metadata are not compared; those of the first time stay. An id that is stored with
+///    something else, or without the rest of its commit, is [`AppendError::EventIdReused`].
 /// 4. A commit that is refused leaves nothing behind: no event, no version, no position.
 /// 5. Versions of a stream are 1, 2, 3 and so on. The positions of a commit are contiguous and in
 ///    order; positions rise in commit order and may have gaps between commits.
@@ -30,14 +31,28 @@ use crate::version::{ExpectedVersion, Position, Version};
 ///
 /// Reading
 /// 7. A reader that has seen position *p* never later finds a new event at or below *p*.
-/// 8. A page is a snapshot. It says with `next` where to go on, or that there was no more; it may
-///    hold fewer events than asked for. A reader that bounds its range by the head or version of
-///    its first page reads one snapshot.
+/// 8. A page is a snapshot. It says with `next` or `more` whether the range has more events than
+///    the page, and where to go on; it may hold fewer events than asked for, but none only if the
+///    limit is zero or there are none. Version and head are those of the snapshot, whatever the
+///    range. A reader that bounds its range by the head or version of its first page reads one
+///    snapshot.
 /// 9. `recorded_at` is the store's time, exact to the microsecond, and never earlier than that of
 ///    the event before it in the global order.
 /// 10. A query's items combine with *or*; inside an item names combine with *or* and tags with
 ///     *and*. Every event comes once, in the order of positions.
 /// 11. Whatever can not be read is an error, never a shorter answer.
+///
+/// All of it
+/// 12. Every commit that [`Commit`] lets through is taken, and each part of it comes back as it was
+///     given, `occurred_at` to the microsecond. Texts are compared byte by byte. Only a text with a
+///     NUL character may be refused, with [`AppendError::Permanent`].
+/// 13. Every call takes effect at one instant between its start and its answer. So what was
+///     acknowledged is seen by whatever begins later: by reads, [`find`](Self::find),
+///     [`head`](Self::head), retries and expected versions.
+/// 14. [`wait_beyond`](Self::wait_beyond) answers as soon as there is an event after the position;
+///     none is missed, whenever it is appended.
+/// 15. A chain ends with its first refusal, and nothing after it is stored; see
+///     [`append_chain`](Self::append_chain).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event store",
     label = "not an event store",
@@ -51,7 +66,7 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// Appends commits that build on each other, in order, up to the first that is refused. The
     /// answers are in the order of the commits and end with that refusal; nothing after it is
-    /// stored.
+    /// stored (rule 15). What is before it stays.
     ///
     /// A commit that expects an exact version of a stream its predecessor wrote to is refused
     /// with [`AppendError::Conflict`] unless the predecessor ended there. So a link is never taken
@@ -85,30 +100,31 @@ pub trait EventStore: Send + Sync + 'static {
         }
     }
 
-    /// Reads a page of one stream (rules 7 to 11). A stream that does not exist has no event.
+    /// Reads a page of one stream (rules 7 to 13). A stream that does not exist has no event and
+    /// is at version zero. Versions that it does not have are no error: the range just ends there.
     fn read_stream(
         &self,
         stream: &StreamId,
         range: StreamRange,
     ) -> impl Future<Output = Result<StreamPage, ReadError>> + Send;
 
-    /// Reads a page of the events that match a query, in the global order (rules 7 to 11).
+    /// Reads a page of the events that match a query, in the global order (rules 7 to 13).
     fn read(
         &self,
         query: &Query,
         range: QueryRange,
     ) -> impl Future<Output = Result<QueryPage, ReadError>> + Send;
 
-    /// The event with this id, if it is stored.
+    /// The event with this id, if it is stored (rules 12 and 13).
     fn find(
         &self,
         event_id: EventId,
     ) -> impl Future<Output = Result<Option<RecordedEvent>, ReadError>> + Send;
 
-    /// The position of the last event; zero while there is none.
+    /// The position of the last event; zero while there is none (rule 13).
     fn head(&self) -> impl Future<Output = Result<Position, ReadError>> + Send;
 
-    /// Waits until there is an event after `position`, and answers with the head then.
+    /// Waits until there is an event after `position`, and answers with the head then (rule 14).
     ///
     /// Dropping the future stops waiting and loses nothing.
     fn wait_beyond(
@@ -233,14 +249,18 @@ impl ChainLink {
 /// ```
 ///
 /// # Contract
-/// 1. The conditions are checked in the same atomic step as the expected versions.
+/// 1. The conditions are checked in the same atomic step as the expected versions. A refused commit
+///    leaves nothing behind.
 /// 2. A condition fails when an event matches its query at a position above `after`; without
-///    `after` when any does. The answer is [`AppendError::Condition`] with the first such event.
+///    `after` when any does. The answer is [`AppendError::Condition`] with the first of the
+///    conditions that fails, and the first event that matches it.
 /// 3. Events of the commit itself never fail its conditions; events of unconditional commits fail
 ///    those of others.
 /// 4. Conditions that no event matches never fail, whoever else writes: there are no false
 ///    conflicts.
 /// 5. A repeated commit is answered as the first time, before its conditions are looked at.
+/// 6. The conditions are the only difference: without any, and in everything else, it is
+///    [`append`](EventStore::append).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can not guard a commit by a query",
     label = "has no append conditions",
@@ -363,7 +383,7 @@ pub struct QueryPage {
     pub events: Page,
     /// The head of the store when it was read.
     pub head: Position,
-    /// Whether the range holds more events than the page.
+    /// Whether the range holds more matching events than the page.
     pub more: bool,
 }
 

@@ -12,10 +12,20 @@ use crate::store::error::StateError;
 ///
 /// # Contract
 /// 1. A write is atomic, and checks the expected revision in the same step: of two writers with one
-///    expected revision exactly one wins, the other gets [`StateError::Conflict`].
-/// 2. Every write gives the record a revision that it never had before, also after it was removed
-///    and made again. So a revision serves as a fencing token.
-/// 3. A list is sorted by key and complete; it says where to go on.
+///    expected revision exactly one wins, the other gets [`StateError::Conflict`] with expected and
+///    actual, and changes nothing.
+/// 2. Every write gives the record a revision that it never had before and that is greater than all
+///    it had, also after it was removed and made again. So a revision serves as a fencing token.
+/// 3. A list is sorted by name, byte by byte, and complete: it holds every record of its space
+///    between its first and last name. It says with `more` whether others follow; it may hold fewer
+///    than asked for, but none only if the limit is zero or there are none.
+/// 4. A record comes back as it was written. Space and name are any texts of up to
+///    [`MAX_STATE_TEXT_BYTES`] bytes each, also empty ones; values are any bytes up to
+///    [`MAX_STATE_BYTES`]. Larger ones, and texts with a NUL character, may be refused with
+///    [`StateError::Permanent`].
+/// 5. Every call takes effect at one instant between its start and its answer: what was acknowledged
+///    is seen by whatever begins later.
+/// 6. A durable store answers after the record is on disk.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a state store",
     label = "not a state store",
@@ -44,14 +54,20 @@ pub trait StateStore: Send + Sync + 'static {
         expected: ExpectedRevision,
     ) -> impl Future<Output = Result<(), StateError>> + Send;
 
-    /// At most `limit` records of a space whose names are greater than `after`, sorted by name.
+    /// A page of the records of a space whose names are greater than `after`, sorted by name: at
+    /// most `limit`.
     fn list(
         &self,
         space: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<(StateKey, StateRecord)>, StateError>> + Send;
+    ) -> impl Future<Output = Result<StatePage, StateError>> + Send;
 }
+
+/// The longest space and the longest name that every state store takes, in bytes.
+pub const MAX_STATE_TEXT_BYTES: usize = 1024;
+/// The largest value that every state store takes, in bytes: 16 MiB.
+pub const MAX_STATE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The key of a state record: a space, such as `checkpoint`, and a name in it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -144,4 +160,41 @@ pub struct StateRecord {
     pub revision: Revision,
     /// What was written.
     pub value: Bytes,
+}
+
+/// A page of the records of one space.
+///
+/// ```
+/// # use es_core::{StateError, StateRecord, StateStore};
+/// /// Looks at every record of a space.
+/// async fn each<S: StateStore>(
+///     store: &S,
+///     space: &str,
+///     mut look: impl FnMut(&str, &StateRecord),
+/// ) -> Result<(), StateError> {
+///     let mut after: Option<String> = None;
+///     loop {
+///         let page = store.list(space, after.as_deref(), 100).await?;
+///         page.records.iter().for_each(|(key, record)| look(key.name(), record));
+///         match page.next() {
+///             Some(name) => after = Some(name.to_owned()),
+///             None => return Ok(()),
+///         }
+///     }
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct StatePage {
+    /// The records, sorted by name.
+    pub records: Vec<(StateKey, StateRecord)>,
+    /// Whether others follow.
+    pub more: bool,
+}
+
+impl StatePage {
+    /// The name to go on after, or `None` when no records follow.
+    pub fn next(&self) -> Option<&str> {
+        let last = self.records.last().filter(|_| self.more);
+        last.map(|(key, _)| key.name())
+    }
 }

@@ -1,4 +1,4 @@
-//! The store against a model that is too simple to be wrong: a list of events that every question
+//! The stores against a model that is too simple to be wrong: a list of events that every question
 //! goes over from end to end.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
@@ -9,10 +9,11 @@ use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, Direction, EventId,
-    EventStore, ExpectedVersion, FixedClock, Metadata, NewEvent, Position, Query, QueryItem,
-    QueryRange, RecordedEvent, SchemaVersion, StreamId, StreamRange, Tag, Version,
+    ExpectedVersion, FixedClock, Metadata, NewEvent, Position, Query, QueryItem, QueryRange,
+    RecordedEvent, SchemaVersion, StreamId, StreamRange, Tag, Version,
 };
 use es_memory_store::MemoryStore;
+use es_sqlite_store::{Durability, SqliteStore};
 use proptest::prelude::*;
 
 #[derive(Default)]
@@ -259,8 +260,8 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-async fn compare(actions: Vec<Action>) {
-    let (store, mut model) = (MemoryStore::with_clock(FixedClock::at(time())), Model::default());
+async fn compare(store: impl ConditionalAppend, actions: Vec<Action>) {
+    let mut model = Model::default();
     let mut tried: Vec<(Commit, Vec<AppendCondition>)> = Vec::new();
     for action in actions {
         match action {
@@ -319,7 +320,7 @@ async fn compare(actions: Vec<Action>) {
 }
 
 async fn append(
-    store: &MemoryStore,
+    store: &impl ConditionalAppend,
     model: &mut Model,
     commit: &Commit,
     conditions: &[AppendCondition],
@@ -328,11 +329,31 @@ async fn append(
     assert_eq!(answer, model.append(commit, conditions));
 }
 
+/// Runs without a thread of tokio's own: the stores need none.
+fn run(comparison: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(comparison);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
     #[test]
-    fn the_store_answers_as_the_model(actions in prop::collection::vec(action(), 1..40)) {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(compare(actions));
+    fn the_memory_store_answers_as_the_model(actions in prop::collection::vec(action(), 1..40)) {
+        run(compare(MemoryStore::with_clock(FixedClock::at(time())), actions));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
+    #[test]
+    fn the_sqlite_store_answers_as_the_model(actions in prop::collection::vec(action(), 1..40)) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::builder(directory.path().join("model.db"))
+            .clock(FixedClock::at(time()))
+            .durability(Durability::Process)
+            .open()
+            .unwrap();
+        run(compare(store, actions));
     }
 }

@@ -1,0 +1,134 @@
+//! The checks by name. Each list is written once, and makes both the tests of a store author and the
+//! table that the suite runs by itself.
+
+/// The checks of every event store.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __event_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store append {
+                each_expected_version_admits_what_it_says = 2
+                the_version_of_a_conflict_is_the_one_to_go_on_from = 2
+                versions_count_up_from_one_in_each_stream = 5
+                positions_rise_and_those_of_a_commit_are_contiguous = 5
+                the_answer_says_where_the_events_are_read = 5
+                a_commit_to_several_streams_is_stored_whole = 1
+                one_conflict_refuses_all_streams_of_a_commit = 1
+                an_append_that_is_dropped_is_stored_whole_or_not_at_all = 1
+                a_refused_commit_leaves_nothing_behind = 4
+                events_that_were_refused_can_be_appended_later = 4
+            }
+            store retry {
+                a_commit_that_is_repeated_is_answered_as_the_first_time = 3
+                a_commit_of_a_new_stream_is_repeated_whatever_it_expects = 3
+                a_commit_to_several_streams_is_repeated_as_one = 3
+                an_id_with_another_event_is_refused = 3
+                a_commit_of_which_a_part_is_stored_is_refused = 3
+                a_commit_in_another_order_is_refused = 3
+                tags_and_metadata_of_the_first_time_stay = 3
+                a_refused_event_id_keeps_nothing_of_its_commit = 4
+            }
+            store chains {
+                a_chain_is_appended_in_order = 15
+                a_chain_of_nothing_has_no_answer = 15
+                a_chain_ends_with_its_first_refusal = 15
+                a_link_is_not_taken_because_a_stranger_wrote_as_much = 15
+                a_chain_that_is_repeated_is_answered_as_the_first_time = 15
+                a_chain_ends_at_an_event_id_that_is_taken = 15
+                a_chain_goes_across_streams = 15
+                a_long_chain_is_one_round = 15
+            }
+            store reading {
+                an_empty_store_has_nothing = 8
+                a_stream_that_does_not_exist_is_empty = 8
+                every_range_of_a_stream_is_read_in_both_directions = 8
+                every_range_of_positions_is_read_in_both_directions = 8
+                pages_join_to_the_whole = 8
+                the_token_of_a_limited_read_is_its_last_event = 8
+                a_page_knows_nothing_of_later_commits = 8
+                the_last_events_are_read_backward = 8
+            }
+            store queries {
+                without_names_and_tags_every_event_is_selected = 10
+                names_combine_with_or = 10
+                tags_combine_with_and = 10
+                names_and_tags_are_compared_whole = 10
+                a_name_and_a_tag_combine_with_and = 10
+                items_combine_with_or_and_an_event_comes_once = 10
+                a_query_of_many_items_is_answered = 10
+                any_query_selects_what_its_definition_says = 10
+            }
+            store order {
+                the_global_order_is_the_order_of_the_commits = 5
+                every_way_of_reading_gives_the_same_event = 12
+                recorded_at_never_falls = 9
+                nothing_appears_at_or_below_a_position_that_was_seen = 7
+                what_was_acknowledged_is_seen_at_once = 13
+            }
+            store content {
+                every_part_of_an_event_comes_back = 12
+                payloads_are_any_bytes = 12
+                the_largest_payload_comes_back = 12
+                texts_of_the_greatest_length_come_back = 12
+                odd_texts_come_back_and_stay_apart = 12
+                categories_are_odd_texts_too = 12
+                streams_whose_ids_begin_alike_stay_apart = 12
+                a_text_with_a_nul_character_comes_back_or_is_refused = 12
+                times_come_back_to_the_microsecond = 12
+                event_ids_are_any_sixteen_bytes = 12
+                a_commit_of_ten_thousand_events_comes_back = 12
+            }
+        }
+    };
+}
+
+/// The checks of a store with append conditions.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conditional_append_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store conditions {
+                a_condition_without_after_fails_on_any_match = 2
+                a_condition_ignores_what_is_at_or_below_after = 2
+                the_refusal_names_the_first_condition_that_fails = 2
+                a_condition_matches_what_a_read_finds = 2
+                a_read_that_found_nothing_still_guards = 2
+                the_token_of_a_limited_read_guards_what_it_did_not_see = 2
+                a_condition_need_not_be_about_what_is_appended = 2
+                a_condition_on_all_events_guards_the_whole_store = 2
+                a_refused_commit_leaves_nothing_behind = 1
+                versions_and_conditions_are_both_checked = 1
+                a_commit_never_fails_its_own_conditions = 3
+                unconditional_commits_fail_the_conditions_of_others = 3
+                what_no_condition_matches_is_never_refused = 4
+                a_repeated_commit_is_answered_before_its_conditions = 5
+                an_id_with_another_event_is_refused_under_conditions_too = 6
+                without_conditions_it_appends_as_append_does = 6
+            }
+        }
+    };
+}
+
+/// The checks of a state store.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __state_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store records {
+                each_expected_revision_admits_what_it_says = 1
+                a_record_is_removed_at_the_expected_revision_only = 1
+                a_revision_never_comes_twice_and_always_rises = 2
+                a_lease_that_was_taken_over_can_not_write = 2
+                a_list_is_sorted_complete_and_stays_in_its_space = 3
+                a_list_goes_on_after_any_name = 3
+                a_record_comes_back_as_it_was_written = 4
+                keys_are_any_texts_and_differ_when_their_bytes_do = 4
+                a_text_with_a_nul_character_comes_back_or_is_refused = 4
+                what_was_acknowledged_is_seen_at_once = 5
+            }
+        }
+    };
+}

@@ -1,0 +1,115 @@
+//! The rules of the contracts, read from where they stand: the documentation of the ports.
+
+use std::fmt;
+
+/// The port whose contract a rule belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum Contract {
+    /// The contract of [`EventStore`](crate::EventStore#contract).
+    EventStore,
+    /// The contract of [`ConditionalAppend`](crate::ConditionalAppend#contract).
+    ConditionalAppend,
+    /// The contract of [`StateStore`](crate::StateStore#contract).
+    StateStore,
+}
+
+impl Contract {
+    /// The name of the trait.
+    pub const fn port(self) -> &'static str {
+        match self {
+            Self::EventStore => "EventStore",
+            Self::ConditionalAppend => "ConditionalAppend",
+            Self::StateStore => "StateStore",
+        }
+    }
+
+    /// Its rules in order.
+    pub fn rules(self) -> Vec<Rule> {
+        let lines = self.lines();
+        let numbers = lines.iter().filter_map(|line| Some(begins_with_number(line)?.0));
+        numbers.map(|number| Rule { contract: self, number }).collect()
+    }
+
+    const fn source(self) -> &'static str {
+        match self {
+            Self::EventStore | Self::ConditionalAppend => include_str!("../store/event_store.rs"),
+            Self::StateStore => include_str!("../store/state_store.rs"),
+        }
+    }
+
+    /// The lines of the documentation from `# Contract` to the trait.
+    fn lines(self) -> Vec<&'static str> {
+        let declaration = format!("\npub trait {}:", self.port());
+        let above = self.source().split(&declaration).next().unwrap_or_default();
+        let contract = above.rsplit("/// # Contract\n").next().unwrap_or_default();
+        contract.lines().map_while(|line| line.strip_prefix("///")).map(str::trim).collect()
+    }
+}
+
+/// `(3, "the text")` of `3. the text`.
+fn begins_with_number(line: &str) -> Option<(u8, &str)> {
+    let (number, text) = line.split_once(". ")?;
+    Some((number.parse().ok()?, text))
+}
+
+/// One rule of a contract.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Rule {
+    /// The contract.
+    pub contract: Contract,
+    /// Its number there.
+    pub number: u8,
+}
+
+impl Rule {
+    /// What it says, in the words of the contract.
+    pub fn text(self) -> String {
+        let mut text = String::new();
+        for line in self.contract.lines() {
+            match begins_with_number(line) {
+                Some((number, begin)) if number == self.number => begin.clone_into(&mut text),
+                Some(_) if !text.is_empty() => break,
+                // A rule ends where a line is empty.
+                None if !text.is_empty() && line.is_empty() => break,
+                None if !text.is_empty() => {
+                    text.push(' ');
+                    text.push_str(line);
+                }
+                _ => {}
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "rule {} of `{}`: {}", self.number, self.contract.port(), self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_read_from_the_documentation_of_the_ports() {
+        for (contract, count) in [
+            (Contract::EventStore, 15),
+            (Contract::ConditionalAppend, 6),
+            (Contract::StateStore, 6),
+        ] {
+            let numbers: Vec<_> = contract.rules().iter().map(|rule| rule.number).collect();
+            assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
+        }
+        let rule = Rule { contract: Contract::EventStore, number: 6 };
+        assert_eq!(
+            rule.to_string(),
+            "rule 6 of `EventStore`: A durable store answers after the events are on disk."
+        );
+        let rule = Rule { contract: Contract::EventStore, number: 1 };
+        assert!(rule.text().starts_with("A commit is stored whole"), "{rule}");
+        assert!(rule.text().ends_with("the future is dropped."), "{rule}");
+    }
+}

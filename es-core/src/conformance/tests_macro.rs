@@ -1,0 +1,230 @@
+//! What [`store_tests!`](crate::conformance::store_tests) expands to.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::conformance::check::Check;
+use crate::conformance::fixture::{Fixture, Reopen};
+use crate::store::{ConditionalAppend, EventStore, StateStore};
+
+/// How long one check may take. Most take a moment; some append thousands of commits.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Writes a test for every check of the capabilities that a store has.
+///
+/// Before the arrow stands a [`Fixture`], which is made anew for every test; behind it what the store
+/// can do: see [capabilities](crate::conformance#capabilities).
+///
+/// ```
+/// # use es_memory_store::MemoryStore;
+/// es_core::conformance::store_tests!(
+///     || async { MemoryStore::new() } => EventStore, ConditionalAppend, StateStore
+/// );
+/// # fn main() {}
+/// ```
+///
+/// The tests stand in modules `event_store`, `conditional_append` and so on; put the call into a module
+/// of its own when one crate has several stores.
+#[macro_export]
+macro_rules! store_tests {
+    ($fixture:expr => $($capability:ident),+ $(,)?) => {
+        $( $crate::__tests_of!($capability, $fixture); )+
+
+        #[test]
+        fn every_capability_is_declared() {
+            #[allow(unused_imports)]
+            use $crate::conformance::{NotConditional, NotEventStore, NotReopen, NotStateStore};
+
+            let of = $crate::conformance::Capabilities::of(&$fixture);
+            let found = [
+                (of.is_event_store(), "EventStore"),
+                (of.is_conditional(), "ConditionalAppend"),
+                (of.is_state_store(), "StateStore"),
+                (of.is_event_store() && of.is_durable(), "DurableEventStore"),
+                (of.is_state_store() && of.is_durable(), "DurableStateStore"),
+            ];
+            $crate::conformance::Capabilities::declared(&found, &[$(stringify!($capability)),+]);
+        }
+    };
+    ($($other:tt)*) => {
+        ::core::compile_error! {
+            "the suite needs a fixture and what its store can do\nhelp: write `store_tests!(|| async { MyStore::new() } => EventStore, StateStore);`"
+        }
+    };
+}
+
+/// The tests of one capability. The fixture is written once in each, so that a store which lacks the
+/// capability gives one error.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests_of {
+    (EventStore, $fixture:expr) => {
+        mod event_store {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn check(name: &str) {
+                $crate::conformance::test($crate::conformance::event_store(), name, $fixture);
+            }
+
+            $crate::__event_store_checks! { $crate::__name_tests! event_store }
+        }
+    };
+    (ConditionalAppend, $fixture:expr) => {
+        mod conditional_append {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn check(name: &str) {
+                $crate::conformance::test($crate::conformance::conditional_append(), name, $fixture);
+            }
+
+            $crate::__conditional_append_checks! { $crate::__name_tests! conditional_append }
+        }
+    };
+    (StateStore, $fixture:expr) => {
+        mod state_store {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn check(name: &str) {
+                $crate::conformance::test($crate::conformance::state_store(), name, $fixture);
+            }
+
+            $crate::__state_store_checks! { $crate::__name_tests! state_store }
+        }
+    };
+    (DurableEventStore, $fixture:expr) => {
+        mod durable_event_store {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn check(name: &str) {
+                $crate::conformance::test($crate::conformance::durable_event_store(), name, $fixture);
+            }
+
+            $crate::__durable_event_store_checks! { $crate::__name_tests! durable_event_store }
+        }
+    };
+    (DurableStateStore, $fixture:expr) => {
+        mod durable_state_store {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn check(name: &str) {
+                $crate::conformance::test($crate::conformance::durable_state_store(), name, $fixture);
+            }
+
+            $crate::__durable_state_store_checks! { $crate::__name_tests! durable_state_store }
+        }
+    };
+    ($other:ident, $fixture:expr) => {
+        ::core::compile_error! { ::core::concat!(
+            "`", ::core::stringify!($other), "` is no capability that the suite has checks for\n",
+            "help: write `EventStore`, `ConditionalAppend`, `StateStore`, `DurableEventStore` or `DurableStateStore`"
+        ) }
+    };
+}
+
+/// A test for each check of a list.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __name_tests {
+    ($capability:ident $($given:ident $group:ident { $($check:ident = $rule:literal)* })*) => {
+        $(
+            mod $group {
+                $(
+                    #[test]
+                    fn $check() {
+                        super::check(::core::concat!(
+                            ::core::stringify!($capability), "::",
+                            ::core::stringify!($group), "::",
+                            ::core::stringify!($check)
+                        ));
+                    }
+                )*
+            }
+        )*
+    };
+}
+
+/// Runs the check of this name as a test.
+#[doc(hidden)]
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+pub fn test<F: Fixture>(checks: Vec<Check<F>>, name: &str, fixture: F) {
+    let Some(check) = checks.into_iter().find(|check| check.name() == name) else {
+        panic!("the suite has no check `{name}`");
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(4).enable_all().build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("a tokio runtime for a check: {error}"));
+    let verdict = runtime.block_on(async {
+        let running = tokio::spawn(async move { check.run(fixture).await });
+        tokio::time::timeout(LONGEST, running).await
+    });
+    // A store that hangs must not hold up the report of it.
+    runtime.shutdown_background();
+    match verdict {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(failure))) => panic!("{failure}"),
+        Ok(Err(error)) => match error.try_into_panic() {
+            Ok(payload) => std::panic::resume_unwind(payload),
+            Err(error) => panic!("the check did not end: {error}"),
+        },
+        Err(_) => panic!("the store does not pass `{name}`: it did not answer within {LONGEST:?}"),
+    }
+}
+
+/// Says of a concrete fixture what its store can do: a method of the type is found where its bounds
+/// hold, and where they do not, that of the trait with the same name.
+#[doc(hidden)]
+pub struct Capabilities<F>(PhantomData<fn() -> F>);
+
+impl<F> Capabilities<F> {
+    pub fn of(_: &F) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl Capabilities<()> {
+    /// Compares what was found with what was declared.
+    #[expect(clippy::panic, reason = "a test fails by panicking")]
+    pub fn declared(found: &[(bool, &'static str)], declared: &[&str]) {
+        let missing: Vec<_> = found
+            .iter()
+            .filter(|(has, capability)| *has && !declared.contains(capability))
+            .map(|(_, capability)| *capability)
+            .collect();
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
+            panic!(
+                "the store can do more than the suite is asked to check\nhelp: add `{missing}` to what stands behind `=>` of `store_tests!`"
+            );
+        }
+    }
+}
+
+/// Defines one question: the answer is yes where the bound holds.
+macro_rules! question {
+    ($name:ident, $not:ident, $($bound:tt)+) => {
+        impl<F: $($bound)+> Capabilities<F> {
+            pub fn $name(&self) -> bool {
+                true
+            }
+        }
+
+        #[doc(hidden)]
+        pub trait $not {
+            fn $name(&self) -> bool {
+                false
+            }
+        }
+
+        impl<F> $not for Capabilities<F> {}
+    };
+}
+
+question!(is_event_store, NotEventStore, Fixture<Store: EventStore>);
+question!(is_conditional, NotConditional, Fixture<Store: ConditionalAppend>);
+question!(is_state_store, NotStateStore, Fixture<Store: StateStore>);
+question!(is_durable, NotReopen, Reopen);

@@ -1,0 +1,216 @@
+//! Opening a store.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use es_core::{Clock, SystemClock};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::{mpsc, watch};
+
+use crate::commits::Log;
+use crate::error::{Failure, OpenError};
+use crate::lock::WriterLock;
+use crate::presence::Presence;
+use crate::readers::{self, Readers};
+use crate::schema::{self, Kind};
+use crate::writer::{self, Writer};
+use crate::{Durability, SqliteStore};
+
+const PAGE_BYTES: u64 = 4096;
+
+/// How a store is opened; see [`SqliteStore::builder`].
+#[must_use = "nothing is opened before `open`"]
+pub struct SqliteStoreBuilder {
+    path: PathBuf,
+    durability: Durability,
+    clock: Arc<dyn Clock>,
+    readers: NonZeroUsize,
+    queue: NonZeroUsize,
+    busy: Duration,
+    checkpoint_bytes: u64,
+}
+
+impl SqliteStoreBuilder {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            durability: Durability::Full,
+            clock: Arc::new(SystemClock),
+            readers: const { NonZeroUsize::new(2).unwrap() },
+            queue: const { NonZeroUsize::new(1024).unwrap() },
+            busy: Duration::from_secs(5),
+            checkpoint_bytes: 16 * 1024 * 1024,
+        }
+    }
+
+    /// What an acknowledged append survives. Without it: everything, [`Durability::Full`].
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Stamps events with the time of this clock instead of the machine's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How many reads run at the same time, each on a thread and a connection of its own: 2 if
+    /// nothing is said.
+    pub fn readers(mut self, readers: NonZeroUsize) -> Self {
+        self.readers = readers;
+        self
+    }
+
+    /// How many appends may wait for the writer; a further one waits before it is taken, which
+    /// slows its caller down. 1,024 if nothing is said.
+    pub fn queue(mut self, appends: NonZeroUsize) -> Self {
+        self.queue = appends;
+        self
+    }
+
+    /// How long to wait for another program that holds a lock on the file, such as `sqlite3` in a
+    /// transaction that writes: 5 seconds if nothing is said. Then the error is transient.
+    pub fn busy_timeout(mut self, wait: Duration) -> Self {
+        self.busy = wait;
+        self
+    }
+
+    /// At which length the write-ahead log is copied into the database file and begun anew: 16 MiB
+    /// if nothing is said.
+    pub fn checkpoint_at(mut self, bytes: u64) -> Self {
+        self.checkpoint_bytes = bytes;
+        self
+    }
+
+    /// Opens the store, and makes the file if it is not there.
+    ///
+    /// This reads and writes files on the thread that calls it.
+    ///
+    /// # Errors
+    /// When the file is in use, is none of ours or is of a newer version, or can not be used. Then
+    /// it is as it was.
+    pub fn open(self) -> Result<SqliteStore, OpenError> {
+        let path = absolute(&self.path)?;
+        let lock = WriterLock::acquire(&path)?;
+        let failed = |failure: Failure| OpenError::Database {
+            path: path.clone(),
+            failure: failure.explained(),
+        };
+        let io_failed = |error| OpenError::File { path: path.clone(), error };
+        let mut connection = self.connect(&path)?;
+        let from = match schema::kind(&connection).map_err(|error| not_ours(&path, error))? {
+            Kind::New => 0,
+            Kind::Store { version } => version,
+            Kind::Newer { version } => {
+                return Err(OpenError::NewerSchema { path, found: version });
+            }
+            Kind::Other { application_id } => {
+                return Err(OpenError::OtherApplication { path, application_id });
+            }
+        };
+        self.configure(&connection).map_err(failed)?;
+        schema::migrate(&mut connection, from).map_err(|error| failed(error.into()))?;
+        let identity = schema::identity(&connection).map_err(|error| failed(error.into()))?;
+        let identity = identity.ok_or_else(|| OpenError::Identity { path: path.clone() })?;
+        let log = Log::load(&connection).map_err(failed)?;
+        let data_version = writer::data_version(&connection).map_err(failed)?;
+
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let pages = Arc::clone(&log_pages);
+        connection
+            .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, length| {
+                pages.store(length, Ordering::Relaxed);
+                Ok(())
+            }))
+            .map_err(|error| failed(error.into()))?;
+        let connections: Result<Vec<_>, _> =
+            (0..self.readers.get()).map(|_| readers::connect(&path, self.busy)).collect();
+        let readers = Readers::start(connections.map_err(|error| failed(error.into()))?);
+        let readers = readers.map_err(io_failed)?;
+        let (queue, jobs) = mpsc::channel(self.queue.get());
+        let (head, seen) = watch::channel(log.head());
+        let checkpoint_pages = self.checkpoint_bytes / PAGE_BYTES;
+        let writer = Writer {
+            connection,
+            log,
+            jobs,
+            head,
+            clock: self.clock,
+            presence: Presence::of(&path),
+            log_pages,
+            checkpoint_pages: i32::try_from(checkpoint_pages).unwrap_or(i32::MAX).max(1),
+            data_version,
+            stale: false,
+        };
+        let writer = writer.start().map_err(io_failed)?;
+        Ok(SqliteStore {
+            readers: Some(readers),
+            queue: Some(queue),
+            writer: Some(writer),
+            head: seen,
+            identity,
+            path,
+            busy: self.busy,
+            _lock: lock,
+        })
+    }
+
+    fn connect(&self, path: &Path) -> Result<Connection, OpenError> {
+        // No URI: a path is a path.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connected = Connection::open_with_flags(path, flags).and_then(|connection| {
+            connection.busy_timeout(self.busy)?;
+            connection.set_prepared_statement_cache_capacity(64);
+            Ok(connection)
+        });
+        connected.map_err(|error| not_ours(path, error))
+    }
+
+    fn configure(&self, connection: &Connection) -> Result<(), Failure> {
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(Failure::NoWriteAheadLog);
+        }
+        connection.pragma_update(None, "synchronous", self.durability.synchronous())?;
+        connection.pragma_update(None, "cache_size", -16_384)?;
+        connection.pragma_update(None, "temp_store", "memory")?;
+        // What the log grew beyond this for a long reader is given back when it begins anew.
+        let limit = i64::try_from(self.checkpoint_bytes).unwrap_or(i64::MAX);
+        connection.pragma_update_and_check(None, "journal_size_limit", limit, |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+/// The one path of a file, so that its lock is the same for everybody.
+fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
+    let failed = |error| OpenError::File { path: path.to_owned(), error };
+    match path.canonicalize() {
+        Ok(path) => Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let name =
+                path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+            let directory = match path.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent,
+                _ => Path::new("."),
+            };
+            Ok(directory.canonicalize().map_err(failed)?.join(name))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn not_ours(path: &Path, error: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
+        _ => OpenError::Database { path, failure: Failure::from(error).explained() },
+    }
+}

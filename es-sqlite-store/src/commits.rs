@@ -1,0 +1,360 @@
+//! Checking and writing commits, inside the writer's transaction.
+
+use es_core::jiff::Timestamp;
+use es_core::{
+    AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, EventId, NewEvent,
+    Position, StreamAppend, StreamId, Version, VersionConflict,
+};
+use hashbrown::HashMap;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::Failure;
+use crate::matches;
+use crate::names::Names;
+use crate::pages::{self, Reader, bound};
+use crate::record::{self, Extras, Fields, stream_seal, type_seal};
+
+/// More streams than this are forgotten and looked up again.
+const MOST_STREAMS: usize = 65_536;
+const MOST_TYPES: usize = 4_096;
+
+const POSITION_OF: &str = "SELECT position FROM event_records WHERE substr(record, 1, 16) = ?1";
+const INSERT_EVENT: &str = "INSERT INTO event_records
+    (position, stream_id, version, type_id, record, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const INSERT_TAG: &str = "INSERT INTO event_tags (tag, position) VALUES (?1, ?2)";
+const INSERT_STREAM: &str = "INSERT INTO streams (name) VALUES (?1) RETURNING stream_id";
+const INSERT_TYPE: &str =
+    "INSERT INTO event_types (name, schema_version) VALUES (?1, ?2) RETURNING type_id";
+const TYPE: &str = "SELECT type_id FROM event_types WHERE name = ?1 AND schema_version = ?2";
+
+/// Where the log ends and what the writer knows of it. It holds what is written in the transaction
+/// that is open, and must be forgotten when that is rolled back.
+pub(crate) struct Log {
+    head: Position,
+    last_recorded_at: i64,
+    streams: HashMap<StreamId, Stream>,
+    types: HashMap<(String, u32), EventType>,
+    names: Names,
+    /// Room for the record of an event.
+    record: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+struct Stream {
+    /// Zero: it is not there yet.
+    number: i64,
+    version: Version,
+    seal: u64,
+}
+
+#[derive(Clone, Copy)]
+struct EventType {
+    number: u32,
+    seal: u64,
+}
+
+/// Why a commit is not stored: it is refused, or the store fails.
+pub(crate) enum Refusal {
+    Refused(AppendError),
+    Failed(Failure),
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl<T: Into<Failure>> From<T> for Refusal {
+    fn from(failure: T) -> Self {
+        Self::Failed(failure.into())
+    }
+}
+
+impl Log {
+    /// The log as it is stored.
+    pub(crate) fn load(connection: &Connection) -> Result<Self, Failure> {
+        let head = pages::head(connection)?;
+        let mut names = Names::default();
+        let last_recorded_at = if head == Position::ZERO {
+            i64::MIN
+        } else {
+            let mut reader = Reader { connection, names: &mut names };
+            reader.at(bound(head.get()), |recorded| recorded.recorded_at.as_microsecond())?
+        };
+        Ok(Self {
+            head,
+            last_recorded_at,
+            streams: HashMap::new(),
+            types: HashMap::new(),
+            names,
+            record: Vec::new(),
+        })
+    }
+
+    /// The position of the last event, also of one that is not committed yet.
+    pub(crate) fn head(&self) -> Position {
+        self.head
+    }
+
+    /// Appends commits up to the first that is refused.
+    pub(crate) fn append_chain(
+        &mut self,
+        connection: &Connection,
+        commits: &[Commit],
+        conditions: &[AppendCondition],
+        now: Timestamp,
+    ) -> Result<Vec<Result<Appended, AppendError>>, Failure> {
+        if let [commit] = commits {
+            return Ok(vec![self.append(connection, commit, conditions, now)?]);
+        }
+        let mut answers = Vec::with_capacity(commits.len());
+        let mut link = ChainLink::default();
+        for commit in commits {
+            let answer = match link.check(commit) {
+                Ok(()) => self.append(connection, commit, conditions, now)?,
+                Err(conflict) => Err(conflict.into()),
+            };
+            let refused = answer.is_err();
+            if let Ok(appended) = &answer {
+                link.extend(commit, appended);
+            }
+            answers.push(answer);
+            if refused {
+                break;
+            }
+        }
+        Ok(answers)
+    }
+
+    fn append(
+        &mut self,
+        connection: &Connection,
+        commit: &Commit,
+        conditions: &[AppendCondition],
+        now: Timestamp,
+    ) -> Result<Result<Appended, AppendError>, Failure> {
+        match self.try_append(connection, commit, conditions, now) {
+            Ok(appended) => Ok(Ok(appended)),
+            Err(Refusal::Refused(error)) => Ok(Err(error)),
+            Err(Refusal::Failed(failure)) => Err(failure),
+        }
+    }
+
+    /// Everything is checked before anything is written: a refused commit leaves nothing behind in
+    /// the transaction that it shares with others.
+    fn try_append(
+        &mut self,
+        connection: &Connection,
+        commit: &Commit,
+        conditions: &[AppendCondition],
+        now: Timestamp,
+    ) -> Result<Appended, Refusal> {
+        if let Some(appended) = self.repeated(connection, commit)? {
+            return Ok(appended);
+        }
+        for append in commit.streams() {
+            let actual = self.stream(connection, &append.stream)?.version;
+            if !append.expected.admits(actual) {
+                let (stream, expected) = (append.stream.clone(), append.expected);
+                return Err(AppendError::from(VersionConflict { stream, expected, actual }).into());
+            }
+        }
+        for (index, condition) in conditions.iter().enumerate() {
+            let after = condition.after.unwrap_or(Position::ZERO);
+            let mut reader = Reader { connection, names: &mut self.names };
+            if let Some(position) = matches::first(&mut reader, &condition.query, after, self.head)?
+            {
+                let condition = condition.clone();
+                return Err(
+                    AppendError::from(ConditionFailed { index, condition, position }).into()
+                );
+            }
+        }
+        let first_position = self.head.next();
+        self.last_recorded_at = self.last_recorded_at.max(now.as_microsecond());
+        let mut streams = commit.streams();
+        let version = match streams.next() {
+            Some(first) => self.extend(connection, first)?,
+            None => Version::ZERO,
+        };
+        let mut more_versions = Vec::new();
+        for append in streams {
+            more_versions.push(self.extend(connection, append)?);
+        }
+        let last_position = self.head;
+        Ok(Appended { version, more_versions, first_position, last_position, repeated: false })
+    }
+
+    /// The first answer to the commit if it is stored.
+    fn repeated(
+        &mut self,
+        connection: &Connection,
+        commit: &Commit,
+    ) -> Result<Option<Appended>, Refusal> {
+        let mut statement = connection.prepare_cached(POSITION_OF)?;
+        let mut position_of = |id: EventId| -> rusqlite::Result<Option<i64>> {
+            statement.query_row([id.as_uuid().as_bytes().as_slice()], |row| row.get(0)).optional()
+        };
+        let reused = |event_id, position| {
+            let position = Position::new(u64::try_from(position).unwrap_or(0));
+            Err(AppendError::EventIdReused { event_id, position }.into())
+        };
+        let first_id = commit.first().events[0].id;
+        let first = position_of(first_id)?;
+        let mut expected = first;
+        let mut versions = Vec::new();
+        for append in commit.streams() {
+            let mut version = Version::ZERO;
+            for (index, event) in append.events.iter().enumerate() {
+                let is_first = index == 0 && event.id == first_id;
+                let position = if is_first { first } else { position_of(event.id)? };
+                match (position, first) {
+                    (Some(position), _) => {
+                        // It must be the same event, right behind the one before it.
+                        let mut reader = Reader { connection, names: &mut self.names };
+                        let stored = reader.at(position, |recorded| {
+                            is_same(&recorded, append, event).then_some(recorded.version)
+                        })?;
+                        match stored {
+                            Some(stored) if Some(position) == expected => version = stored,
+                            _ => return reused(event.id, position),
+                        }
+                        expected = Some(position + 1);
+                    }
+                    // Some are stored and this one is not.
+                    (None, Some(first)) => return reused(first_id, first),
+                    (None, None) => {}
+                }
+            }
+            versions.push(version);
+        }
+        let (Some(first), Some(end)) = (first, expected) else { return Ok(None) };
+        let position = |number: i64| Position::new(u64::try_from(number).unwrap_or(0));
+        let mut versions = versions.into_iter();
+        Ok(Some(Appended {
+            version: versions.next().unwrap_or_default(),
+            more_versions: versions.collect(),
+            first_position: position(first),
+            last_position: position(end - 1),
+            repeated: true,
+        }))
+    }
+
+    fn stream(&mut self, connection: &Connection, id: &StreamId) -> Result<Stream, Failure> {
+        if let Some(stream) = self.streams.get(id) {
+            return Ok(*stream);
+        }
+        if self.streams.len() >= MOST_STREAMS {
+            self.streams.clear();
+        }
+        let (number, version) = pages::stream(connection, id)?.unwrap_or((0, Version::ZERO));
+        let stream = Stream { number, version, seal: stream_seal(id.as_str()) };
+        self.streams.insert(id.clone(), stream);
+        Ok(stream)
+    }
+
+    fn event_type(
+        &mut self,
+        connection: &Connection,
+        event: &NewEvent,
+    ) -> Result<EventType, Failure> {
+        let version = event.schema_version.get();
+        if let Some(known) = self.types.get(&TypeKey(&event.name, version)) {
+            return Ok(*known);
+        }
+        if self.types.len() >= MOST_TYPES {
+            self.types.clear();
+        }
+        let key = params![event.name, version];
+        let found = connection.prepare_cached(TYPE)?.query_row(key, |row| row.get(0)).optional()?;
+        let number = match found {
+            Some(number) => number,
+            None => connection.prepare_cached(INSERT_TYPE)?.query_row(key, |row| row.get(0))?,
+        };
+        let known = EventType { number, seal: type_seal(&event.name, version) };
+        self.types.insert((event.name.clone().into_owned(), version), known);
+        Ok(known)
+    }
+
+    /// Adds the events of a stream and answers with its version.
+    fn extend(
+        &mut self,
+        connection: &Connection,
+        append: &StreamAppend,
+    ) -> Result<Version, Failure> {
+        let mut stream = self.stream(connection, &append.stream)?;
+        if stream.number == 0 {
+            stream.number = connection
+                .prepare_cached(INSERT_STREAM)?
+                .query_row([append.stream.as_str()], |row| row.get(0))?;
+        }
+        let mut insert = connection.prepare_cached(INSERT_EVENT)?;
+        for event in &append.events {
+            let kind = self.event_type(connection, event)?;
+            self.head = self.head.next();
+            stream.version = stream.version.next();
+            let fields = Fields {
+                event_id: event.id,
+                position: self.head,
+                stream: stream.number,
+                version: stream.version,
+                event_type: kind.number,
+                recorded_at: self.last_recorded_at,
+                occurred_at: event.occurred_at.map(Timestamp::as_microsecond),
+            };
+            let extras = extras(event)?;
+            let seal = stream.seal ^ kind.seal;
+            record::write(&mut self.record, &fields, &extras, seal, &event.payload);
+            let position = bound(self.head.get());
+            insert.execute(params![
+                position,
+                stream.number,
+                bound(stream.version.get()),
+                kind.number,
+                self.record,
+                payload(event)
+            ])?;
+            for tag in event.tags.as_slice() {
+                connection.prepare_cached(INSERT_TAG)?.execute(params![tag.as_str(), position])?;
+            }
+        }
+        self.streams.insert(append.stream.clone(), stream);
+        Ok(stream.version)
+    }
+}
+
+fn is_same(stored: &es_core::Recorded<'_>, append: &StreamAppend, event: &NewEvent) -> bool {
+    stored.stream == append.stream.borrowed()
+        && stored.name == event.name
+        && stored.schema_version == event.schema_version
+        && stored.payload.as_bytes() == event.payload
+}
+
+/// As text when it is text, so that people can read it and SQLite's JSON functions work on it.
+fn payload(event: &NewEvent) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match std::str::from_utf8(&event.payload) {
+        Ok(text) => ValueRef::Text(text.as_bytes()),
+        Err(_) => ValueRef::Blob(&event.payload),
+    })
+}
+
+fn extras(event: &NewEvent) -> Result<Vec<u8>, Failure> {
+    if event.tags.as_slice().is_empty() && event.metadata.is_empty() {
+        return Ok(Vec::new());
+    }
+    let extras = Extras { tags: event.tags.clone(), metadata: event.metadata.clone() };
+    serde_json::to_vec(&extras)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()).into())
+}
+
+/// Finds an event type without a copy of its name.
+#[derive(Hash)]
+struct TypeKey<'a>(&'a str, u32);
+
+impl hashbrown::Equivalent<(String, u32)> for TypeKey<'_> {
+    fn equivalent(&self, (name, version): &(String, u32)) -> bool {
+        self.0 == name && self.1 == *version
+    }
+}

@@ -1,0 +1,46 @@
+//! One store at a time has a file open for writing.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::OpenError;
+
+/// A lock on a file beside the database, `bank.db-lock`, that the system gives up with the process.
+///
+/// It is a lock of the open file and not of the process, so that two stores of one process exclude
+/// each other too. The file stays: to remove it would be a race.
+pub(crate) struct WriterLock {
+    _file: File,
+}
+
+impl WriterLock {
+    pub(crate) fn acquire(database: &Path) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::File { path: database.to_owned(), error };
+        let path = beside(database, "-lock");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
+                writeln!(file, "{}", std::process::id()).map_err(failed)?;
+                Ok(Self { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut process = String::new();
+                let process =
+                    file.read_to_string(&mut process).ok().and(process.trim().parse().ok());
+                Err(OpenError::InUse { path: database.to_owned(), process })
+            }
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+/// The path of a file that belongs to a database.
+pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}

@@ -1,0 +1,276 @@
+//! What an operator asks of a store: is it whole, copy it, how large is it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use es_core::{Position, StreamId, Version};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::error::{Damage, Failure, MaintenanceError};
+use crate::lock::beside;
+use crate::names::Names;
+use crate::pages::{self, Reader};
+use crate::readers;
+use crate::record::Record;
+use crate::state_records;
+
+/// The most damage that [`SqliteStore::verify`](crate::SqliteStore::verify) reports.
+pub const MAX_DAMAGE: usize = 100;
+
+/// A store that was read as a whole and is as it was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The position of its last event.
+    pub head: Position,
+    /// How many events it holds.
+    pub events: u64,
+    /// How many streams they are of.
+    pub streams: u64,
+}
+
+/// How much room a store takes on disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Size {
+    /// Bytes of the database file.
+    pub database: u64,
+    /// Bytes of the write-ahead log.
+    pub log: u64,
+}
+
+pub(crate) fn size(database: &Path) -> Result<Size, MaintenanceError> {
+    let length = |path: PathBuf| match fs::metadata(&path) {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) => Err(MaintenanceError::File { path, error }),
+    };
+    Ok(Size { database: length(database.to_owned())?, log: length(beside(database, "-wal"))? })
+}
+
+/// Writes a copy to a file that is not there yet: whole and on disk, or not at all.
+pub(crate) fn back_up(database: &Path, busy: Duration, to: &Path) -> Result<(), MaintenanceError> {
+    let exists = || MaintenanceError::Exists { path: to.to_owned() };
+    let failed = |error| MaintenanceError::File { path: to.to_owned(), error };
+    if to.try_exists().map_err(failed)? {
+        return Err(exists());
+    }
+    let unfinished = beside(to, "-unfinished");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let connection = readers::connect(database, busy).map_err(Failure::from)?;
+    let copied = connection
+        .execute("VACUUM INTO ?1", [unfinished.to_string_lossy().as_ref()])
+        .map_err(|error| MaintenanceError::from(Failure::from(error)))
+        .and_then(|_| publish(&unfinished, to).map_err(failed));
+    if copied.is_err() {
+        // What is half done is of no use.
+        let _ = fs::remove_file(&unfinished);
+    }
+    copied
+}
+
+/// Gives a finished file its name, once it is on disk.
+fn publish(unfinished: &Path, to: &Path) -> std::io::Result<()> {
+    File::open(unfinished)?.sync_all()?;
+    // A link does not replace a file that has come to be there meanwhile.
+    fs::hard_link(unfinished, to)?;
+    fs::remove_file(unfinished)?;
+    if cfg!(unix)
+        && let Some(directory) = to.parent()
+    {
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Reads everything there is in one snapshot, and compares it with itself.
+pub(crate) fn verify(database: &Path, busy: Duration) -> Result<Verified, MaintenanceError> {
+    let connection = readers::connect(database, busy).map_err(Failure::from)?;
+    connection.execute_batch("BEGIN").map_err(Failure::from)?;
+    let mut examination =
+        Examination { connection: &connection, names: Names::default(), damage: Vec::new() };
+    examination.pages()?;
+    let verified = examination.events()?;
+    examination.streams()?;
+    examination.tags()?;
+    examination.state_records()?;
+    if examination.damage.is_empty() {
+        Ok(verified)
+    } else {
+        Err(MaintenanceError::Damaged { damage: examination.damage })
+    }
+}
+
+struct Examination<'a> {
+    connection: &'a Connection,
+    names: Names,
+    damage: Vec<Damage>,
+}
+
+impl Examination<'_> {
+    fn note(&mut self, damage: Damage) {
+        if self.damage.len() < MAX_DAMAGE {
+            self.damage.push(damage);
+        }
+    }
+
+    /// Damage is noted; what keeps from going on is an error.
+    fn noted<T>(&mut self, result: Result<T, Failure>) -> Result<Option<T>, MaintenanceError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Failure::Damage(damage)) => {
+                self.note(damage);
+                Ok(None)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// The pages, and that indexes and tables agree, as far as SQLite can tell.
+    fn pages(&mut self) -> Result<(), MaintenanceError> {
+        let connection = self.connection;
+        let mut statement =
+            connection.prepare("PRAGMA integrity_check(100)").map_err(Failure::from)?;
+        let mut rows = statement.query([]).map_err(Failure::from)?;
+        while let Some(row) = rows.next().map_err(Failure::from)? {
+            let line: String = row.get(0).map_err(Failure::from)?;
+            if line != "ok" {
+                self.note(Damage::Database(line));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every record: its checksum, and that the columns beside it say the same.
+    fn events(&mut self) -> Result<Verified, MaintenanceError> {
+        let connection = self.connection;
+        let head = pages::head(connection)?;
+        let mut verified = Verified { head, events: 0, streams: 0 };
+        let mut statement = connection
+            .prepare(
+                "SELECT record, payload, position, stream_id, version, type_id
+                 FROM event_records ORDER BY position",
+            )
+            .map_err(Failure::from)?;
+        let mut rows = statement.query([]).map_err(Failure::from)?;
+        let mut expected = Position::ZERO.next();
+        while let Some(row) = rows.next().map_err(Failure::from)? {
+            verified.events += 1;
+            let examined = self.event(row);
+            let position = self.noted(examined)?.unwrap_or(expected);
+            if position != expected {
+                self.note(Damage::MissingPosition { position: expected });
+            }
+            expected = position.next();
+        }
+        verified.streams = connection
+            .query_row("SELECT count(*) FROM streams", [], |row| row.get::<_, i64>(0))
+            .map_err(Failure::from)?
+            .unsigned_abs();
+        Ok(verified)
+    }
+
+    fn event(&mut self, row: &Row<'_>) -> Result<Position, Failure> {
+        let ValueRef::Blob(bytes) = row.get_ref(0)? else {
+            let position = Position::ZERO;
+            return Err(Damage::Malformed { position, what: "its record is no blob" }.into());
+        };
+        let record = Record::read(bytes)?;
+        self.names.recorded(self.connection, &record, row.get_ref(1)?, |_| ())?;
+        let fields = record.fields;
+        let columns = [
+            fields.position.get() as i64,
+            fields.stream,
+            fields.version.get() as i64,
+            i64::from(fields.event_type),
+        ];
+        for (index, value) in columns.into_iter().enumerate() {
+            if row.get_ref(index + 2)? != ValueRef::Integer(value) {
+                return Err(record.malformed("its columns differ from its record").into());
+            }
+        }
+        if record.has_extras() {
+            for tag in record.extras()?.tags.as_slice() {
+                let indexed = self
+                    .connection
+                    .prepare_cached("SELECT 1 FROM event_tags WHERE tag = ?1 AND position = ?2")?
+                    .query_row((tag.as_str(), columns[0]), |_| Ok(()))
+                    .optional()?;
+                if indexed.is_none() {
+                    return Err(record.malformed("its tags are not all in the index").into());
+                }
+            }
+        }
+        Ok(fields.position)
+    }
+
+    /// That the versions of each stream are 1, 2, 3 and so on.
+    fn streams(&mut self) -> Result<(), MaintenanceError> {
+        let connection = self.connection;
+        let mut statement = connection
+            .prepare(
+                "SELECT streams.name, count(*) FROM event_records JOIN streams USING (stream_id)
+                 GROUP BY stream_id HAVING count(*) <> max(version) OR min(version) <> 1",
+            )
+            .map_err(Failure::from)?;
+        let mut rows = statement.query([]).map_err(Failure::from)?;
+        while let Some(row) = rows.next().map_err(Failure::from)? {
+            let (name, count): (String, i64) =
+                row.try_into().map_err(|error: rusqlite::Error| Failure::from(error))?;
+            match name.parse::<StreamId>() {
+                Ok(stream) => {
+                    let version = Version::new(count.unsigned_abs());
+                    self.note(Damage::MissingVersion { stream, version });
+                }
+                Err(error) => self.note(Damage::Database(error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    /// That every entry of the index of tags is a tag of the event it names.
+    fn tags(&mut self) -> Result<(), MaintenanceError> {
+        let connection = self.connection;
+        let mut statement = connection
+            .prepare("SELECT tag, position FROM event_tags ORDER BY position")
+            .map_err(Failure::from)?;
+        let mut rows = statement.query([]).map_err(Failure::from)?;
+        while let Some(row) = rows.next().map_err(Failure::from)? {
+            let examined = self.tag(row);
+            self.noted(examined)?;
+        }
+        Ok(())
+    }
+
+    fn tag(&mut self, row: &Row<'_>) -> Result<(), Failure> {
+        let (tag, position): (String, i64) = row.try_into()?;
+        let mut reader = Reader { connection: self.connection, names: &mut self.names };
+        let found = reader.at(position, |recorded| {
+            let found = recorded.tags.iter().any(|known| known.as_str() == tag);
+            (found, recorded.position)
+        })?;
+        match found {
+            (true, _) => Ok(()),
+            (false, position) => Err(Damage::Index { position, what: "has other tags" }.into()),
+        }
+    }
+
+    fn state_records(&mut self) -> Result<(), MaintenanceError> {
+        let connection = self.connection;
+        let mut statement =
+            connection.prepare("SELECT space, name FROM state_records").map_err(Failure::from)?;
+        let mut rows = statement.query([]).map_err(Failure::from)?;
+        while let Some(row) = rows.next().map_err(Failure::from)? {
+            let key: Result<(String, String), _> = row.try_into();
+            let (space, name) = key.map_err(Failure::from)?;
+            let read = state_records::get(connection, &es_core::StateKey::new(space, name));
+            self.noted(read)?;
+        }
+        Ok(())
+    }
+}
