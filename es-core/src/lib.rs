@@ -191,9 +191,10 @@ pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    CommandDifference, CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange,
-    FirstTime, History, LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime,
-    RuntimeBuilder, StartError, WaitError, WhatIf, WhatIfError, field_changes,
+    Audit, CausalMessage, CausalNode, CausalTree, CausedCommand, CommandDifference,
+    CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History,
+    LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder,
+    StartError, WaitError, WhatIf, WhatIfError, field_changes,
 };
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,

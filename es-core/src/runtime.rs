@@ -1,5 +1,6 @@
 //! The runtime: carries out commands, loads state, keeps projections current.
 
+mod audit;
 mod carry_out;
 mod commit_log;
 mod decide;
@@ -37,6 +38,7 @@ use crate::runtime::instance::Instances;
 use crate::store::EventStore;
 use crate::version::Position;
 
+pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
 pub use self::error::{
