@@ -14,6 +14,7 @@ use crate::event::{Event, EventType};
 use crate::event_set::{self, DecodeError, EncodeError, EncodedEvent, EventSet};
 use crate::projection::Projection;
 use crate::recorded::Recorded;
+use crate::snapshot::{SnapshotState, SnapshotType};
 use crate::tag::{Tag, Tags};
 use crate::version::SchemaVersion;
 
@@ -22,6 +23,14 @@ pub const fn schema_version(number: u32) -> SchemaVersion {
     match std::num::NonZeroU32::new(number) {
         Some(number) => SchemaVersion::new(number),
         None => SchemaVersion::FIRST,
+    }
+}
+
+/// How an aggregate is kept in snapshots; the derive has refused zeros.
+pub const fn snapshot<A: SnapshotState>(every: u64, state_version: u32) -> Option<SnapshotType<A>> {
+    match (std::num::NonZeroU64::new(every), std::num::NonZeroU32::new(state_version)) {
+        (Some(every), Some(state_version)) => Some(SnapshotType::new(every, state_version)),
+        _ => None,
     }
 }
 

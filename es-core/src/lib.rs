@@ -151,6 +151,8 @@ mod query;
 mod recorded;
 mod registry;
 mod runtime;
+mod snapshot;
+mod stable_hash;
 mod store;
 mod stream;
 mod tag;
@@ -194,8 +196,9 @@ pub use crate::runtime::{
     Audit, CausalMessage, CausalNode, CausalTree, CausedCommand, CommandDifference,
     CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History,
     LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder,
-    StartError, WaitError, WhatIf, WhatIfError, field_changes,
+    SnapshotStatistics, StartError, WaitError, WhatIf, WhatIfError, field_changes,
 };
+pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     EventStore, ExpectedRevision, ImmediateAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES,

@@ -13,6 +13,7 @@ mod queue;
 mod receipt;
 mod replay;
 mod retry;
+mod snapshots;
 
 use std::any::{Any, TypeId};
 use std::borrow::Borrow;
@@ -35,7 +36,9 @@ use crate::projection::{Projection, ProjectionState, ProjectionStatus, Projectio
 use crate::recorded::Recorded;
 use crate::registry::Registry;
 use crate::runtime::instance::Instances;
-use crate::store::EventStore;
+use crate::runtime::snapshots::{SnapshotSettings, Snapshots};
+use crate::snapshot::{SnapshotPolicy, SnapshotState};
+use crate::store::{EventStore, StateStore};
 use crate::version::Position;
 
 pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
@@ -52,6 +55,7 @@ pub use self::past::PastError;
 pub use self::receipt::Receipt;
 pub use self::replay::{LoadError, Loaded};
 pub use self::retry::RetryPolicy;
+pub use self::snapshots::SnapshotStatistics;
 
 /// A running event-sourced program: commands, state and projections over one store.
 ///
@@ -76,6 +80,7 @@ pub(crate) struct Shared<S> {
     surroundings: Surroundings,
     retry: RetryPolicy,
     instances: Instances,
+    snapshots: Option<Snapshots>,
     projections: HashMap<TypeId, Arc<dyn Host>>,
     runners: Mutex<Vec<JoinHandle<()>>>,
     tokio: tokio::runtime::Handle,
@@ -115,6 +120,7 @@ impl<S: EventStore> Runtime<S> {
             surroundings: Surroundings::default(),
             retry: RetryPolicy::default(),
             warm_aggregates: 10_000,
+            snapshots: SnapshotSettings::default(),
         }
     }
 
@@ -166,16 +172,20 @@ impl<S: EventStore> Runtime<S> {
         Execute::new(&self.shared, command, self.metadata.clone())
     }
 
-    /// The state of an aggregate now, replayed from the store; that of an instance without events
-    /// is the initial state at version zero.
+    /// The state of an aggregate now, replayed from the store or from its last snapshot; that of an
+    /// instance without events is the initial state at version zero.
     ///
     /// # Errors
     /// When the stream can not be read; see [`LoadError`].
     pub async fn load<A: Aggregate>(&self, id: &A::Id) -> Result<Loaded<A>, LoadError> {
         let mut loaded = Loaded::default();
-        replay::catch_up(&*self.shared.store, &self.shared.retry, &A::stream(id)?, &mut loaded)
-            .await?;
+        self.shared.bring_up(&A::stream(id)?, &mut loaded).await?;
         Ok(loaded)
+    }
+
+    /// How snapshots fare; all zero if there are none.
+    pub fn snapshots(&self) -> SnapshotStatistics {
+        self.shared.snapshots.as_ref().map(Snapshots::statistics).unwrap_or_default()
     }
 
     /// The history of an aggregate, for questions about the past.
@@ -275,6 +285,7 @@ pub struct RuntimeBuilder<S> {
     surroundings: Surroundings,
     retry: RetryPolicy,
     warm_aggregates: usize,
+    snapshots: SnapshotSettings,
 }
 
 impl<S: EventStore> RuntimeBuilder<S> {
@@ -315,10 +326,44 @@ impl<S: EventStore> RuntimeBuilder<S> {
         self
     }
 
+    /// Keeps snapshots of the aggregates that ask for them with `#[aggregate(snapshot(..))]`, as
+    /// state records of the store.
+    ///
+    /// They are taken behind the commits, by a task of its own; no command waits for one. One that
+    /// is missing, damaged or of another type of state is not used: the state is then made of all its
+    /// events.
+    pub fn snapshots(mut self) -> Self
+    where
+        S: StateStore,
+    {
+        self.snapshots.records = Some(Arc::clone(&self.store) as _);
+        self.snapshots.refused = false;
+        self
+    }
+
+    /// Keeps snapshots of an aggregate by this policy, whatever its attribute says, and of those that
+    /// ask for them.
+    pub fn snapshot<A: Aggregate + SnapshotState>(mut self, policy: SnapshotPolicy<A>) -> Self
+    where
+        S: StateStore,
+    {
+        let form = policy.form();
+        self.snapshots.set(policy, form);
+        self.snapshots()
+    }
+
+    /// Keeps no snapshots, also not of aggregates that ask for them: for tools and tests, and for
+    /// stores that are no [`StateStore`].
+    pub fn without_snapshots(mut self) -> Self {
+        self.snapshots.refused = true;
+        self
+    }
+
     /// Checks the registry and starts the projections.
     ///
     /// # Errors
-    /// When the registry is not sound, or this is no tokio runtime with a timer.
+    /// When the registry is not sound, an aggregate asks for snapshots and nobody has said where they
+    /// go, or this is no tokio runtime with a timer.
     // Asynchronous because stores and projections that keep their state will have to read it.
     #[expect(clippy::unused_async, reason = "starting will read checkpoints")]
     pub async fn start(self) -> Result<Runtime<S>, StartError> {
@@ -332,6 +377,12 @@ impl<S: EventStore> RuntimeBuilder<S> {
             Some(registry) => registry,
             None => Registry::linked().build()?,
         };
+        if self.snapshots.records.is_none()
+            && !self.snapshots.refused
+            && let Some(aggregate) = registry.aggregates_with_snapshots().next()
+        {
+            return Err(StartError::NoPlaceForSnapshots { aggregate });
+        }
         let projections: HashMap<_, _> = registry.hosts().collect();
         let run = |host: &Arc<dyn Host>| {
             tokio.spawn(runner::run(Arc::clone(&self.store), Arc::clone(host), self.retry))
@@ -342,6 +393,7 @@ impl<S: EventStore> RuntimeBuilder<S> {
             surroundings: self.surroundings,
             retry: self.retry,
             instances: Instances::new(self.warm_aggregates),
+            snapshots: self.snapshots.start(&tokio),
             projections,
             runners,
             tokio,

@@ -7,9 +7,11 @@ mod list;
 mod nearest;
 mod raw;
 mod slot;
+mod snapshot;
 pub(crate) mod value;
 
 pub(crate) use self::given::{AttributeKind, Attributes, Given};
 pub(crate) use self::list::{EventsOption, events, listed_events, listed_paths};
 pub(crate) use self::slot::Slot;
+pub(crate) use self::snapshot::{SnapshotOption, snapshot};
 pub(crate) use self::value::tag_key;

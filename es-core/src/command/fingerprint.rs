@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error};
-use serde_json::Value;
+
+use crate::stable_hash;
 
 /// A hash of the names of a command's fields, and one of their values.
 ///
@@ -27,9 +28,10 @@ impl CommandFingerprint {
     pub fn field(&mut self, name: &str, value: &impl Serialize) {
         // What can not be written is known by its name alone, as a field without serde.
         if let Ok(value) = serde_json::to_value(value) {
-            self.fields = self.fields.wrapping_add(hash(name.as_bytes()) as u32);
-            let value = hash_of(&value);
-            self.values = self.values.wrapping_add(mixed(hash(name.as_bytes()), value));
+            let name = stable_hash::of_bytes(name.as_bytes());
+            self.fields = self.fields.wrapping_add(name as u32);
+            let field = stable_hash::mixed(name, stable_hash::of_value(&value));
+            self.values = self.values.wrapping_add(field);
         }
     }
 
@@ -73,41 +75,6 @@ impl<'de> Deserialize<'de> for CommandFingerprint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         std::borrow::Cow::<str>::deserialize(deserializer)?.parse().map_err(Error::custom)
     }
-}
-
-/// The hash of a value in which the order of lists and of keys does not count.
-fn hash_of(value: &Value) -> u64 {
-    match value {
-        Value::Null => 1,
-        Value::Bool(value) => 2 + u64::from(*value),
-        Value::Number(number) => mixed(4, hash(number.to_string().as_bytes())),
-        Value::String(text) => mixed(5, hash(text.as_bytes())),
-        Value::Array(values) => {
-            let sum =
-                values.iter().fold(0_u64, |sum, value| sum.wrapping_add(mixed(6, hash_of(value))));
-            mixed(7, sum)
-        }
-        Value::Object(fields) => {
-            let field = |sum: u64, (key, value): (&String, &Value)| {
-                sum.wrapping_add(mixed(hash(key.as_bytes()), hash_of(value)))
-            };
-            mixed(8, fields.iter().fold(0, field))
-        }
-    }
-}
-
-/// FNV-1a: recorded, so that it must not change; nobody is kept from anything by it.
-fn hash(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
-}
-
-/// Two numbers as one, so that neither their order nor their sum is lost in a later sum.
-fn mixed(first: u64, second: u64) -> u64 {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&first.to_le_bytes());
-    bytes[8..].copy_from_slice(&second.to_le_bytes());
-    hash(&bytes)
 }
 
 #[cfg(test)]

@@ -18,10 +18,11 @@ use crate::runtime::execute::{Answer, Begun, Outcome};
 use crate::runtime::instance::{Decision, Entry, Instance, Waiting, Warm};
 use crate::runtime::queue::Turn;
 use crate::runtime::receipt::Receipt;
-use crate::runtime::replay::{Loaded, catch_up};
+use crate::runtime::replay::Loaded;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore, ImmediateAppend};
 use crate::stream::StreamId;
+use crate::version::ExpectedVersion;
 
 pub(crate) type Refusal<C> = <<C as Command>::Aggregate as Handle<C>>::Error;
 
@@ -45,7 +46,7 @@ where
     let entry = instance.enter(
         (command, envelope),
         |(command, envelope), warm| {
-            at_once(&shared.surroundings, immediate?, &instance.stream, warm, command, envelope)
+            at_once(shared, immediate?, &instance.stream, warm, command, envelope)
                 .map_err(|so_far| tried = so_far)
                 .ok()
         },
@@ -82,20 +83,23 @@ enum Tried {
 }
 
 /// Carries out a command on warm state, in a store that need not be waited for.
-fn at_once<A: Handle<C>, C: Command<Aggregate = A>>(
-    surroundings: &Surroundings,
+fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
+    shared: &Shared<S>,
     store: &dyn ImmediateAppend,
     stream: &StreamId,
     warm: &mut Warm<A>,
     command: &C,
     envelope: &Envelope,
 ) -> Result<Receipt, Tried> {
-    let Warm { loaded: Loaded { state, version }, decided } = warm;
-    let decision = decide(surroundings, stream, state, *version, command, envelope, decided);
+    let before = warm.loaded.version;
+    let Warm { loaded: Loaded { state, .. }, decided } = warm;
+    let surroundings = &shared.surroundings;
+    let decision = decide(surroundings, stream, state, before, command, envelope, decided);
     let Ok(Some(commit)) = decision else { return Err(Tried::NoEvents) };
     warm.apply_decided();
     match store.append_now(&commit) {
         Ok(appended) if commit_log::is_in_place(&commit, &appended) => {
+            shared.consider(stream, before, &warm.loaded, None);
             Ok(commit_log::receipt(&commit, &appended, None, 1))
         }
         answer => Err(Tried::Append(commit, answer)),
@@ -116,7 +120,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     // it is given only on state that was read after the command came.
     let mut fresh = warm.is_none();
     let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
-    if fresh && let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
+    if fresh && let Err(error) = shared.bring_up(stream, &mut warm.loaded).await {
         return (None, Err(error.into()));
     }
     let mut attempts = 1;
@@ -159,6 +163,11 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
         let conflict = match answered {
             Some((commit, Ok(appended))) => {
                 let warm = commit_log::is_in_place(&commit, &appended).then_some(warm);
+                if let (Some(warm), ExpectedVersion::Exact(before)) =
+                    (&warm, commit.first().expected)
+                {
+                    shared.consider(stream, before, &warm.loaded, None);
+                }
                 let id = envelope.command_id;
                 return (warm, Ok(commit_log::receipt(&commit, &appended, id, attempts)));
             }
@@ -182,7 +191,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             retry.pause(attempts).await;
             attempts += 1;
         }
-        if let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
+        if let Err(error) = shared.bring_up(stream, &mut warm.loaded).await {
             return (None, Err(error.into()));
         }
         fresh = true;

@@ -121,6 +121,14 @@ pub enum StartError {
     /// The registry is not sound.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// An aggregate asks for snapshots, and nobody has said where they go.
+    #[error(
+        "aggregate `{aggregate}` asks for snapshots: call `.snapshots()` on the builder of the runtime, which needs a store that is a `StateStore`, or `.without_snapshots()`"
+    )]
+    NoPlaceForSnapshots {
+        /// The stored name of the aggregate.
+        aggregate: &'static str,
+    },
     /// There is no tokio runtime to run projections on.
     #[error(
         "a runtime starts inside a tokio runtime: write `#[tokio::main]` above `async fn main`"

@@ -1,13 +1,14 @@
 //! `impl Aggregate`
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Path;
 use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
 use super::name_checks::name_checks;
 use super::{event_set, registration, stored};
+use crate::attribute::SnapshotOption;
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 
 /// ```text
@@ -25,8 +26,12 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
         AggregateEvents::Generated(GeneratedSet { set, derives }) => {
             let EventSet { ident, .. } = set;
             let events = events(aggregate, set, derives);
-            let implementation =
-                implementation(aggregate, &ident.to_token_stream(), &dispatch(set));
+            let implementation = implementation(
+                aggregate,
+                &ident.to_token_stream(),
+                &dispatch(set),
+                snapshot(aggregate),
+            );
             let checks = name_checks(set);
             quote! {
                 #events
@@ -39,7 +44,8 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             let apply = quote! {
                 <#own as #es_core::ApplyTo<Self>>::apply_to(__event, self)
             };
-            let implementation = implementation(aggregate, &own.to_token_stream(), &apply);
+            let implementation =
+                implementation(aggregate, &own.to_token_stream(), &apply, snapshot(aggregate));
             quote! {
                 #implementation
                 #registration
@@ -61,11 +67,31 @@ pub(super) fn events(aggregate: &Aggregate<'_>, set: &EventSet, derives: &[Path]
     }
 }
 
+/// `const SNAPSHOT: Option<SnapshotType<Self>> = snapshot(100, 1);`
+fn snapshot(aggregate: &Aggregate<'_>) -> Option<TokenStream> {
+    let SnapshotOption { every, version, .. } = aggregate.snapshot.value()?;
+    let es_core = &aggregate.crate_path;
+    let every = every.value()?;
+    let version = match version.value() {
+        Some(version) => version.to_token_stream(),
+        None => quote!(1),
+    };
+    // A state that serde can not write is reported at the struct.
+    let at_struct = es_core.at(aggregate.input.ident.span());
+    let ident = &aggregate.input.ident;
+    let span = ident.span();
+    let made = quote_spanned!(span=> #at_struct::__private::snapshot::<#ident>(#every, #version));
+    Some(quote! {
+        const SNAPSHOT: ::core::option::Option<#es_core::SnapshotType<Self>> = #made;
+    })
+}
+
 /// `apply` is the body of `apply_event`.
 pub(super) fn implementation(
     aggregate: &Aggregate<'_>,
     events: &TokenStream,
     apply: &TokenStream,
+    snapshot: Option<TokenStream>,
 ) -> TokenStream {
     let Aggregate { input, crate_path: es_core, .. } = aggregate;
     let ident = &input.ident;
@@ -81,6 +107,7 @@ pub(super) fn implementation(
             const NAME: &'static ::core::primitive::str = #name;
             type Id = #id;
             type Event = #events;
+            #snapshot
 
             fn apply_event(&mut self, __event: &#events) {
                 #apply

@@ -49,14 +49,15 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             let set = generated.set.distinct();
             let events = of_aggregate::events(aggregate, &set, &generated.derives);
             let ident = &generated.set.ident;
-            let implementation = of_aggregate::implementation(aggregate, &quote!(#ident), &nothing);
+            let implementation =
+                of_aggregate::implementation(aggregate, &quote!(#ident), &nothing, None);
             quote! {
                 #events
                 #implementation
             }
         }
         AggregateEvents::Own(own) => {
-            of_aggregate::implementation(aggregate, &quote!(#own), &nothing)
+            of_aggregate::implementation(aggregate, &quote!(#own), &nothing, None)
         }
     }
 }

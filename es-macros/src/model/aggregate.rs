@@ -4,7 +4,9 @@ use proc_macro2::Ident;
 use syn::{Attribute, DeriveInput, LitStr, Path, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
-use crate::attribute::{AttributeKind, Attributes, EventsOption, Slot, events, value};
+use crate::attribute::{
+    AttributeKind, Attributes, EventsOption, Slot, SnapshotOption, events, snapshot, value,
+};
 use crate::crate_path::CratePath;
 use crate::ctxt::Ctxt;
 
@@ -22,6 +24,8 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) events: AggregateEvents,
     /// Options about a generated enum beside an enum that is not generated.
     pub(crate) idle_options: Vec<Ident>,
+    /// `snapshot(every = 100)`
+    pub(crate) snapshot: Slot<SnapshotOption>,
     pub(crate) register: bool,
 }
 
@@ -37,7 +41,7 @@ impl<'a> Aggregate<'a> {
     pub(crate) const ATTRIBUTE: AttributeKind = AttributeKind {
         name: "aggregate",
         noun: "aggregate",
-        item_options: &["name", "id", "events", "enum", "derive", "register", "crate"],
+        item_options: &["name", "id", "events", "enum", "derive", "snapshot", "register", "crate"],
         field_options: &[],
     };
 
@@ -45,12 +49,14 @@ impl<'a> Aggregate<'a> {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
         let (mut name, mut id, mut listed) = (Slot::default(), Slot::default(), Slot::default());
         let (mut register, mut crate_path) = (Slot::default(), Slot::default());
+        let mut snapshot_option = Slot::default();
         let mut options = SetOptions::default();
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "id" => given.fill(&mut id, value::ty),
             "events" => given.fill(&mut listed, events),
             "enum" | "derive" => options.take(given),
+            "snapshot" => given.fill(&mut snapshot_option, snapshot),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}
@@ -88,6 +94,7 @@ impl<'a> Aggregate<'a> {
             events_are_empty,
             events,
             idle_options,
+            snapshot: snapshot_option,
             register: register.into_value().unwrap_or(true),
         }
     }

@@ -80,8 +80,8 @@ fn read_fields<'a>(
         let (mut id, mut varies) = (Slot::default(), Slot::default());
         attributes.read_field(field, |given| match given.name() {
             "varies" => given.fill(&mut varies, value::flag),
-            // Also what is misspelt, and reported as that: one mistake is one message.
-            _ => given.fill(&mut id, value::flag),
+            "id" => given.fill(&mut id, value::flag),
+            _ => {}
         });
         // With a value it does not take, it still says which field is the id.
         if id.key().is_some() {
