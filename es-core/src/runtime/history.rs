@@ -159,6 +159,41 @@ impl<'a, A: Aggregate, S: EventStore> History<'a, A, S> {
         Ok(loaded)
     }
 
+    /// Shows every event up to and including a version, with the state after it.
+    ///
+    /// # Errors
+    /// When the stream can not be read; see [`LoadError`].
+    pub async fn for_each_up_to(
+        &self,
+        version: Version,
+        show: impl FnMut(&A, &A::Event, &Recorded<'_>),
+    ) -> Result<Loaded<A>, LoadError> {
+        let mut loaded = Loaded::default();
+        let take = |_: &mut A, recorded: &Recorded<'_>| {
+            if recorded.version <= version { Step::Apply } else { Step::Stop }
+        };
+        self.go_on(&mut loaded, take, show).await?;
+        Ok(loaded)
+    }
+
+    /// Shows the events that make the state of [`as_of_business`](Self::as_of_business), each with
+    /// the state after it.
+    ///
+    /// # Errors
+    /// When the stream can not be read; see [`LoadError`].
+    pub async fn for_each_as_of_business(
+        &self,
+        time: Timestamp,
+        show: impl FnMut(&A, &A::Event, &Recorded<'_>),
+    ) -> Result<Loaded<A>, LoadError> {
+        let mut loaded = Loaded::default();
+        let take = |_: &mut A, recorded: &Recorded<'_>| {
+            if recorded.happened_at() <= time { Step::Apply } else { Step::Skip }
+        };
+        self.go_on(&mut loaded, take, show).await?;
+        Ok(loaded)
+    }
+
     async fn replay_while(
         &self,
         wanted: impl Fn(&Recorded<'_>) -> bool,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use es_core::jiff::civil::Date;
 
 use crate::account::AccountId;
 
@@ -54,6 +55,34 @@ pub enum Action {
         /// The number of the account.
         #[arg(value_name = "ID", value_parser = account)]
         account: AccountId,
+        /// As of when.
+        #[command(flatten)]
+        until: Until,
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Print who did what to one account and what it changed: CSV
+    /// `version,position,date,recorded_at,actor,command,command_id,correlation_id,event,changes`.
+    ///
+    /// Changes are the fields of the account that the event changed, as `/field: before -> after`,
+    /// separated by semicolons.
+    Audit {
+        /// The number of the account.
+        #[arg(value_name = "ID", value_parser = account)]
+        account: AccountId,
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Print the first event after which an account was below zero, and the command that led to it:
+    /// CSV `version,date,kind,amount,balance,command,command_id,actor`.
+    ///
+    /// No row is printed for an account that never was.
+    WhyNegative {
+        /// The number of the account.
+        #[arg(value_name = "ID", value_parser = account)]
+        account: AccountId,
         /// Where the accounts come from.
         #[command(flatten)]
         source: Source,
@@ -95,6 +124,23 @@ pub struct Source {
     /// sample is imported.
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+}
+
+/// How far a statement goes.
+#[derive(Args, Debug, Clone, Copy)]
+#[group(multiple = false)]
+pub struct Until {
+    /// Only what happened up to and including this day, such as 1998-12-31.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub at: Option<Date>,
+    /// Only the events up to and including this version.
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+}
+
+/// Reads a day.
+fn date(text: &str) -> Result<Date, &'static str> {
+    text.parse().map_err(|_| "a day is written as 1998-12-31")
 }
 
 /// Reads the number of an account.

@@ -26,3 +26,10 @@ use es_core::jiff::tz::TimeZone;
 pub fn business_day(moment: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(moment).date()
 }
+
+/// The last moment of a day of the bank's books.
+pub fn end_of_business_day(day: Date) -> Timestamp {
+    let last = day.at(23, 59, 59, 999_999_999);
+    // The last day there is ends after the last moment there is.
+    TimeZone::UTC.to_timestamp(last).unwrap_or(Timestamp::MAX)
+}

@@ -6,12 +6,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use es_core::{
-    EventStore, LoadError, Projection, Registry, RegistryError, Runtime, StartError, WaitError,
+    DifferenceError, EventStore, LoadError, Projection, Registry, RegistryError, Runtime,
+    StartError, StateStore, Version, WaitError,
 };
 use es_memory_store::MemoryStore;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::account::AccountId;
+use crate::account::{Account, AccountId};
 use crate::command_line::{Action, CommandLine, ImportOptions, Source, StoreChoice};
 use crate::import::{ImportError, Imported, import};
 use crate::movements::{InputError, Movements};
@@ -36,6 +37,8 @@ pub enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Load(#[from] LoadError),
+    #[error(transparent)]
+    Difference(#[from] DifferenceError),
     #[error(transparent)]
     Wait(#[from] WaitError),
     #[error("{}: can not be written: {error}", path.display())]
@@ -70,9 +73,9 @@ pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(),
 ///
 /// # Errors
 /// When there is no tokio runtime.
-pub async fn start<S: EventStore>(store: S) -> Result<Runtime<S>, Failure> {
+pub async fn start<S: EventStore + StateStore>(store: S) -> Result<Runtime<S>, Failure> {
     let registry = Registry::linked().expect_package(env!("CARGO_PKG_NAME")).build()?;
-    Ok(Runtime::builder(store).registry(registry).start().await?)
+    Ok(Runtime::builder(store).registry(registry).snapshots().start().await?)
 }
 
 async fn act<S: EventStore>(
@@ -95,13 +98,24 @@ async fn act<S: EventStore>(
             report::write_balances(out, &current(runtime).await?)?;
             done
         }
-        Action::Statement { account, source } => {
+        Action::Statement { account, until, source } => {
             let done = fill(runtime, source).await?;
-            let lines = report::statement(runtime, *account).await?;
-            if lines.is_empty() {
-                return Err(Failure::NoAccount(*account));
-            }
+            exists(runtime, *account).await?;
+            let lines = report::statement(runtime, *account, until).await?;
             report::write_statement(out, &lines)?;
+            done
+        }
+        Action::Audit { account, source } => {
+            let done = fill(runtime, source).await?;
+            exists(runtime, *account).await?;
+            report::write_audit(out, &report::audit(runtime, *account).await?)?;
+            done
+        }
+        Action::WhyNegative { account, source } => {
+            let done = fill(runtime, source).await?;
+            exists(runtime, *account).await?;
+            let first = report::first_overdraft(runtime, *account).await?;
+            report::write_first_overdraft(out, first.as_ref())?;
             done
         }
         Action::Summary { source } => {
@@ -111,6 +125,13 @@ async fn act<S: EventStore>(
         }
     };
     done.verdict()
+}
+
+async fn exists<S: EventStore>(runtime: &Runtime<S>, account: AccountId) -> Result<(), Failure> {
+    match runtime.load::<Account>(&account).await?.version {
+        Version::ZERO => Err(Failure::NoAccount(account)),
+        _ => Ok(()),
+    }
 }
 
 /// A file and what came of it.

@@ -8,4 +8,5 @@ mod books;
 mod command_line;
 mod importing;
 mod oracle;
+mod past;
 mod projections;
