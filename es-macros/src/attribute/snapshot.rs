@@ -5,10 +5,11 @@ use syn::LitInt;
 use syn::ext::IdentExt;
 
 use super::nearest::nearest;
-use super::raw::{self, RawOption};
+use super::raw::{self, Form, RawOption};
 use super::slot::Slot;
 use super::value;
 use crate::ctxt::Ctxt;
+use crate::written::written;
 
 /// What `snapshot(..)` says.
 pub(crate) struct SnapshotOption {
@@ -22,7 +23,20 @@ const OPTIONS: [&str; 2] = ["every", "version"];
 
 /// Reads `snapshot(every = 100, version = 2)`.
 pub(crate) fn snapshot(ctxt: &Ctxt, option: &RawOption) -> Option<SnapshotOption> {
-    let inside = value::list(ctxt, option)?;
+    let Form::List(list) = &option.form else {
+        let count = match &option.form {
+            Form::Value(value) if syn::parse2::<LitInt>(value.clone()).is_ok() => written(value),
+            _ => "100".to_owned(),
+        };
+        ctxt.error(
+            &option.key,
+            format_args!(
+                "`snapshot` is a list in parentheses\nhelp: write `snapshot(every = {count})`"
+            ),
+        );
+        return None;
+    };
+    let inside = list.stream();
     let (mut every, mut version) = (Slot::default(), Slot::default());
     for inner in raw::split(ctxt, inside) {
         let name = inner.key.unraw().to_string();
