@@ -125,6 +125,7 @@
 //!
 //! - `derive` (on): the derive macros.
 //! - `testing`: the test kit.
+//! - `hash-chain`: tamper evidence, [`RuntimeBuilder::hash_chain`].
 //! - `conformance`: the suite that holds a store to the contracts of the ports.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -185,7 +186,7 @@ pub use crate::event_set::{
     ApplyTo, DecodeError, DecodeProblem, EncodeError, EncodedEvent, EventSet,
 };
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
-pub use crate::metadata::{Metadata, RecordedCommand};
+pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
     Project, ProjectError, Projection, ProjectionState, ProjectionStatus, ProjectionView,
 };
@@ -198,6 +199,9 @@ pub use crate::runtime::{
     LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder,
     SnapshotStatistics, StartError, WaitError, WhatIf, WhatIfError, field_changes,
 };
+#[cfg(feature = "hash-chain")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hash-chain")))]
+pub use crate::runtime::{BrokenLink, ChainError, ChainHead, CheckedChains};
 pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,

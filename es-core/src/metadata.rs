@@ -1,9 +1,13 @@
 //! What is known about an event beside its payload.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::command::CommandFingerprint;
@@ -36,8 +40,72 @@ struct Facts {
     actor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     command: Option<RecordedCommand>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain_hash: Option<ChainHash>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     values: BTreeMap<String, String>,
+}
+
+/// The hash that links an event to the one before it in its stream: 32 bytes, written as
+/// hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChainHash([u8; 32]);
+
+impl ChainHash {
+    /// Wraps the bytes of a hash.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChainHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ChainHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl FromStr for ChainHash {
+    type Err = InvalidChainHash;
+
+    fn from_str(text: &str) -> Result<Self, InvalidChainHash> {
+        let mut hash = [0; 32];
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(InvalidChainHash);
+        }
+        for (place, byte) in hash.iter_mut().enumerate() {
+            let digits = text.get(2 * place..2 * place + 2).ok_or(InvalidChainHash)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| InvalidChainHash)?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+/// A text that is no [`ChainHash`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no hash of a chain; it is written as 64 hexadecimal digits")]
+pub struct InvalidChainHash;
+
+impl Serialize for ChainHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ChainHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
 }
 
 /// The command that led to an event, as far as it was recorded.
@@ -82,6 +150,12 @@ impl Metadata {
     /// or any metadata; for one of which nothing is known beside itself it does not.
     pub fn command(&self) -> Option<&RecordedCommand> {
         self.0.as_ref()?.command.as_ref()
+    }
+
+    /// The hash that links this event to the one before it in its stream, if the runtime was told to
+    /// link them.
+    pub fn chain_hash(&self) -> Option<ChainHash> {
+        self.0.as_ref()?.chain_hash
     }
 
     /// The value of a free key.
@@ -158,6 +232,15 @@ impl Metadata {
     #[must_use]
     pub fn with_command(mut self, command: RecordedCommand) -> Self {
         self.facts().command = Some(command);
+        self
+    }
+
+    /// Sets the hash that links the event to the one before it, or removes it.
+    #[must_use]
+    pub fn with_chain_hash(mut self, hash: Option<ChainHash>) -> Self {
+        if self.chain_hash() != hash {
+            self.facts().chain_hash = hash;
+        }
         self
     }
 

@@ -6,6 +6,8 @@ mod commit_log;
 mod decide;
 mod error;
 mod execute;
+#[cfg(feature = "hash-chain")]
+mod hash_chain;
 mod history;
 mod instance;
 mod past;
@@ -48,9 +50,13 @@ pub use self::error::{
     CommandDifference, CommandIdReused, ExecuteError, NotRegistered, StartError, WaitError,
 };
 pub use self::execute::Execute;
+#[cfg(feature = "hash-chain")]
+pub use self::hash_chain::{BrokenLink, ChainError, ChainHead, CheckedChains};
 pub use self::history::{
     DifferenceError, FieldChange, FirstTime, History, WhatIf, WhatIfError, field_changes,
 };
+#[cfg(feature = "testing")]
+pub(crate) use self::instance::Warm;
 pub use self::past::PastError;
 pub use self::receipt::Receipt;
 pub use self::replay::{LoadError, Loaded};

@@ -92,11 +92,9 @@ fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     envelope: &Envelope,
 ) -> Result<Receipt, Tried> {
     let before = warm.loaded.version;
-    let Warm { loaded: Loaded { state, .. }, decided } = warm;
-    let surroundings = &shared.surroundings;
-    let decision = decide(surroundings, stream, state, before, command, envelope, decided);
+    let decision = decide(&shared.surroundings, stream, warm, command, envelope);
     let Ok(Some(commit)) = decision else { return Err(Tried::NoEvents) };
-    warm.apply_decided();
+    warm.apply_decided(&commit);
     match store.append_now(&commit) {
         Ok(appended) if commit_log::is_in_place(&commit, &appended) => {
             shared.consider(stream, before, &warm.loaded, None);
@@ -120,7 +118,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     // it is given only on state that was read after the command came.
     let mut fresh = warm.is_none();
     let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
-    if fresh && let Err(error) = shared.bring_up(stream, &mut warm.loaded).await {
+    if fresh && let Err(error) = shared.bring_up_warm(stream, &mut warm).await {
         return (None, Err(error.into()));
     }
     let mut attempts = 1;
@@ -139,13 +137,11 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                         Err(failure) => return (Some(warm), Err(failure.into())),
                     }
                 }
-                let Warm { loaded: Loaded { state, version }, decided } = &mut warm;
-                let surroundings = &shared.surroundings;
-                match decide(surroundings, stream, state, *version, command, envelope, decided) {
+                match decide(&shared.surroundings, stream, &mut warm, command, envelope) {
                     Ok(Some(commit)) => {
                         // Before the append: an event that can not be applied must not be stored.
                         // If the commit is then refused, the state is of no use any more.
-                        warm.apply_decided();
+                        warm.apply_decided(&commit);
                         let answer = commit_log::append(store, retry, &commit).await;
                         Some((commit, answer))
                     }
@@ -191,7 +187,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             retry.pause(attempts).await;
             attempts += 1;
         }
-        if let Err(error) = shared.bring_up(stream, &mut warm.loaded).await {
+        if let Err(error) = shared.bring_up_warm(stream, &mut warm).await {
             return (None, Err(error.into()));
         }
         fresh = true;
@@ -239,12 +235,10 @@ impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C, A::Error>
         stream: &StreamId,
         warm: &mut Warm<A>,
     ) -> Decision {
-        let Warm { loaded, decided } = warm;
         let (command, envelope) = (&self.command, &self.envelope);
         // A handler can not change the state, so that a panic in it leaves nothing half done.
         let decision = catch_unwind(AssertUnwindSafe(|| {
-            let Loaded { state, version } = &*loaded;
-            decide(surroundings, stream, state, *version, command, envelope, decided)
+            decide(surroundings, stream, warm, command, envelope)
         }));
         let refusal = match decision {
             Ok(Ok(Some(commit))) => return Decision::Events(commit),

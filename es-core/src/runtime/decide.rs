@@ -12,6 +12,8 @@ use crate::event_set::EventSet;
 use crate::identity::{CommandId, EventId};
 use crate::metadata::{Metadata, RecordedCommand};
 use crate::runtime::error::ExecuteError;
+use crate::runtime::instance::Warm;
+use crate::runtime::replay::Loaded;
 use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Version};
 
@@ -57,18 +59,18 @@ impl Envelope {
     }
 }
 
-/// Decides the command on the state. The events are left in `events`; they are not applied.
+/// Decides the command on the state. The events are left there; they are not applied.
 ///
 /// `None` is the answer of a command that is accepted and changes nothing.
 pub(crate) fn decide<A: Handle<C>, C: Command<Aggregate = A>>(
     surroundings: &Surroundings,
     stream: &StreamId,
-    state: &A,
-    version: Version,
+    warm: &mut Warm<A>,
     command: &C,
     envelope: &Envelope,
-    events: &mut Events<A>,
 ) -> Result<Option<Commit>, ExecuteError<A::Error>> {
+    let Warm { loaded: Loaded { state, version }, decided: events, chain_hash } = warm;
+    let version = *version;
     events.clear();
     if C::CREATES && version > Version::ZERO {
         return Err(ExecuteError::AlreadyExists { stream: stream.clone(), version });
@@ -78,7 +80,10 @@ pub(crate) fn decide<A: Handle<C>, C: Command<Aggregate = A>>(
     if events.as_slice().is_empty() {
         return Ok(None);
     }
-    let new_events = encode(surroundings, command, envelope, events)?;
+    let mut new_events = encode(surroundings, command, envelope, events)?;
+    if let Some(chain) = &surroundings.hash_chain {
+        chain.link(stream, version, *chain_hash, &mut new_events);
+    }
     Ok(Some(Commit::new(stream.clone(), ExpectedVersion::Exact(version), new_events)?))
 }
 

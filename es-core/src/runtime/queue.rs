@@ -149,7 +149,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
     let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
     let mut round =
         Round { warm: None, decided: Vec::new(), commits: Vec::new(), postponed: Batch::new() };
-    if fresh && let Err(error) = shared.bring_up(stream, &mut warm.loaded).await {
+    if fresh && let Err(error) = shared.bring_up_warm(stream, &mut warm).await {
         return Err((error.into(), waiting));
     }
     let mut command_ids = HashSet::new();
@@ -175,7 +175,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
         // Without an append that would find it out, the state may be behind another process.
         if !fresh && round.commits.is_empty() && !matches!(decision, Decision::Events(_)) {
             let known = warm.loaded.version;
-            if let Err(error) = shared.bring_up(stream, &mut warm.loaded).await {
+            if let Err(error) = shared.bring_up_warm(stream, &mut warm).await {
                 waiting.push_front(command);
                 waiting.append(&mut round.postponed);
                 return Err((error.into(), waiting));
@@ -194,7 +194,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
             Decision::Events(commit) => {
                 // Before the append: an event that can not be applied must not be stored. What that
                 // leaves of the state is of no use, and the round ends here.
-                let applied = catch_unwind(AssertUnwindSafe(|| warm.apply_decided()));
+                let applied = catch_unwind(AssertUnwindSafe(|| warm.apply_decided(&commit)));
                 if let Err(panic) = applied {
                     command.panic(panic);
                     round.postponed.append(&mut waiting);

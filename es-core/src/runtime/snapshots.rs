@@ -21,12 +21,13 @@ use crate::aggregate::Aggregate;
 use crate::identity::EventId;
 use crate::recorded::Recorded;
 use crate::runtime::Shared;
+use crate::runtime::instance::Warm;
 use crate::runtime::replay::{LoadError, Loaded, Step, catch_up, replay};
 use crate::runtime::retry::RetryPolicy;
 use crate::snapshot::{Occasion, SnapshotForm, SnapshotPolicy, SnapshotType, crosses};
 use crate::store::{
     EventStore, ExpectedRevision, MAX_STATE_BYTES, Revision, StateError, StateKey, StateRecord,
-    StateStore,
+    StateStore, StreamRange,
 };
 use crate::stream::StreamId;
 use crate::version::Version;
@@ -163,6 +164,23 @@ impl<S: EventStore> Shared<S> {
         let source = Source { store: &*self.store, retry: &self.retry, stream };
         let from = source.load(&*snapshots.records, &snapshots.counters, form, loaded).await?;
         self.consider(stream, from.version, loaded, Some(began.elapsed()));
+        Ok(())
+    }
+
+    /// The same with everything that the next decision needs.
+    pub(crate) async fn bring_up_warm<A: Aggregate>(
+        &self,
+        stream: &StreamId,
+        warm: &mut Warm<A>,
+    ) -> Result<(), LoadError> {
+        let known = warm.loaded.version;
+        self.bring_up(stream, &mut warm.loaded).await?;
+        let version = warm.loaded.version;
+        if self.surroundings.hash_chain.is_some() && version > known {
+            let range = StreamRange { from: version, to: version, limit: 1, ..StreamRange::all() };
+            let page = self.retry.read(|| self.store.read_stream(stream, range)).await?;
+            warm.chain_hash = page.events.last().and_then(|last| last.metadata.chain_hash());
+        }
         Ok(())
     }
 
