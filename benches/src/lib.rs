@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "read the code")]
 
 pub mod by_hand;
+pub mod by_hand_sqlite;
 pub mod domain;
 pub mod measure;
 pub mod naive;

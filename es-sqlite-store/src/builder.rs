@@ -13,8 +13,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::commits::Log;
 use crate::error::{Failure, OpenError};
+use crate::event_ids::RecentIds;
 use crate::lock::WriterLock;
 use crate::presence::Presence;
+use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
 use crate::schema::{self, Kind};
 use crate::writer::{self, Writer};
@@ -117,7 +119,8 @@ impl SqliteStoreBuilder {
         schema::migrate(&mut connection, from).map_err(|error| failed(error.into()))?;
         let identity = schema::identity(&connection).map_err(|error| failed(error.into()))?;
         let identity = identity.ok_or_else(|| OpenError::Identity { path: path.clone() })?;
-        let log = Log::load(&connection).map_err(failed)?;
+        let recent_ids = Arc::<RecentIds>::default();
+        let log = Log::load(&connection, Arc::clone(&recent_ids)).map_err(failed)?;
         let data_version = writer::data_version(&connection).map_err(failed)?;
 
         let log_pages = Arc::new(AtomicI32::new(0));
@@ -138,6 +141,7 @@ impl SqliteStoreBuilder {
         let writer = Writer {
             connection,
             log,
+            recent_ids: Arc::clone(&recent_ids),
             jobs,
             head,
             clock: self.clock,
@@ -153,6 +157,8 @@ impl SqliteStoreBuilder {
             queue: Some(queue),
             writer: Some(writer),
             head: seen,
+            read_ahead: ReadAhead::new(),
+            recent_ids,
             identity,
             path,
             busy: self.busy,

@@ -1,15 +1,19 @@
 //! Checking and writing commits, inside the writer's transaction.
 
+use std::sync::Arc;
+
 use es_core::jiff::Timestamp;
 use es_core::{
-    AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, EventId, NewEvent,
-    Position, StreamAppend, StreamId, Version, VersionConflict,
+    AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, NewEvent, Position,
+    StreamAppend, StreamId, Version, VersionConflict,
 };
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Failure;
+use crate::event_ids::{EventIds, RecentIds};
+use crate::event_types::{self, BLOCK, block_of};
 use crate::matches;
 use crate::names::Names;
 use crate::pages::{self, Reader, bound};
@@ -19,7 +23,6 @@ use crate::record::{self, Extras, Fields, stream_seal, type_seal};
 const MOST_STREAMS: usize = 65_536;
 const MOST_TYPES: usize = 4_096;
 
-const POSITION_OF: &str = "SELECT position FROM event_records WHERE substr(record, 1, 16) = ?1";
 const INSERT_EVENT: &str = "INSERT INTO event_records
     (position, stream_id, version, type_id, record, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const INSERT_TAG: &str = "INSERT INTO event_tags (tag, position) VALUES (?1, ?2)";
@@ -35,6 +38,9 @@ pub(crate) struct Log {
     last_recorded_at: i64,
     streams: HashMap<StreamId, Stream>,
     types: HashMap<(String, u32), EventType>,
+    ids: EventIds,
+    /// The types of which the last block is known to have events.
+    noted: HashSet<u32>,
     names: Names,
     /// Room for the record of an event.
     record: Vec<u8>,
@@ -74,7 +80,7 @@ impl<T: Into<Failure>> From<T> for Refusal {
 
 impl Log {
     /// The log as it is stored.
-    pub(crate) fn load(connection: &Connection) -> Result<Self, Failure> {
+    pub(crate) fn load(connection: &Connection, recent: Arc<RecentIds>) -> Result<Self, Failure> {
         let head = pages::head(connection)?;
         let mut names = Names::default();
         let last_recorded_at = if head == Position::ZERO {
@@ -88,6 +94,8 @@ impl Log {
             last_recorded_at,
             streams: HashMap::new(),
             types: HashMap::new(),
+            ids: EventIds::load(connection, recent)?,
+            noted: HashSet::new(),
             names,
             record: Vec::new(),
         })
@@ -96,6 +104,16 @@ impl Log {
     /// The position of the last event, also of one that is not committed yet.
     pub(crate) fn head(&self) -> Position {
         self.head
+    }
+
+    /// What is done with a transaction that is made anyway.
+    pub(crate) fn begin(&mut self, connection: &Connection) -> Result<(), Failure> {
+        self.ids.index_when_due(connection)
+    }
+
+    /// What was written is committed.
+    pub(crate) fn committed(&mut self) {
+        self.ids.committed();
     }
 
     /// Appends commits up to the first that is refused.
@@ -193,23 +211,20 @@ impl Log {
         connection: &Connection,
         commit: &Commit,
     ) -> Result<Option<Appended>, Refusal> {
-        let mut statement = connection.prepare_cached(POSITION_OF)?;
-        let mut position_of = |id: EventId| -> rusqlite::Result<Option<i64>> {
-            statement.query_row([id.as_uuid().as_bytes().as_slice()], |row| row.get(0)).optional()
-        };
         let reused = |event_id, position| {
             let position = Position::new(u64::try_from(position).unwrap_or(0));
             Err(AppendError::EventIdReused { event_id, position }.into())
         };
         let first_id = commit.first().events[0].id;
-        let first = position_of(first_id)?;
+        let first = self.ids.position(connection, first_id)?;
         let mut expected = first;
         let mut versions = Vec::new();
         for append in commit.streams() {
             let mut version = Version::ZERO;
             for (index, event) in append.events.iter().enumerate() {
                 let is_first = index == 0 && event.id == first_id;
-                let position = if is_first { first } else { position_of(event.id)? };
+                let position =
+                    if is_first { first } else { self.ids.position(connection, event.id)? };
                 match (position, first) {
                     (Some(position), _) => {
                         // It must be the same event, right behind the one before it.
@@ -249,7 +264,8 @@ impl Log {
         if self.streams.len() >= MOST_STREAMS {
             self.streams.clear();
         }
-        let (number, version) = pages::stream(connection, id)?.unwrap_or((0, Version::ZERO));
+        let (number, version) =
+            pages::stream(connection, id, self.head)?.unwrap_or((0, Version::ZERO));
         let stream = Stream { number, version, seal: stream_seal(id.as_str()) };
         self.streams.insert(id.clone(), stream);
         Ok(stream)
@@ -316,6 +332,13 @@ impl Log {
                 self.record,
                 payload(event)
             ])?;
+            self.ids.add(event.id, position);
+            if self.head.get() % BLOCK == 1 {
+                self.noted.clear();
+            }
+            if self.noted.insert(kind.number) {
+                event_types::note(connection, kind.number, block_of(self.head.get()))?;
+            }
             for tag in event.tags.as_slice() {
                 connection.prepare_cached(INSERT_TAG)?.execute(params![tag.as_str(), position])?;
             }

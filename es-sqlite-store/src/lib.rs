@@ -38,12 +38,15 @@
 mod builder;
 mod commits;
 mod error;
+mod event_ids;
+mod event_types;
 mod lock;
 mod maintenance;
 mod matches;
 mod names;
 mod pages;
 mod presence;
+mod read_ahead;
 mod readers;
 mod record;
 mod schema;
@@ -51,6 +54,7 @@ mod state_records;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -67,9 +71,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use crate::builder::SqliteStoreBuilder;
 use crate::error::Failure;
 pub use crate::error::{Damage, MaintenanceError, OpenError};
+use crate::event_ids::RecentIds;
 use crate::lock::WriterLock;
 pub use crate::maintenance::{MAX_DAMAGE, Size, Verified};
-use crate::pages::Reader;
+use crate::read_ahead::ReadAhead;
 use crate::readers::Readers;
 pub use crate::writer::Checkpointed;
 use crate::writer::Job;
@@ -81,6 +86,8 @@ pub struct SqliteStore {
     queue: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
     head: watch::Receiver<Position>,
+    read_ahead: ReadAhead,
+    recent_ids: Arc<RecentIds>,
     identity: Uuid,
     path: PathBuf,
     busy: Duration,
@@ -220,14 +227,8 @@ impl SqliteStore {
         answers.pop().unwrap_or_else(|| Err(AppendError::OutcomeUnknown(lost_answer())))
     }
 
-    async fn with_reader<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, Failure> {
-        match &self.readers {
-            Some(readers) => readers.read(read).await,
-            None => Err(Failure::Stopped),
-        }
+    fn readers(&self) -> Result<&Readers, Failure> {
+        self.readers.as_ref().ok_or(Failure::Stopped)
     }
 }
 
@@ -283,17 +284,17 @@ impl EventStore for SqliteStore {
         stream: &StreamId,
         range: StreamRange,
     ) -> Result<StreamPage, ReadError> {
-        let stream = stream.clone();
-        Ok(self.with_reader(move |reader| reader.read_stream(&stream, range)).await?)
+        let readers = self.readers()?;
+        Ok(self.read_ahead.read_stream(readers, &self.head, stream, range).await?)
     }
 
     async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
-        let (query, head) = (query.clone(), *self.head.borrow());
-        Ok(self.with_reader(move |reader| reader.read(&query, range, head)).await?)
+        Ok(self.read_ahead.read(self.readers()?, &self.head, query, range).await?)
     }
 
     async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
-        Ok(self.with_reader(move |reader| reader.find(event_id)).await?)
+        let (head, recent) = (*self.head.borrow(), self.recent_ids.position(event_id));
+        Ok(self.readers()?.read(move |reader| reader.find(event_id, recent, head)).await?)
     }
 
     async fn head(&self) -> Result<Position, ReadError> {
@@ -322,7 +323,7 @@ impl ConditionalAppend for SqliteStore {
 impl StateStore for SqliteStore {
     async fn get(&self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
         let key = key.clone();
-        Ok(self.with_reader(move |reader| state_records::get(reader.connection, &key)).await?)
+        Ok(self.readers()?.read(move |reader| state_records::get(reader.connection, &key)).await?)
     }
 
     async fn put(
@@ -350,7 +351,8 @@ impl StateStore for SqliteStore {
     ) -> Result<StatePage, StateError> {
         let (space, after) = (space.to_owned(), after.map(str::to_owned));
         Ok(self
-            .with_reader(move |reader| {
+            .readers()?
+            .read(move |reader| {
                 state_records::list(reader.connection, &space, after.as_deref(), limit)
             })
             .await?)

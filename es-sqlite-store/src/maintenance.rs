@@ -9,12 +9,14 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::error::{Damage, Failure, MaintenanceError};
+use crate::event_types::block_of;
 use crate::lock::beside;
 use crate::names::Names;
 use crate::pages::{self, Reader};
 use crate::readers;
 use crate::record::Record;
 use crate::state_records;
+use crate::{event_ids, event_types};
 
 /// The most damage that [`SqliteStore::verify`](crate::SqliteStore::verify) reports.
 pub const MAX_DAMAGE: usize = 100;
@@ -92,10 +94,17 @@ fn publish(unfinished: &Path, to: &Path) -> std::io::Result<()> {
 pub(crate) fn verify(database: &Path, busy: Duration) -> Result<Verified, MaintenanceError> {
     let connection = readers::connect(database, busy).map_err(Failure::from)?;
     connection.execute_batch("BEGIN").map_err(Failure::from)?;
-    let mut examination =
-        Examination { connection: &connection, names: Names::default(), damage: Vec::new() };
+    let mut examination = Examination {
+        connection: &connection,
+        names: Names::default(),
+        damage: Vec::new(),
+        ids_up_to: event_ids::indexed_up_to(&connection).map_err(Failure::from)?,
+        ids: 0,
+        noted: None,
+    };
     examination.pages()?;
     let verified = examination.events()?;
+    examination.ids()?;
     examination.streams()?;
     examination.tags()?;
     examination.state_records()?;
@@ -110,6 +119,12 @@ struct Examination<'a> {
     connection: &'a Connection,
     names: Names,
     damage: Vec<Damage>,
+    /// The ids of events up to here are in the table of ids.
+    ids_up_to: i64,
+    /// How many of them were found.
+    ids: i64,
+    /// A type and a block that is known to have events of it.
+    noted: Option<(u32, u64)>,
 }
 
 impl Examination<'_> {
@@ -194,6 +209,19 @@ impl Examination<'_> {
                 return Err(record.malformed("its columns differ from its record").into());
             }
         }
+        let block = block_of(fields.position.get());
+        if self.noted != Some((fields.event_type, block)) {
+            if !event_types::is_noted(self.connection, fields.event_type, block)? {
+                return Err(record.malformed("its type is not noted for its block").into());
+            }
+            self.noted = Some((fields.event_type, block));
+        }
+        if columns[0] <= self.ids_up_to {
+            if event_ids::indexed(self.connection, fields.event_id)? != Some(columns[0]) {
+                return Err(record.malformed("its id is not in the table of ids").into());
+            }
+            self.ids += 1;
+        }
         if record.has_extras() {
             for tag in record.extras()?.tags.as_slice() {
                 let indexed = self
@@ -207,6 +235,21 @@ impl Examination<'_> {
             }
         }
         Ok(fields.position)
+    }
+
+    /// That the table of ids has no others than those of events.
+    fn ids(&mut self) -> Result<(), MaintenanceError> {
+        let count: i64 = self
+            .connection
+            .query_row("SELECT count(*) FROM event_ids", [], |row| row.get(0))
+            .map_err(Failure::from)?;
+        if count != self.ids && self.damage.is_empty() {
+            self.note(Damage::Database(format!(
+                "the table event_ids has {count} rows for {} events",
+                self.ids
+            )));
+        }
+        Ok(())
     }
 
     /// That the versions of each stream are 1, 2, 3 and so on.

@@ -5,7 +5,8 @@ use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, Rows, params_from_iter};
 
 use crate::error::{Damage, Failure};
-use crate::pages::{bound, types_named};
+use crate::event_types::{self, BLOCK};
+use crate::pages::bound;
 
 /// How far it is counted to find out which tag of an item is the rarest.
 const COUNTED: i64 = 256;
@@ -42,13 +43,9 @@ impl<'a> Matches<'a> {
         let mut lists = Vec::new();
         for item in query.items() {
             if item.tags().is_empty() {
-                let types = types(connection, item)?;
-                for number in types {
-                    let sql = format!(
-                        "SELECT position FROM event_records INDEXED BY events_by_type
-                         WHERE type_id = ?1 AND position > ?2 AND position <= ?3
-                         ORDER BY position{order}"
-                    );
+                let names = item.names().iter().map(AsRef::as_ref);
+                for number in event_types::numbers(connection, names)? {
+                    let sql = of_type(order);
                     let parameters = vec![number.into(), range[0].into(), range[1].into()];
                     lists.push(List {
                         statement: connection.prepare_cached(&sql)?,
@@ -172,16 +169,17 @@ pub(crate) fn first(
     Ok(first)
 }
 
-fn types(connection: &Connection, item: &QueryItem) -> Result<Vec<i64>, Failure> {
-    let mut types = Vec::new();
-    let mut statement = types_named(connection)?;
-    for name in item.names() {
-        let mut rows = statement.query([name.as_ref()])?;
-        while let Some(row) = rows.next()? {
-            types.push(row.get(0)?);
-        }
-    }
-    Ok(types)
+/// Positions with an event type, block by block.
+fn of_type(order: &str) -> String {
+    format!(
+        "SELECT position FROM event_type_blocks AS blocks CROSS JOIN event_records AS records
+         WHERE blocks.type_id = ?1
+           AND block BETWEEN max(?2, 0) / {BLOCK} AND max(?3 - 1, 0) / {BLOCK}
+           AND position > max(?2, block * {BLOCK})
+           AND position <= min(?3, (block + 1) * {BLOCK})
+           AND records.type_id = ?1
+         ORDER BY block{order}, position{order}"
+    )
 }
 
 /// Which of some tags has the fewest events in a range, as far as it is worth counting.

@@ -2,6 +2,7 @@
 
 use es_core::{Payload, Recorded, SchemaVersion, StreamId};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
@@ -41,24 +42,19 @@ impl Names {
     ) -> Result<T, Failure> {
         let Fields { event_id, position, stream, version, event_type, .. } = record.fields;
         let payload = payload_of(record, payload)?;
-        if !self.streams.contains_key(&stream) {
-            let found = look_up_stream(connection, record)?;
-            if self.streams.len() >= MOST_STREAMS {
-                self.streams.clear();
-            }
-            self.streams.insert(stream, found);
+        if self.streams.len() >= MOST_STREAMS {
+            self.streams.clear();
         }
-        if !self.types.contains_key(&event_type) {
-            let found = look_up_type(connection, record)?;
-            if self.types.len() >= MOST_TYPES {
-                self.types.clear();
-            }
-            self.types.insert(event_type, found);
+        let stream = match self.streams.entry(stream) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(look_up_stream(connection, record)?),
+        };
+        if self.types.len() >= MOST_TYPES {
+            self.types.clear();
         }
-        let (Some(stream), Some(kind)) = (self.streams.get(&stream), self.types.get(&event_type))
-        else {
-            // Both were put there just now.
-            return Err(record.malformed("its names were lost").into());
+        let kind = match self.types.entry(event_type) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(look_up_type(connection, record)?),
         };
         record.verify(stream.seal ^ kind.seal, payload.as_bytes())?;
         let extras;

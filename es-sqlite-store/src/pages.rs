@@ -1,15 +1,15 @@
 //! Reading pages of events.
 
-use std::collections::HashSet;
-
 use es_core::{
-    Direction, EventId, Page, PageBuilder, Position, Query, QueryPage, QueryRange, RecordedEvent,
-    StreamId, StreamPage, StreamRange, Version,
+    Direction, EventId, Page, PageBuilder, Position, Query, QueryItem, QueryPage, QueryRange,
+    RecordedEvent, StreamId, StreamPage, StreamRange, Version,
 };
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::error::{Damage, Failure};
+use crate::event_ids;
+use crate::event_types::{self, BLOCK, Blocks, block_of};
 use crate::matches::Matches;
 use crate::names::Names;
 use crate::record::Record;
@@ -20,14 +20,10 @@ const PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// The most events there is room for before a page is filled.
 const PAGE_ROOM: usize = 4096;
 
-/// After so many events in the global order it is asked whether the index is the shorter way.
-const SCANNED: usize = 4096;
-/// It is when fewer than one in so many was wanted.
-const SPARSE: usize = 8;
-
-const STREAM: &str = "SELECT stream_id,
-    (SELECT max(version) FROM event_records WHERE stream_id = streams.stream_id)
-    FROM streams WHERE name = ?1";
+const STREAM: &str = "SELECT stream_id FROM streams WHERE name = ?1";
+// What is above the head comes last, and is seldom there.
+const STREAM_VERSION: &str = "SELECT version FROM event_records
+    WHERE stream_id = ?1 AND position <= ?2 ORDER BY version DESC LIMIT 1";
 const STREAM_FORWARD: &str = "SELECT record, payload FROM event_records
     WHERE stream_id = ?1 AND version BETWEEN ?2 AND ?3 ORDER BY version";
 const STREAM_BACKWARD: &str = "SELECT record, payload FROM event_records
@@ -37,7 +33,6 @@ const FORWARD: &str = "SELECT record, payload FROM event_records
 const BACKWARD: &str = "SELECT record, payload FROM event_records
     WHERE position > ?1 AND position <= ?2 ORDER BY position DESC";
 const AT: &str = "SELECT record, payload FROM event_records WHERE position = ?1";
-const BY_ID: &str = "SELECT record, payload FROM event_records WHERE substr(record, 1, 16) = ?1";
 const HEAD: &str = "SELECT max(position) FROM event_records";
 
 /// A number as SQLite can compare it; what is above its range is above everything that is stored.
@@ -45,22 +40,21 @@ pub(crate) fn bound(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A stream's number and the version of its last event.
+/// A stream's number and the version of its last event at or below the head.
 pub(crate) fn stream(
     connection: &Connection,
     id: &StreamId,
+    head: Position,
 ) -> Result<Option<(i64, Version)>, Failure> {
-    let mut statement = connection.prepare_cached(STREAM)?;
-    let found = statement
-        .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))
+    let number: Option<i64> =
+        connection.prepare_cached(STREAM)?.query_row([id.as_str()], |row| row.get(0)).optional()?;
+    let Some(number) = number else { return Ok(None) };
+    let version: Option<i64> = connection
+        .prepare_cached(STREAM_VERSION)?
+        .query_row([number, bound(head.get())], |row| row.get(0))
         .optional()?;
-    Ok(match found {
-        Some((number, version)) => {
-            let version = u64::try_from(version.unwrap_or(0)).unwrap_or(0);
-            Some((number, Version::new(version)))
-        }
-        None => None,
-    })
+    let version = version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0);
+    Ok(Some((number, Version::new(version))))
 }
 
 /// The position of the last event.
@@ -70,6 +64,9 @@ pub(crate) fn head(connection: &Connection) -> Result<Position, Failure> {
 }
 
 /// A connection that reads, with what it knows.
+///
+/// All reads are bounded by a head that the writer has published. A commit is in the file a moment
+/// before that; if one read saw it already and the next one did not yet, time would run backwards.
 pub(crate) struct Reader<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) names: &'a mut Names,
@@ -80,8 +77,9 @@ impl Reader<'_> {
         &mut self,
         id: &StreamId,
         range: StreamRange,
+        head: Position,
     ) -> Result<StreamPage, Failure> {
-        let Some((number, version)) = stream(self.connection, id)? else {
+        let Some((number, version)) = stream(self.connection, id, head)? else {
             return Ok(StreamPage { events: Page::default(), version: Version::ZERO, next: None });
         };
         let (from, to) = (range.from.get().max(1), range.to.get().min(version.get()));
@@ -147,26 +145,38 @@ impl Reader<'_> {
         };
         let items = query.items();
         if items.iter().any(|item| item.names().is_empty() && item.tags().is_empty()) {
-            reading.scan(self, None)?;
+            reading.scan(self, reading.after, reading.up_to, None)?;
         } else if items.iter().all(|item| item.tags().is_empty()) {
-            let wanted = wanted_types(self.connection, query)?;
-            if !wanted.is_empty() && !reading.scan(self, Some(&wanted))? {
-                reading.look_up(self)?;
-            }
+            let names = items.iter().flat_map(QueryItem::names).map(AsRef::as_ref);
+            let wanted = event_types::numbers(self.connection, names)?;
+            reading.scan_blocks(self, &wanted)?;
         } else {
             reading.look_up(self)?;
         }
         Ok(QueryPage { events: reading.page.build(), head, more: reading.more })
     }
 
-    pub(crate) fn find(&mut self, event_id: EventId) -> Result<Option<RecordedEvent>, Failure> {
-        let mut statement = self.connection.prepare_cached(BY_ID)?;
-        let mut rows = statement.query([event_id.as_uuid().as_bytes().as_slice()])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let record = record(row)?;
-        self.names.recorded(self.connection, &record, row.get_ref(1)?, |recorded| {
-            Some(recorded.to_event())
-        })
+    /// The event with this id, which is at `recent` if it is not in the table of ids yet.
+    pub(crate) fn find(
+        &mut self,
+        event_id: EventId,
+        recent: Option<i64>,
+        head: Position,
+    ) -> Result<Option<RecordedEvent>, Failure> {
+        let position = match recent {
+            Some(position) => Some(position),
+            None => event_ids::indexed(self.connection, event_id)?,
+        };
+        let Some(position) = position.filter(|position| *position <= bound(head.get())) else {
+            return Ok(None);
+        };
+        let event = self.at(position, |recorded| recorded.to_event())?;
+        if event.event_id == event_id {
+            Ok(Some(event))
+        } else {
+            let position = event.position;
+            Err(Damage::Index { position, what: "has another event id" }.into())
+        }
     }
 
     /// Shows the event at a position that an index names.
@@ -204,60 +214,62 @@ impl Reading<'_> {
         self.page.len() >= self.limit || self.page.bytes() >= PAGE_BYTES
     }
 
-    /// Goes from event to event and takes the wanted ones. `false`: so few are wanted that the rest
-    /// should be looked up.
+    /// Goes from event to event in a part of the range and takes the wanted ones.
     fn scan(
         &mut self,
         reader: &mut Reader<'_>,
-        wanted: Option<&HashSet<u32>>,
-    ) -> Result<bool, Failure> {
+        after: Position,
+        up_to: Position,
+        wanted: Option<&[u32]>,
+    ) -> Result<(), Failure> {
         let sql = match self.direction {
             Direction::Forward => FORWARD,
             Direction::Backward => BACKWARD,
         };
         let mut statement = reader.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([bound(self.after.get()), bound(self.up_to.get())])?;
-        let (mut scanned, mut taken) = (0, 0);
-        let mut expected = match self.direction {
-            Direction::Forward => self.after.next(),
-            Direction::Backward => self.up_to,
-        };
-        while let Some(row) = rows.next()? {
+        let mut rows = statement.query([bound(after.get()), bound(up_to.get())])?;
+        // Positions have no gaps, so that a record that is missing is noticed.
+        for number in 1..=up_to.get().saturating_sub(after.get()) {
+            let position = Position::new(match self.direction {
+                Direction::Forward => after.get() + number,
+                Direction::Backward => up_to.get() + 1 - number,
+            });
+            let missing = || Damage::MissingPosition { position };
+            let row = rows.next()?.ok_or_else(missing)?;
             let record = record(row)?;
-            // Positions have no gaps, so that a record that is missing is noticed.
-            if record.fields.position != expected {
-                return Err(Damage::MissingPosition { position: expected }.into());
+            if record.fields.position != position {
+                return Err(missing().into());
             }
-            let position = record.fields.position;
-            expected = match self.direction {
-                Direction::Forward => position.next(),
-                Direction::Backward => Position::new(position.get().saturating_sub(1)),
-            };
-            scanned += 1;
-            if wanted.is_none_or(|types| types.contains(&record.fields.event_type)) {
+            if wanted.is_none_or(|types| types.binary_search(&record.fields.event_type).is_ok()) {
                 if self.is_full() {
                     self.more = true;
-                    return Ok(true);
+                    return Ok(());
                 }
                 push(reader, &mut self.page, row, &record)?;
-                taken += 1;
-            }
-            if scanned == SCANNED {
-                if taken < SCANNED / SPARSE {
-                    match self.direction {
-                        Direction::Forward => self.after = position,
-                        Direction::Backward => self.up_to = Position::new(position.get() - 1),
-                    }
-                    return Ok(false);
-                }
-                (scanned, taken) = (0, 0);
             }
         }
-        let complete = match self.direction {
-            Direction::Forward => expected > self.up_to,
-            Direction::Backward => expected <= self.after,
-        };
-        if complete { Ok(true) } else { Err(Damage::MissingPosition { position: expected }.into()) }
+        Ok(())
+    }
+
+    /// Goes over the blocks that have events of the wanted types.
+    fn scan_blocks(&mut self, reader: &mut Reader<'_>, wanted: &[u32]) -> Result<(), Failure> {
+        let Self { after, up_to, direction, .. } = *self;
+        let mut blocks = Blocks::prepare(reader.connection, direction)?;
+        let mut left = block_of(after.next().get())..=block_of(up_to.get());
+        while after < up_to
+            && !self.more
+            && let Some(block) = blocks.next(wanted, left.clone())?
+        {
+            let (start, end) = (block * BLOCK, (block + 1) * BLOCK);
+            let (start, end) = (Position::new(start), Position::new(end));
+            self.scan(reader, after.max(start), up_to.min(end), Some(wanted))?;
+            left = match direction {
+                Direction::Forward => block + 1..=*left.end(),
+                Direction::Backward if block == 0 => break,
+                Direction::Backward => *left.start()..=block - 1,
+            };
+        }
+        Ok(())
     }
 
     /// Takes the events that the indexes name.
@@ -300,22 +312,4 @@ fn push(
 ) -> Result<(), Failure> {
     let payload = row.get_ref(1)?;
     reader.names.recorded(reader.connection, record, payload, |recorded| page.push(recorded))
-}
-
-/// The event types that a query without tags selects.
-fn wanted_types(connection: &Connection, query: &Query) -> Result<HashSet<u32>, Failure> {
-    let mut wanted = HashSet::new();
-    let mut statement = types_named(connection)?;
-    for name in query.items().iter().flat_map(es_core::QueryItem::names) {
-        let mut rows = statement.query([name.as_ref()])?;
-        while let Some(row) = rows.next()? {
-            wanted.insert(row.get(0)?);
-        }
-    }
-    Ok(wanted)
-}
-
-/// Finds the event types with a name: one for each of its schema versions.
-pub(crate) fn types_named(connection: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    connection.prepare_cached("SELECT type_id FROM event_types WHERE name = ?1")
 }

@@ -72,16 +72,39 @@ impl Readers {
         read: impl FnOnce(&mut Reader<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let (answer, answered) = oneshot::channel();
-        self.queue.lock().waiting.push_back(Box::new(move |reader| {
-            if !answer.is_closed() {
-                // Nobody may wait any more.
-                let _ = answer.send(read(reader));
-            }
-        }));
+        self.queue.lock().waiting.push_back(job(answer, read));
         self.queue.news.notify_one();
         // A thread that ends without an answer has panicked.
         answered.await.unwrap_or(Err(Failure::Stopped))
     }
+}
+
+impl Readers {
+    /// Lets a thread of the pool read if nobody waits for one; else the answer is dropped.
+    pub(crate) fn read_if_idle<T: Send + 'static>(
+        &self,
+        answer: oneshot::Sender<Result<T, Failure>>,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Failure> + Send + 'static,
+    ) {
+        let mut jobs = self.queue.lock();
+        if jobs.waiting.is_empty() {
+            jobs.waiting.push_back(job(answer, read));
+            drop(jobs);
+            self.queue.news.notify_one();
+        }
+    }
+}
+
+fn job<T: Send + 'static>(
+    answer: oneshot::Sender<Result<T, Failure>>,
+    read: impl FnOnce(&mut Reader<'_>) -> Result<T, Failure> + Send + 'static,
+) -> Job {
+    Box::new(move |reader| {
+        if !answer.is_closed() {
+            // Nobody may wait any more.
+            let _ = answer.send(read(reader));
+        }
+    })
 }
 
 impl Drop for Readers {

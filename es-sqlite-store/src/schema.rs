@@ -79,8 +79,8 @@ fn first_version(connection: &Connection) -> rusqlite::Result<()> {
     let random: [u8; 16] = connection.query_row("SELECT randomblob(16)", [], |row| row.get(0))?;
     let identity = es_core::uuid::Builder::from_random_bytes(random).into_uuid();
     connection.execute(
-        "INSERT INTO store (identity, created_at, last_revision)
-         VALUES (?1, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), 0)",
+        "INSERT INTO store (identity, created_at, last_revision, ids_up_to)
+         VALUES (?1, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), 0, 0)",
         [identity.to_string()],
     )?;
     Ok(())
@@ -91,7 +91,8 @@ const TABLES: &str = "
 CREATE TABLE store (
     identity      TEXT    NOT NULL,
     created_at    TEXT    NOT NULL,
-    last_revision INTEGER NOT NULL  -- of all state records that ever were
+    last_revision INTEGER NOT NULL, -- of all state records that ever were
+    ids_up_to     INTEGER NOT NULL  -- the events whose ids are in event_ids
 );
 
 CREATE TABLE streams (
@@ -116,8 +117,20 @@ CREATE TABLE event_records (
     payload           NOT NULL   -- TEXT if it is text, else BLOB
 );
 CREATE UNIQUE INDEX events_by_stream ON event_records (stream_id, version);
-CREATE UNIQUE INDEX events_by_id ON event_records (substr(record, 1, 16));
-CREATE INDEX events_by_type ON event_records (type_id);
+
+-- Where events of a type are: in which blocks of 1024 positions. An index of every event would cost
+-- every append a page.
+CREATE TABLE event_type_blocks (
+    type_id INTEGER NOT NULL,
+    block   INTEGER NOT NULL,  -- (position - 1) / 1024
+    PRIMARY KEY (type_id, block)
+) WITHOUT ROWID;
+
+-- The newest events follow here later, many at a time.
+CREATE TABLE event_ids (
+    event_id BLOB    NOT NULL PRIMARY KEY,
+    position INTEGER NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE event_tags (
     tag      TEXT    NOT NULL,

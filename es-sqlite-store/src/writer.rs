@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::commits::Log;
 use crate::error::{Failure, MaintenanceError};
+use crate::event_ids::RecentIds;
 use crate::presence::Presence;
 use crate::state_records;
 
@@ -138,6 +139,7 @@ impl Job {
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) log: Log,
+    pub(crate) recent_ids: Arc<RecentIds>,
     pub(crate) jobs: mpsc::Receiver<Job>,
     pub(crate) head: watch::Sender<Position>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -201,6 +203,7 @@ impl Writer {
     fn carry_out(&mut self, jobs: Vec<Job>) {
         match self.transaction(&jobs) {
             Ok(outcomes) => {
+                self.log.committed();
                 self.head.send_if_modified(|head| {
                     let moved = *head != self.log.head();
                     *head = self.log.head();
@@ -263,10 +266,10 @@ impl Writer {
     fn refresh(&mut self) -> Result<(), Failure> {
         let version = data_version(&self.connection)?;
         if self.stale || version != self.data_version {
-            self.log = Log::load(&self.connection)?;
+            self.log = Log::load(&self.connection, Arc::clone(&self.recent_ids))?;
             (self.data_version, self.stale) = (version, false);
         }
-        Ok(())
+        self.log.begin(&self.connection)
     }
 
     fn outcomes(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, Failure> {

@@ -1,0 +1,133 @@
+//! Reading the next page while the caller works on this one.
+//!
+//! Who reads a long page of something longer will ask for what follows. A thread that is idle reads
+//! it meanwhile, so that decoding and reading run side by side.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use es_core::{
+    Direction, Position, Query, QueryPage, QueryRange, StreamId, StreamPage, StreamRange,
+};
+use tokio::sync::{oneshot, watch};
+
+use crate::error::Failure;
+use crate::readers::Readers;
+
+/// Shorter pages are not worth it.
+const WORTHWHILE: usize = 256;
+
+/// The most pages that wait to be asked for. The oldest is given up.
+const MOST_PAGES: usize = 4;
+
+/// Pages that were read before they are asked for.
+pub(crate) struct ReadAhead {
+    streams: Pages<(StreamId, StreamRange), StreamPage>,
+    queries: Pages<(Query, QueryRange), QueryPage>,
+}
+
+/// Pages that are being read, by what would ask for them.
+struct Pages<K, P>(Mutex<VecDeque<(K, oneshot::Receiver<Seen<P>>)>>);
+
+/// A page, and the head of the store that it was read for.
+type Seen<P> = Result<(P, Position), Failure>;
+
+impl ReadAhead {
+    pub(crate) fn new() -> Self {
+        Self { streams: Pages::new(), queries: Pages::new() }
+    }
+
+    /// Reads a page of a stream as it is at the head.
+    pub(crate) async fn read_stream(
+        &self,
+        readers: &Readers,
+        head: &watch::Receiver<Position>,
+        stream: &StreamId,
+        range: StreamRange,
+    ) -> Result<StreamPage, Failure> {
+        let page = match self.streams.take(&(stream.clone(), range)).await {
+            // Nothing was appended since: the page is what a read would find now.
+            Some((page, seen)) if seen == *head.borrow() => page,
+            _ => {
+                let (stream, head) = (stream.clone(), *head.borrow());
+                readers.read(move |reader| reader.read_stream(&stream, range, head)).await?
+            }
+        };
+        if let Some(next) = page.next
+            && range.direction == Direction::Forward
+            && page.events.len() >= WORTHWHILE
+        {
+            // One who wants a snapshot goes on to the version that the first page saw.
+            let range = StreamRange { to: range.to.min(page.version), ..range.continued(next) };
+            let (answer, answered) = oneshot::channel();
+            let (stream, head) = (stream.clone(), head.clone());
+            self.streams.put((stream.clone(), range), answered);
+            readers.read_if_idle(answer, move |reader| {
+                let head = *head.borrow();
+                Ok((reader.read_stream(&stream, range, head)?, head))
+            });
+        }
+        Ok(page)
+    }
+
+    /// Reads a page of the events that match a query, as they are at the head.
+    pub(crate) async fn read(
+        &self,
+        readers: &Readers,
+        head: &watch::Receiver<Position>,
+        query: &Query,
+        range: QueryRange,
+    ) -> Result<QueryPage, Failure> {
+        let page = match self.queries.take(&(query.clone(), range)).await {
+            Some((page, seen)) if seen == *head.borrow() => page,
+            // What was appended since comes behind the page; only its head is another one.
+            Some((page, _)) if page.more => QueryPage { head: *head.borrow(), ..page },
+            _ => {
+                let (query, head) = (query.clone(), *head.borrow());
+                readers.read(move |reader| reader.read(&query, range, head)).await?
+            }
+        };
+        if page.more && range.direction == Direction::Forward && page.events.len() >= WORTHWHILE {
+            let range = QueryRange { after: page.token(&range), ..range };
+            let (answer, answered) = oneshot::channel();
+            let (query, head) = (query.clone(), head.clone());
+            self.queries.put((query.clone(), range), answered);
+            readers.read_if_idle(answer, move |reader| {
+                let head = *head.borrow();
+                Ok((reader.read(&query, range, head)?, head))
+            });
+        }
+        Ok(page)
+    }
+}
+
+impl<K: PartialEq, P> Pages<K, P> {
+    fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    // Nothing panics while it holds the lock.
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(K, oneshot::Receiver<Seen<P>>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A page that was read for this, if there is one. An error is forgotten: a read will say it
+    /// again.
+    async fn take(&self, key: &K) -> Option<(P, Position)> {
+        let (_, reading) = {
+            let mut pages = self.lock();
+            let index = pages.iter().position(|(known, _)| known == key)?;
+            pages.remove(index)?
+        };
+        reading.await.ok()?.ok()
+    }
+
+    fn put(&self, key: K, reading: oneshot::Receiver<Seen<P>>) {
+        let mut pages = self.lock();
+        pages.retain(|(known, _)| *known != key);
+        if pages.len() >= MOST_PAGES {
+            pages.pop_front();
+        }
+        pages.push_back((key, reading));
+    }
+}
