@@ -206,8 +206,9 @@ pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     EventStore, ExpectedRevision, ImmediateAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES,
-    QueryPage, QueryRange, ReadError, Revision, SharedEventStore, StateError, StateKey, StatePage,
-    StateRecord, StateStore, StreamPage, StreamRange, VersionConflict,
+    QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit, Revision, SharedEventStore,
+    StateError, StateKey, StatePage, StateRecord, StateStore, StreamPage, StreamRange,
+    VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

@@ -3,6 +3,7 @@
 mod erased;
 mod error;
 mod event_store;
+mod recorded_append;
 mod state_store;
 
 pub use self::erased::{DynEventStore, SharedEventStore};
@@ -11,6 +12,7 @@ pub use self::event_store::{
     ChainLink, ConditionalAppend, Direction, EventStore, ImmediateAppend, QueryPage, QueryRange,
     StreamPage, StreamRange,
 };
+pub use self::recorded_append::{RecordedAppend, RecordedCommit};
 pub use self::state_store::{
     ExpectedRevision, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, Revision, StateKey, StatePage,
     StateRecord, StateStore,

@@ -62,9 +62,9 @@ use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, EventId, EventStore,
-    ExpectedRevision, Position, Query, QueryPage, QueryRange, ReadError, RecordedEvent, Revision,
-    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
-    StreamRange,
+    ExpectedRevision, Position, Query, QueryPage, QueryRange, ReadError, RecordedAppend,
+    RecordedCommit, RecordedEvent, Revision, StateError, StateKey, StatePage, StateRecord,
+    StateStore, StoreFailure, StreamId, StreamPage, StreamRange,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -307,6 +307,23 @@ impl EventStore for SqliteStore {
             Ok(head) => Ok(*head),
             Err(_) => Err(Failure::Stopped.into()),
         }
+    }
+}
+
+impl RecordedAppend for SqliteStore {
+    async fn append_recorded(
+        &self,
+        commits: &[RecordedCommit],
+    ) -> Vec<Result<Appended, AppendError>> {
+        if commits.is_empty() {
+            return Vec::new();
+        }
+        let (answer, answered) = oneshot::channel();
+        let job = Job::AppendRecorded { commits: commits.to_vec(), answer };
+        if let Err(failure) = self.enqueue(job).await {
+            return vec![Err(failure.into())];
+        }
+        answered.await.unwrap_or_else(|_| vec![Err(AppendError::OutcomeUnknown(lost_answer()))])
     }
 }
 
