@@ -35,15 +35,24 @@
 mod append;
 mod chains;
 mod check;
+mod condition_histories;
+mod condition_races;
 mod conditions;
 mod content;
 mod failure;
 mod fixture;
+mod histories;
+mod history;
 mod lists;
+mod news;
 mod order;
 mod queries;
+mod races;
 mod reading;
+mod record_races;
 mod records;
+mod reopened_events;
+mod reopened_records;
 mod retry;
 mod rule;
 mod sample;
@@ -77,4 +86,14 @@ pub fn conditional_append<F: Fixture<Store: ConditionalAppend>>() -> Vec<Check<F
 /// The checks of a state store.
 pub fn state_store<F: Fixture<Store: StateStore>>() -> Vec<Check<F>> {
     crate::__state_store_checks!(list_checks! StateStore state_store)
+}
+
+/// The checks of an event store that can be opened again.
+pub fn durable_event_store<F: Reopen<Store: EventStore>>() -> Vec<Check<F>> {
+    crate::__durable_event_store_checks!(list_checks! EventStore durable_event_store)
+}
+
+/// The checks of a state store that can be opened again.
+pub fn durable_state_store<F: Reopen<Store: StateStore>>() -> Vec<Check<F>> {
+    crate::__durable_state_store_checks!(list_checks! StateStore durable_state_store)
 }

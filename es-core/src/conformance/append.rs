@@ -1,12 +1,11 @@
 //! Appending: expected versions, commits to several streams, and what a refusal leaves behind.
 
-use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use crate::conformance::failure::Verdict;
 use crate::conformance::sample::{commit, events, exact, note, stream, valid};
-use crate::conformance::subject::Subject;
+use crate::conformance::subject::{Subject, poll_once};
 use crate::store::{EventStore, StreamRange};
 use crate::version::{ExpectedVersion, Position, Version};
 
@@ -228,9 +227,8 @@ pub(super) async fn an_append_that_is_dropped_is_stored_whole_or_not_at_all<S: E
         let dropped = valid(dropped.and(stream(&right), ExpectedVersion::NoStream, events(2)));
         {
             let mut append = pin!(subject.store.append(&dropped));
-            let mut context = Context::from_waker(Waker::noop());
             for _ in 0..round % 4 {
-                match append.as_mut().poll(&mut context) {
+                match poll_once(append.as_mut()) {
                     Poll::Ready(answer) => {
                         subject.accepted(&dropped, answer)?;
                         break;

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::conformance::rule::Rule;
 
 /// The longest part of an answer that is shown.
-const SHOWN: usize = 1500;
+const SHOWN: usize = 6000;
 
 /// A check that a store did not pass.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,13 +80,13 @@ mod tests {
         let breach = Breach {
             rule: Rule { contract: Contract::StateStore, number: 6 },
             expected: "one".to_owned(),
-            found: "ž".repeat(2000),
+            found: "ž".repeat(4000),
         };
         let text = Failure { check: "state_store::get", breach }.to_string();
         assert!(text.starts_with(
             "the store does not pass `state_store::get`\n  rule 6 of `StateStore`: A durable store \
              answers after the record is on disk.\n  expected: one\n     found: žž"
         ));
-        assert!(text.contains(" [.. 2500 bytes ..] žž"), "{text}");
+        assert!(text.contains(" [.. 2000 bytes ..] žž"), "{text}");
     }
 }

@@ -79,6 +79,28 @@ macro_rules! __event_store_checks {
                 event_ids_are_any_sixteen_bytes = 12
                 a_commit_of_ten_thousand_events_comes_back = 12
             }
+            store news {
+                news_that_is_there_is_told_at_once = 14
+                whoever_waits_is_told_of_the_next_event = 14
+                everybody_who_waits_is_told = 14
+                nobody_is_told_before_there_is_an_event_after_the_position = 14
+                waiting_that_was_dropped_loses_nothing = 14
+                chains_are_news_too = 14
+                two_who_answer_each_other_never_wait_for_ever = 14
+            }
+            store races {
+                of_many_with_one_expected_version_exactly_one_wins = 2
+                writers_of_different_streams_never_conflict = 2
+                who_expects_nothing_is_never_refused = 2
+                one_commit_that_many_repeat_is_stored_once = 3
+                commits_that_cross_are_stored_whole = 1
+                no_reader_sees_a_part_of_a_commit = 1
+                who_follows_the_store_sees_every_event_once_and_none_late = 7
+            }
+            fixture histories {
+                any_sequence_of_calls_is_answered_as_the_contract_says = 13
+                calls_at_once_take_effect_one_after_another = 13
+            }
         }
     };
 }
@@ -107,6 +129,17 @@ macro_rules! __conditional_append_checks {
                 an_id_with_another_event_is_refused_under_conditions_too = 6
                 without_conditions_it_appends_as_append_does = 6
             }
+            store condition_races {
+                of_many_decisions_on_one_boundary_exactly_one_wins = 1
+                two_rules_that_read_what_the_other_writes_do_not_both_win = 1
+                unconditional_writers_are_seen_by_every_decision = 3
+                decisions_on_different_boundaries_never_conflict = 4
+                numbers_are_given_out_without_a_hole_or_a_double = 1
+            }
+            fixture condition_histories {
+                any_sequence_of_calls_is_answered_as_the_contract_says = 2
+                calls_at_once_take_effect_one_after_another = 1
+            }
         }
     };
 }
@@ -128,6 +161,44 @@ macro_rules! __state_store_checks {
                 keys_are_any_texts_and_differ_when_their_bytes_do = 4
                 a_text_with_a_nul_character_comes_back_or_is_refused = 4
                 what_was_acknowledged_is_seen_at_once = 5
+            }
+            store record_races {
+                of_many_with_one_expected_revision_exactly_one_wins = 1
+                no_increment_of_a_counter_is_lost = 1
+                writers_of_different_records_never_conflict = 1
+                a_list_is_complete_while_others_write = 3
+            }
+        }
+    };
+}
+
+/// The checks of an event store that can be opened again.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __durable_event_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture reopened_events {
+                everything_is_there_after_the_store_was_opened_again = 6
+                an_empty_store_can_be_opened_again = 6
+                versions_positions_and_times_go_on = 5
+                a_commit_is_repeated_after_the_store_was_opened_again = 3
+                old_news_is_answered_and_new_news_is_waited_for = 14
+            }
+        }
+    };
+}
+
+/// The checks of a state store that can be opened again.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __durable_state_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture reopened_records {
+                every_record_is_there_after_the_store_was_opened_again = 6
+                no_revision_comes_again_after_the_store_was_opened_again = 2
+                the_expected_revision_is_checked_after_the_store_was_opened_again = 1
             }
         }
     };

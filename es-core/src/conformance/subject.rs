@@ -2,7 +2,9 @@
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::commit::{AppendCondition, Appended, Commit, NewEvent};
@@ -37,6 +39,14 @@ impl<S> Clone for Subject<S> {
 impl<S> Subject<S> {
     pub(super) fn new(store: S, rule: Rule) -> Self {
         Self { store: Arc::new(store), rule }
+    }
+
+    /// The store, to be closed.
+    pub(super) fn into_parts(self) -> (S, Rule) {
+        match Arc::into_inner(self.store) {
+            Some(store) => (store, self.rule),
+            None => unreachable!("a check closes a store after all its tasks have ended"),
+        }
     }
 
     /// The same store, held to another rule of the same contract.
@@ -107,6 +117,11 @@ pub(super) fn joined<T>(outcome: Result<T, tokio::task::JoinError>) -> T {
             Err(_) => unreachable!("no task of a check is cancelled"),
         },
     }
+}
+
+/// Polls a future once, as somebody does who then drops it.
+pub(super) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Appending.
