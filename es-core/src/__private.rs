@@ -5,17 +5,27 @@ pub mod fingerprint;
 
 pub use inventory;
 
+pub use crate::event::SplitSource;
+pub use crate::event_set::Reading;
 pub use crate::registry::Registration;
+pub use crate::split::{SplitFunction, Splitting};
+pub use crate::upcast::{
+    AddedValue, CalledInverse, CalledStep, InverseFunction, NamedFunction, NewValue,
+    ObjectFunction, OldStruct, Operation, Segment, SplitCall, Step, StepKind, UpcastTo, Upcasts,
+    ValueFunction,
+};
 
 use std::fmt::Display;
 
 use crate::aggregate::Aggregate;
+use crate::codec::{Codec, CodecError, SelfDescribing};
 use crate::event::{Event, EventType};
-use crate::event_set::{self, DecodeError, EncodeError, EncodedEvent, EventSet};
+use crate::event_set::{self, DecodeError, Decoded, EncodeError, EncodedEvent, EventSet};
 use crate::projection::Projection;
-use crate::recorded::Recorded;
+use crate::recorded::Payload;
 use crate::snapshot::{SnapshotState, SnapshotType};
 use crate::tag::{Tag, Tags};
+use crate::upcast::{self, JsonObject, Upcasted};
 use crate::version::SchemaVersion;
 
 /// The schema version that an attribute states; the derive has refused zero.
@@ -55,7 +65,7 @@ pub trait ListedEvent: Sized {
     fn encode(&self, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError>;
 
     /// Reads an event that has this stored name, as one of the set.
-    fn decode<S: From<Self>>(recorded: &Recorded<'_>) -> Result<S, DecodeError>;
+    fn decode<S: EventSet + From<Self>>(reading: &Reading<'_>) -> Result<Decoded<S>, DecodeError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -68,7 +78,7 @@ impl<E: Event> ListedEvent for E {
     #[inline]
     fn encode(&self, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError> {
         buffer.clear();
-        match self.write::<E::Codec>(buffer) {
+        match self.write_older(buffer) {
             Ok(()) => {
                 let mut tags = Tags::new();
                 self.tags(&mut tags);
@@ -79,22 +89,121 @@ impl<E: Event> ListedEvent for E {
     }
 
     #[inline]
-    fn decode<S: From<E>>(recorded: &Recorded<'_>) -> Result<S, DecodeError> {
+    fn decode<S: EventSet + From<E>>(reading: &Reading<'_>) -> Result<Decoded<S>, DecodeError> {
+        let recorded = reading.recorded;
         if recorded.schema_version == E::VERSION {
             match E::read::<E::Codec>(recorded.payload) {
-                Ok(event) => Ok(S::from(event)),
-                Err(error) => Err(event_set::not_read(recorded, error)),
+                Ok(event) => Ok(Decoded::One(S::from(event))),
+                Err(error) => Err(event_set::not_read(reading, error)),
             }
         } else {
-            Err(event_set::other_version(recorded, E::VERSION))
+            E::read_older(reading)
         }
     }
 }
 
-/// The answer to a stored name that is not in the set.
+/// Reads an event whose name is not one that the events of the set have today.
 #[cold]
-pub fn unknown_event<S: EventSet>(recorded: &Recorded<'_>) -> DecodeError {
-    event_set::unknown_event(recorded, std::any::type_name::<S>(), S::EVENTS)
+pub fn read_by_other_name<S: EventSet>(reading: &Reading<'_>) -> Result<Decoded<S>, DecodeError> {
+    event_set::read_by_other_name(reading)
+}
+
+/// Reads an older version of an event whose last step is one over the stored object.
+#[cold]
+pub fn read_from_object<E: Event + OldStruct, S: EventSet + From<E>>(
+    reading: &Reading<'_>,
+) -> Result<Decoded<S>, DecodeError> {
+    match event_set::upcast_event(reading, E::UPCASTS, E::VERSION)? {
+        Upcasted::Object(object) => match upcast::from_object::<E>(object) {
+            Ok(event) => Ok(Decoded::One(S::from(event))),
+            Err(error) => Err(event_set::not_upcast(reading, E::VERSION, error)),
+        },
+        Upcasted::Parts(parts) => event_set::read_parts(reading, &parts),
+        Upcasted::Event(_) => Err(event_set::not_upcast(reading, E::VERSION, wrong_end())),
+    }
+}
+
+/// Reads an older version of an event without fields whose last step is one over the stored object.
+#[cold]
+pub fn read_without_fields<E: Event + OldStruct, S: EventSet + From<E>>(
+    reading: &Reading<'_>,
+) -> Result<Decoded<S>, DecodeError> {
+    match event_set::upcast_event(reading, E::UPCASTS, E::VERSION)? {
+        Upcasted::Object(_) => match E::read::<E::Codec>(Payload::Text("null")) {
+            Ok(event) => Ok(Decoded::One(S::from(event))),
+            Err(error) => Err(event_set::not_upcast(reading, E::VERSION, error)),
+        },
+        Upcasted::Parts(parts) => event_set::read_parts(reading, &parts),
+        Upcasted::Event(_) => Err(event_set::not_upcast(reading, E::VERSION, wrong_end())),
+    }
+}
+
+/// Reads an older version of an event whose last step begins with a struct of old, or splits.
+#[cold]
+pub fn read_from_struct<E: Event, S: EventSet + From<E>>(
+    reading: &Reading<'_>,
+) -> Result<Decoded<S>, DecodeError> {
+    match event_set::upcast_event(reading, E::UPCASTS, E::VERSION)? {
+        Upcasted::Event(event) => match event.downcast::<E>() {
+            Ok(event) => Ok(Decoded::One(S::from(*event))),
+            Err(_) => Err(event_set::not_upcast(reading, E::VERSION, wrong_end())),
+        },
+        Upcasted::Parts(parts) => event_set::read_parts(reading, &parts),
+        Upcasted::Object(_) => Err(event_set::not_upcast(reading, E::VERSION, wrong_end())),
+    }
+}
+
+/// The derive chooses how an event is read by the kind of its last step.
+#[cold]
+fn wrong_end() -> CodecError {
+    CodecError::new("the last step made something else")
+}
+
+/// Writes an event as an older version.
+#[cold]
+pub fn write_older<E: Event<Codec: SelfDescribing> + serde::Serialize>(
+    event: &E,
+    buffer: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    let value = serde_json::to_value(event).map_err(|error| CodecError::new(error.to_string()))?;
+    let serde_json::Value::Object(mut object) = value else {
+        return Err(CodecError::new(
+            "only an event with named fields can be written as an older version",
+        ));
+    };
+    upcast::downcast(E::UPCASTS, E::WRITTEN_VERSION, &mut object).map_err(|(step, error)| {
+        CodecError::new(format!("the step `{step}` could not be undone: {error}"))
+    })?;
+    E::Codec::encode(&object, buffer)
+}
+
+/// Reads a payload as an object. An event without fields is stored as `null`.
+pub fn object_of<C: SelfDescribing>(payload: Payload<'_>) -> Result<JsonObject, CodecError> {
+    match C::decode::<Option<JsonObject>>(payload) {
+        Ok(object) => Ok(object.unwrap_or_default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// A step over a struct of old, which becomes the next one.
+pub const fn via<Old: OldStruct + UpcastTo<Next>, Next: 'static, C: Codec>(
+    inverse: Option<&'static dyn CalledInverse>,
+) -> StepKind {
+    StepKind::Via {
+        read: upcast::decoded::<Old, C>,
+        from_object: boxed_from_object::<Old>,
+        next: upcast::converted::<Old, Next>,
+        inverse,
+    }
+}
+
+fn boxed_from_object<Old: OldStruct>(
+    object: JsonObject,
+) -> Result<Box<dyn std::any::Any>, CodecError> {
+    match upcast::from_object::<Old>(object) {
+        Ok(old) => Ok(Box::new(old)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Adds the tag `key:value`.

@@ -27,9 +27,25 @@ pub trait Codec: 'static {
     fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, CodecError>;
 }
 
+/// A codec whose payloads say themselves what they hold, with the names of all fields, so that steps
+/// can work on the stored object.
+///
+/// # Contract
+/// An event that is written and then decoded as a `serde_json::Value` is the object that JSON would
+/// have of it.
+#[diagnostic::on_unimplemented(
+    message = "payloads of codec `{Self}` can not be read as objects",
+    label = "says nothing about the names of fields",
+    note = "use typed steps for this event: `#[upcast(from = n, via = OldStruct)]`",
+    note = "or, if its payloads hold the names of fields as JSON does, write `impl SelfDescribing for {Self} {{}}`"
+)]
+pub trait SelfDescribing: Codec {}
+
 /// JSON, by serde_json.
 #[derive(Clone, Copy, Debug)]
 pub struct Json;
+
+impl SelfDescribing for Json {}
 
 impl Codec for Json {
     fn encode<T: Serialize>(value: &T, buffer: &mut Vec<u8>) -> Result<(), CodecError> {

@@ -7,8 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Codec, CodecError};
+use crate::event_set::{DecodeError, Decoded, EventSet, Reading};
 use crate::recorded::Payload;
 use crate::tag::Tags;
+use crate::upcast::Upcasts;
 use crate::version::SchemaVersion;
 
 /// An immutable fact with a pinned stored name and a schema version.
@@ -30,7 +32,8 @@ use crate::version::SchemaVersion;
 ///
 /// # Contract
 /// 1. `NAME` is what histories say for ever: renaming the struct must not change it.
-/// 2. `VERSION` rises by one with every change of the shape that is written.
+/// 2. `VERSION` rises by one with every change of the shape that is written; one step for each says
+///    how an older payload becomes the newer.
 /// 3. The tags depend on the value alone.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
@@ -40,14 +43,42 @@ use crate::version::SchemaVersion;
 pub trait Event: Stored {
     /// The stored name.
     const NAME: &'static str;
-    /// The version of the schema that is written today.
+    /// The newest version of the schema: the one that the struct shows.
     const VERSION: SchemaVersion;
     /// How the payload is written.
     type Codec: Codec;
+    /// The names under which it was stored before it got this one.
+    const ALIASES: &'static [&'static str] = &[];
+    /// The version that is written, which is older while programs that know no newer one still run.
+    const WRITTEN_VERSION: SchemaVersion = Self::VERSION;
+    /// How versions before `VERSION` become it.
+    #[doc(hidden)]
+    const UPCASTS: &'static Upcasts = Upcasts::NONE;
+    /// The events of which older versions split into this one.
+    #[doc(hidden)]
+    const SPLIT_FROM: &'static [SplitSource] = &[];
 
     /// Adds the tags that queries can select this event by.
     fn tags(&self, tags: &mut Tags) {
         let _ = tags;
+    }
+
+    /// Reads an event that was stored with another version. The derive writes it for an event with
+    /// steps, so that no other event pays for it.
+    #[doc(hidden)]
+    #[inline]
+    fn read_older<S: EventSet + From<Self>>(
+        reading: &Reading<'_>,
+    ) -> Result<Decoded<S>, DecodeError> {
+        Err(crate::event_set::other_version(reading, Self::UPCASTS, Self::VERSION))
+    }
+
+    /// Writes the event as `WRITTEN_VERSION`. The derive writes it for an event whose
+    /// `WRITTEN_VERSION` is an older one.
+    #[doc(hidden)]
+    #[inline]
+    fn write_older(&self, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.write::<Self::Codec>(buffer)
     }
 }
 
@@ -88,7 +119,11 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Stored for T {
 #[derive(Clone, Copy)]
 pub struct EventType {
     pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
     version: SchemaVersion,
+    written_version: SchemaVersion,
+    pub(crate) upcasts: &'static Upcasts,
+    pub(crate) split_from: &'static [SplitSource],
     type_id: fn() -> TypeId,
     type_name: fn() -> &'static str,
 }
@@ -98,7 +133,11 @@ impl EventType {
     pub const fn of<E: Event>() -> Self {
         Self {
             name: E::NAME,
+            aliases: E::ALIASES,
             version: E::VERSION,
+            written_version: E::WRITTEN_VERSION,
+            upcasts: E::UPCASTS,
+            split_from: E::SPLIT_FROM,
             type_id: TypeId::of::<E>,
             type_name: std::any::type_name::<E>,
         }
@@ -109,9 +148,36 @@ impl EventType {
         self.name
     }
 
-    /// The version of the schema that is written today.
+    /// The names under which it was stored before.
+    pub const fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
+
+    /// The newest version of the schema: that of the Rust type.
     pub const fn version(&self) -> SchemaVersion {
         self.version
+    }
+
+    /// The version of the schema that is written today: the newest, unless the event says that an
+    /// older one is to be written.
+    pub const fn written_version(&self) -> SchemaVersion {
+        self.written_version
+    }
+
+    /// The oldest version of the schema that can be read.
+    pub fn oldest_version(&self) -> SchemaVersion {
+        if self.upcasts.steps.is_empty() { self.version } else { self.upcasts.oldest() }
+    }
+
+    /// Every name under which events are stored that can become this one: its own, those it had
+    /// before, and those of events that split into it.
+    pub fn stored_names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.own_names().chain(self.split_from.iter().flat_map(SplitSource::names))
+    }
+
+    /// Its own name and those it had before.
+    pub(crate) fn own_names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
     }
 
     /// The Rust type.
@@ -133,5 +199,27 @@ impl fmt::Debug for EventType {
             .field("version", &self.version)
             .field("type_name", &self.type_name())
             .finish()
+    }
+}
+
+/// An event of which older versions split into another one, as that one knows it.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct SplitSource {
+    pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) version: SchemaVersion,
+    pub(crate) upcasts: &'static Upcasts,
+}
+
+impl SplitSource {
+    /// Describes `E`.
+    pub const fn of<E: Event>() -> Self {
+        Self { name: E::NAME, aliases: E::ALIASES, version: E::VERSION, upcasts: E::UPCASTS }
+    }
+
+    /// Every name under which it was stored.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
     }
 }

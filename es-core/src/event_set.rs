@@ -9,6 +9,7 @@ use crate::query::{Query, QueryItem};
 use crate::recorded::Recorded;
 use crate::stream::StreamId;
 use crate::tag::Tags;
+use crate::upcast::{Part, Problem, UpcastError, Upcasted, Upcasts, upcast};
 use crate::version::{Position, SchemaVersion, Version};
 
 /// An enum with one variant for each event of a set.
@@ -53,18 +54,94 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     /// When the event's codec can not write the value.
     fn encode(&self, buffer: &mut Vec<u8>) -> Result<EncodedEvent, EncodeError>;
 
-    /// Reads a recorded event of this set.
+    /// The stored names of events that are no longer read.
+    const RETIRED: &'static [&'static str] = &[];
+
+    /// Reads a recorded event of this set, whatever version of it is stored. Everything that reads
+    /// events reads them here.
     ///
     /// # Errors
-    /// When the name is not one of the set's, the schema version can not be read, or the payload
-    /// does not hold the event.
-    fn decode(recorded: &Recorded<'_>) -> Result<Self, DecodeError>;
+    /// When the name is not one of the set's, the schema version can not be read, a step to the
+    /// newest version fails, or the payload does not hold the event.
+    #[inline]
+    fn decode(recorded: &Recorded<'_>) -> Result<Decoded<Self>, DecodeError> {
+        Self::read(&Reading { name: recorded.name, recorded, depth: 0 })
+    }
 
-    /// The query that selects the events of this set in all streams.
+    /// Reads the event that has the name of the reading today.
+    #[doc(hidden)]
+    fn read(reading: &Reading<'_>) -> Result<Decoded<Self>, DecodeError>;
+
+    /// The query that selects the events of this set in all streams: by every name under which an
+    /// event was ever stored that is one of the set today, or splits into one.
+    ///
+    /// Tags are matched as they were stored: they are not upcast.
     fn query() -> Query {
-        Query::from(QueryItem::named(Self::EVENTS.iter().map(EventType::name)))
+        let mut names: Vec<_> = Self::EVENTS.iter().flat_map(EventType::stored_names).collect();
+        names.sort_unstable();
+        names.dedup();
+        Query::from(QueryItem::named(names))
     }
 }
+
+/// What a recorded event is today.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Decoded<S> {
+    /// One event of the set: so it is of almost all that is stored.
+    One(S),
+    /// Several, in order: its stored version is split by a step.
+    Several(Vec<S>),
+    /// None: the set says that events of this name are [retired](EventSet::RETIRED).
+    Retired,
+    /// None of the set's. The event is stored under a name of which *other* versions split into
+    /// events of the set, so that the set's query selects it.
+    Unlisted,
+}
+
+impl<S> Decoded<S> {
+    /// The events, in order.
+    #[inline]
+    pub fn as_slice(&self) -> &[S] {
+        match self {
+            Self::One(event) => std::slice::from_ref(event),
+            Self::Several(events) => events,
+            Self::Retired | Self::Unlisted => &[],
+        }
+    }
+
+    /// The events, in order.
+    pub fn into_vec(self) -> Vec<S> {
+        match self {
+            Self::One(event) => vec![event],
+            Self::Several(events) => events,
+            Self::Retired | Self::Unlisted => Vec::new(),
+        }
+    }
+
+    /// The event, if it is exactly one.
+    pub fn one(self) -> Option<S> {
+        match self {
+            Self::One(event) => Some(event),
+            Self::Several(mut events) if events.len() == 1 => events.pop(),
+            _ => None,
+        }
+    }
+}
+
+/// A recorded event, and the name that it has today.
+#[doc(hidden)]
+pub struct Reading<'a> {
+    /// The name of the event today: not the stored one if that is an alias.
+    pub name: &'a str,
+    /// The recorded event.
+    pub recorded: &'a Recorded<'a>,
+    /// How many splits lie between the event and what the store holds.
+    pub(crate) depth: u8,
+}
+
+/// The most splits that lead from a stored event to what it is today.
+const MAX_SPLITS: u8 = 32;
 
 /// Applies an event of a set to a state, through the state's `Apply` of each event.
 ///
@@ -100,7 +177,7 @@ pub struct EncodedEvent {
 pub(crate) fn written(event_type: &'static EventType, tags: Tags, buffer: &[u8]) -> EncodedEvent {
     EncodedEvent {
         name: event_type.name(),
-        schema_version: event_type.version(),
+        schema_version: event_type.written_version(),
         payload: Bytes::copy_from_slice(buffer),
         tags,
     }
@@ -114,30 +191,118 @@ pub(crate) fn not_written(event_type: &'static EventType, source: CodecError) ->
 
 /// The answer to a payload that its codec could not read.
 #[cold]
-pub(crate) fn not_read(recorded: &Recorded<'_>, source: CodecError) -> DecodeError {
-    DecodeError::new(recorded, DecodeProblem::Payload(source))
+pub(crate) fn not_read(reading: &Reading<'_>, source: CodecError) -> DecodeError {
+    DecodeError::new(reading.recorded, DecodeProblem::Payload(source))
 }
 
-/// The answer to a schema version that is not the one that is `known`.
+/// The answer to a schema version that is not the newest, of an event without steps.
 #[cold]
-pub(crate) fn other_version(recorded: &Recorded<'_>, known: SchemaVersion) -> DecodeError {
-    let problem = if recorded.schema_version > known {
-        DecodeProblem::NewerVersion { known }
-    } else {
-        DecodeProblem::NoUpcaster { known }
+pub(crate) fn other_version(
+    reading: &Reading<'_>,
+    upcasts: &'static Upcasts,
+    newest: SchemaVersion,
+) -> DecodeError {
+    match upcast(upcasts, newest, reading.recorded) {
+        Err(problem) => failed(reading.recorded, upcasts, newest, problem),
+        // There is no step that could have made something.
+        Ok(_) => failed(reading.recorded, upcasts, newest, Problem::BelowOldest),
+    }
+}
+
+/// Runs the steps of an event from the version that is stored.
+pub(crate) fn upcast_event(
+    reading: &Reading<'_>,
+    upcasts: &'static Upcasts,
+    newest: SchemaVersion,
+) -> Result<Upcasted, DecodeError> {
+    upcast(upcasts, newest, reading.recorded)
+        .map_err(|problem| failed(reading.recorded, upcasts, newest, problem))
+}
+
+#[cold]
+fn failed(
+    recorded: &Recorded<'_>,
+    upcasts: &Upcasts,
+    newest: SchemaVersion,
+    problem: Problem,
+) -> DecodeError {
+    let oldest = if upcasts.steps.is_empty() { newest } else { upcasts.oldest() };
+    let problem = match problem {
+        Problem::NewerVersion => DecodeProblem::NewerVersion { known: newest },
+        Problem::BelowOldest => DecodeProblem::BelowOldest { oldest },
+        Problem::Payload(error) => DecodeProblem::Payload(error),
+        Problem::Step { from, step, error } => DecodeProblem::Step { from, step, error },
     };
     DecodeError::new(recorded, problem)
 }
 
+/// The answer to an object that the steps made and that is not the event.
+#[cold]
+pub(crate) fn not_upcast(
+    reading: &Reading<'_>,
+    newest: SchemaVersion,
+    source: CodecError,
+) -> DecodeError {
+    DecodeError::new(reading.recorded, DecodeProblem::Upcast { to: newest, source })
+}
+
+/// Reads each part of an event that was split, as the set sees it.
+pub(crate) fn read_parts<S: EventSet>(
+    reading: &Reading<'_>,
+    parts: &[Part],
+) -> Result<Decoded<S>, DecodeError> {
+    if reading.depth >= MAX_SPLITS {
+        return Err(DecodeError::new(reading.recorded, DecodeProblem::EndlessSplit));
+    }
+    let mut events = Vec::new();
+    for part in parts {
+        let recorded = part.recorded(reading.recorded);
+        // What the set does not list is another set's: an aggregate has all its parts listed.
+        if stands_in_the_set::<S>(part.name) {
+            let depth = reading.depth + 1;
+            let part = Reading { name: recorded.name, recorded: &recorded, depth };
+            events.extend(S::read(&part)?.into_vec());
+        }
+    }
+    Ok(Decoded::Several(events))
+}
+
+fn stands_in_the_set<S: EventSet>(name: &str) -> bool {
+    let mut events = S::EVENTS.iter();
+    S::RETIRED.contains(&name) || events.any(|event| event.stored_names().any(|it| it == name))
+}
+
+/// Reads an event whose name is not one that the events of the set have today.
+#[cold]
+pub(crate) fn read_by_other_name<S: EventSet>(
+    reading: &Reading<'_>,
+) -> Result<Decoded<S>, DecodeError> {
+    let &Reading { name, recorded, depth } = reading;
+    if let Some(event) = S::EVENTS.iter().find(|event| event.aliases.contains(&name)) {
+        return S::read(&Reading { name: event.name, recorded, depth });
+    }
+    if S::RETIRED.contains(&name) {
+        return Ok(Decoded::Retired);
+    }
+    let mut sources = S::EVENTS.iter().flat_map(|event| event.split_from);
+    let Some(source) = sources.find(|source| source.names().any(|it| it == name)) else {
+        return Err(unknown_event::<S>(recorded));
+    };
+    let newest = source.version;
+    if recorded.schema_version == newest {
+        return Ok(Decoded::Unlisted);
+    }
+    match upcast_event(reading, source.upcasts, newest)? {
+        Upcasted::Parts(parts) => read_parts(reading, &parts),
+        Upcasted::Object(_) | Upcasted::Event(_) => Ok(Decoded::Unlisted),
+    }
+}
+
 /// The answer to a name that is not in the set.
 #[cold]
-pub(crate) fn unknown_event(
-    recorded: &Recorded<'_>,
-    set: &'static str,
-    events: &[EventType],
-) -> DecodeError {
-    let known = events.iter().map(EventType::name).collect();
-    DecodeError::new(recorded, DecodeProblem::UnknownName { set, known })
+pub(crate) fn unknown_event<S: EventSet>(recorded: &Recorded<'_>) -> DecodeError {
+    let (set, known) = (std::any::type_name::<S>(), S::EVENTS.iter().map(EventType::name));
+    DecodeError::new(recorded, DecodeProblem::UnknownName { set, known: known.collect() })
 }
 
 /// An event that its codec could not write.
@@ -189,18 +354,41 @@ pub enum DecodeProblem {
     },
     /// A newer program wrote it.
     #[error(
-        "it was written by a newer program; this one knows schema versions up to {known}, so deploy the newer one"
+        "it was written by a newer program; this one knows schema versions up to {known}, so deploy the newer program here first"
     )]
     NewerVersion {
         /// The newest version that this program knows.
         known: SchemaVersion,
     },
-    /// An older program wrote it, and nothing says how to read that.
-    #[error("nothing turns it into schema version {known}, which this program reads")]
-    NoUpcaster {
-        /// The version that this program reads.
-        known: SchemaVersion,
+    /// A program wrote it that is older than the oldest version which is still read.
+    #[error(
+        "the oldest schema version that this program reads is {oldest}; keep the steps `#[upcast(from = n, ..)]` of every version that is stored"
+    )]
+    BelowOldest {
+        /// The oldest version that this program reads.
+        oldest: SchemaVersion,
     },
+    /// A step to the next version failed.
+    #[error("the step from version {from} to {next}, `{step}`, failed: {error}", next = from.get() + 1)]
+    Step {
+        /// The version that the step begins with.
+        from: SchemaVersion,
+        /// The attribute as it stands in the source.
+        step: &'static str,
+        /// What failed, and at which field.
+        error: UpcastError,
+    },
+    /// The steps went well, and what they made is not the event.
+    #[error("what the steps made of it is not version {to}: {source}")]
+    Upcast {
+        /// The version that they should have made.
+        to: SchemaVersion,
+        /// What is wrong with it.
+        source: CodecError,
+    },
+    /// It was split, what came of that was split, and so on.
+    #[error("its parts are split again and again; a step `split` must make newer versions")]
+    EndlessSplit,
     /// The bytes are not such an event.
     #[error("the payload does not hold it: {0}")]
     Payload(CodecError),

@@ -153,6 +153,7 @@ mod recorded;
 mod registry;
 mod runtime;
 mod snapshot;
+mod split;
 mod stable_hash;
 mod store;
 mod stream;
@@ -160,6 +161,7 @@ mod tag;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod upcast;
 mod version;
 
 #[doc(hidden)]
@@ -171,7 +173,7 @@ pub use uuid;
 
 pub use crate::aggregate::{Aggregate, AggregateId, Apply, InitialState};
 pub use crate::clock::{Clock, FixedClock, SystemClock};
-pub use crate::codec::{Codec, CodecError, Json};
+pub use crate::codec::{Codec, CodecError, Json, SelfDescribing};
 pub use crate::command::{
     Command, CommandFingerprint, Events, Handle, IntoEvents, InvalidFingerprint,
 };
@@ -183,7 +185,7 @@ pub use crate::context::{Context, MissingService};
 pub use crate::error::{ErrorCategory, StoreFailure};
 pub use crate::event::{Event, EventType, Stored};
 pub use crate::event_set::{
-    ApplyTo, DecodeError, DecodeProblem, EncodeError, EncodedEvent, EventSet,
+    ApplyTo, DecodeError, DecodeProblem, Decoded, EncodeError, EncodedEvent, EventSet,
 };
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
@@ -203,6 +205,7 @@ pub use crate::runtime::{
 #[cfg_attr(docsrs, doc(cfg(feature = "hash-chain")))]
 pub use crate::runtime::{BrokenLink, ChainError, ChainHead, CheckedChains};
 pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
+pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     EventStore, ExpectedRevision, ImmediateAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES,
@@ -214,6 +217,7 @@ pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,
 };
 pub use crate::tag::{Tag, Tags};
+pub use crate::upcast::{JsonObject, UpcastError};
 pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, SchemaVersion, Version};
 
 #[cfg(feature = "derive")]

@@ -131,7 +131,7 @@ impl RegistryBuilder {
     ///
     /// # Errors
     /// With all problems at once: two aggregates, two projections or two events with one stored
-    /// name, and expected packages that registered nothing.
+    /// name, today's or an alias, and expected packages that registered nothing.
     pub fn build(mut self) -> Result<Registry, RegistryError> {
         let mut problems = Vec::new();
         self.aggregates.sort_by_key(|entry| (entry.name, (entry.type_name)()));
@@ -158,16 +158,22 @@ impl RegistryBuilder {
             }
         }
         let mut types_by_name = BTreeMap::<&str, EventType>::new();
-        for event in self.events() {
-            let known = types_by_name.entry(event.name()).or_insert(*event);
+        let names =
+            self.events().flat_map(|event| event.own_names().map(move |name| (name, event)));
+        for (name, event) in names {
+            let known = types_by_name.entry(name).or_insert(*event);
             if known.type_id() != event.type_id() {
-                problems.push(RegistryProblem::DuplicateEvent {
-                    name: event.name(),
-                    types: [known.type_name(), event.type_name()],
-                });
+                let types = [known.type_name(), event.type_name()];
+                let problem = if known.name() == event.name() {
+                    RegistryProblem::DuplicateEvent { name, types }
+                } else {
+                    RegistryProblem::DuplicateAlias { name, types }
+                };
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
             }
         }
-        problems.dedup();
         let linked: BTreeSet<_> = self.origins().filter_map(|origin| origin.package).collect();
         for &package in self.expected_packages.difference(&linked) {
             let linked = linked.iter().copied().collect();
@@ -251,6 +257,14 @@ pub enum RegistryProblem {
     /// Two event types have one stored name.
     #[error("event name `{name}` is used twice: by `{}` and by `{}`; give one of them another `#[event(name = ...)]`", types[0], types[1])]
     DuplicateEvent {
+        /// The name.
+        name: &'static str,
+        /// Both types.
+        types: [&'static str; 2],
+    },
+    /// A name under which one event was stored before is, or was, the name of another.
+    #[error("event name `{name}` belongs to both `{}` and `{}`: a stored event can only be one of them; remove one `#[event(alias = ...)]`", types[0], types[1])]
+    DuplicateAlias {
         /// The name.
         name: &'static str,
         /// Both types.

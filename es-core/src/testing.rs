@@ -54,13 +54,68 @@ use crate::commit::NewEvent;
 use crate::context::Surroundings;
 use crate::event_set::EventSet;
 use crate::identity::{CommandId, EventId, SequentialIds};
+use crate::metadata::Metadata;
 use crate::recorded::{Payload, Recorded};
 use crate::runtime::{Envelope, ExecuteError, Loaded, Warm, decide};
 use crate::stream::StreamId;
-use crate::version::{Position, Version};
+use crate::version::{Position, SchemaVersion, Version};
 
 /// The time that the clock of the test kit shows unless told otherwise.
 pub const TEST_TIME: Timestamp = Timestamp::constant(946_684_800, 0);
+
+/// What an event is today that was stored under a name, with a schema version and a payload: for a
+/// test of the steps from an older version.
+///
+/// ```
+/// use es_core::prelude::*;
+/// use es_core::testing::read_stored;
+///
+/// #[derive(Event, Serialize, Deserialize, Debug, PartialEq)]
+/// #[event(name = "account.deposited", version = 2)]
+/// #[upcast(from = 1, rename("amt" => "amount"))]
+/// struct Deposited {
+///     amount: u64,
+/// }
+///
+/// #[derive(EventSet, Debug, PartialEq)]
+/// enum AccountEvent {
+///     Deposited(Deposited),
+/// }
+///
+/// let events = read_stored::<AccountEvent>("account.deposited", 1, r#"{ "amt": 700 }"#);
+/// assert_eq!(events, [Deposited { amount: 700 }.into()]);
+/// ```
+///
+/// # Panics
+/// When it can not be read; the message says why.
+#[track_caller]
+pub fn read_stored<S: EventSet>(name: &str, schema_version: u32, payload: &str) -> Vec<S> {
+    let schema_version = match SchemaVersion::try_from(schema_version) {
+        Ok(version) => version,
+        Err(error) => panic!("{error}"),
+    };
+    let stream = match StreamId::new("test", "stored") {
+        Ok(stream) => stream,
+        Err(error) => panic!("{error}"),
+    };
+    let recorded = Recorded {
+        position: Position::new(1),
+        stream: stream.borrowed(),
+        version: Version::new(1),
+        event_id: EventId::from_uuid(uuid::Uuid::nil()),
+        name,
+        schema_version,
+        payload: Payload::Text(payload),
+        tags: &[],
+        recorded_at: TEST_TIME,
+        occurred_at: None,
+        metadata: &Metadata::EMPTY,
+    };
+    match S::decode(&recorded) {
+        Ok(decoded) => decoded.into_vec(),
+        Err(error) => panic!("{error}"),
+    }
+}
 
 /// Begins a test with the events that an instance already has: nothing `()` or `[]`, one event, a
 /// tuple, a `Vec`, or `[a.into(), b.into()]`.
@@ -273,7 +328,9 @@ fn apply_as_stored<A: Aggregate>(loaded: &mut Loaded<A>, events: &Events<A>) {
             metadata: &event.metadata,
         };
         match A::Event::decode(&recorded) {
-            Ok(event) => loaded.state.apply_event(&event),
+            Ok(decoded) => {
+                decoded.as_slice().iter().for_each(|event| loaded.state.apply_event(event));
+            }
             Err(error) => panic!("an event does not come back from the store: {error}"),
         }
         loaded.version = version;

@@ -22,7 +22,9 @@ mod name_checks;
 mod projection;
 mod registration;
 mod span;
+mod split_checks;
 mod stored;
+mod upcast;
 
 pub(crate) use self::aggregate::aggregate;
 pub(crate) use self::aggregate_id::aggregate_id;

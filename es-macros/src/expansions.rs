@@ -35,7 +35,7 @@ macro_rules! snapshots {
 
 snapshots! {
     event: derive::event = r#"
-#[event(name = "account.deposited", version = 3)]
+#[event(name = "account.deposited", version = 3, oldest = 3)]
 pub struct Deposited {
     #[event(tag)]
     owner: String,
@@ -58,7 +58,24 @@ struct Priced<C: Currency, const N: usize> {
     amounts: [Amount<C>; N],
 }"#;
 
+    event_with_steps: derive::event = r#"
+#[event(name = "account.deposited", version = 5, alias = "account.paid_in", write_version = 3)]
+#[upcast(from = 1, rename("amt" => "amount"), add("lines[].unit" = "piece", at = recorded_at))]
+#[upcast(from = 4, remove(note = ""))]
+#[upcast(from = 3, with = whole_cents, inverse = decimal)]
+#[upcast(from = 2, split(into(Deposited, billing::FeeCharged), with = fee_apart))]
+pub struct Deposited {
+    amount: u64,
+}"#;
+
+    event_with_structs_of_old: derive::event = r#"
+#[event(name = "limit.set", version = 3, split_from(Opened, billing::Agreed))]
+#[upcast(from = 1, via = LimitSetV1, codec = Postcard)]
+#[upcast(from = 2, via = old::LimitSet)]
+struct LimitSet(u64);"#;
+
     event_set: derive::event_set = r#"
+#[event_set(retired("lamp.bought"))]
 enum LampEvent {
     Lit(Lit),
     Quenched(lamp::Quenched),

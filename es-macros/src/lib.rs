@@ -36,7 +36,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// |---|---|
 /// | `tag` | queries can select the event by the tag `field:value`; an `Option` has one when it is `Some` |
 /// | `tag = "key"` | the same with another key; a newtype's field needs one |
-#[proc_macro_derive(Event, attributes(event))]
+#[proc_macro_derive(Event, attributes(event, upcast))]
 pub fn event(input: TokenStream) -> TokenStream {
     derive::event(&parse_macro_input!(input as DeriveInput)).into()
 }

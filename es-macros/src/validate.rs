@@ -9,6 +9,8 @@ mod item;
 mod missing;
 mod projection;
 mod stored_name;
+mod upcast;
+mod version_range;
 
 pub(crate) use self::aggregate::aggregate;
 pub(crate) use self::aggregate_id::aggregate_id;

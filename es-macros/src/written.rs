@@ -26,7 +26,11 @@ fn write_tokens(tokens: TokenStream, text: &mut String) {
                     text.push(' ');
                 }
                 text.push(punct.as_char());
-                if punct.as_char() == ',' || (spaced && punct.spacing() == Spacing::Alone) {
+                let ends_arrow = punct.as_char() == '>' && text.ends_with("=>");
+                if punct.as_char() == ','
+                    || ends_arrow
+                    || (spaced && punct.spacing() == Spacing::Alone)
+                {
                     text.push(' ');
                 }
             }
@@ -81,6 +85,8 @@ mod tests {
     fn paths_are_written_without_spaces() {
         assert_eq!(written(quote!(::billing::Paid<Eur, [u8; 3]>)), "::billing::Paid<Eur, [u8;3]>");
         assert_eq!(written(quote!(billing::Paid as Other)), "billing::Paid as Other");
+        let step = quote!(#[upcast(from = 1, rename("a" => "b"), add(c = -1))]);
+        assert_eq!(written(step), r#"#[upcast(from = 1, rename("a" => "b"), add(c = -1))]"#);
     }
 
     #[test]

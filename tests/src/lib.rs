@@ -4,8 +4,14 @@
 
 pub mod counter;
 pub mod faulty;
+pub mod history;
 
 /// The program of the README, which runs as it is shown.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The chapter on how events change, whose programs run as they are shown.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/changing-an-event.md")]
+pub struct ChangingAnEvent;

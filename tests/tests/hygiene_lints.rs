@@ -111,3 +111,40 @@ impl Project<AccountChequePaid> for Accounts {
         Ok(())
     }
 }
+
+/// An event with a past.
+#[derive(Event, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[event(name = "account.limited", version = 4, alias = "account.capped", write_version = 2)]
+#[upcast(from = 1, split(into(AccountLimited), with = as_it_is))]
+#[upcast(from = 2, rename("lim" => "limit"), add(note = "x", by = nobody))]
+#[upcast(from = 3, with = nothing, inverse = nothing)]
+pub struct AccountLimited {
+    /// How much.
+    pub limit: u64,
+    /// What for.
+    pub note: String,
+    /// By whom.
+    pub by: String,
+}
+
+#[expect(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "as steps are")]
+fn as_it_is(_: es_core::JsonObject) -> Result<es_core::Split, es_core::UpcastError> {
+    Ok(es_core::Split::new())
+}
+
+fn nobody() -> String {
+    "nobody".to_owned()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as steps are")]
+const fn nothing(_: &mut es_core::JsonObject) -> Result<(), es_core::UpcastError> {
+    Ok(())
+}
+
+/// A set with a past.
+#[derive(EventSet, Debug)]
+#[event_set(retired("account.frozen"))]
+pub enum LimitEvent {
+    /// The only one.
+    Limited(AccountLimited),
+}

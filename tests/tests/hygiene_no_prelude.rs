@@ -91,3 +91,62 @@ impl ::es_core::Project<Closed> for Accounts {
         ::core::result::Result::Ok(())
     }
 }
+
+#[derive(::es_core::Event, ::serde::Serialize, ::serde::Deserialize)]
+#[event(
+    name = "account.limited",
+    version = 5,
+    alias = "account.capped",
+    write_version = 2,
+    split_from(Closed)
+)]
+#[upcast(from = 1, split(into(Limited), with = split))]
+#[upcast(from = 2, rename("lim" => "limit", "a[].b" => "a[].c"), add(note = "x", by = by, on = true, of = -1, at = 0.5))]
+#[upcast(from = 3, with = with, inverse = with)]
+#[upcast(from = 4, remove(gone = null))]
+pub struct Limited {
+    limit: u64,
+    a: ::std::vec::Vec<Old>,
+    note: ::std::string::String,
+    by: u64,
+    on: bool,
+    of: i64,
+    at: f64,
+}
+
+#[derive(::serde::Serialize, ::serde::Deserialize)]
+pub struct Old {
+    c: u64,
+}
+
+#[derive(::es_core::Event, ::serde::Serialize, ::serde::Deserialize)]
+#[event(name = "account.typed", version = 2)]
+#[upcast(from = 1, via = Old, codec = ::es_core::Json)]
+pub struct Typed(u64);
+
+impl ::core::convert::From<Old> for Typed {
+    fn from(old: Old) -> Self {
+        Self(old.c)
+    }
+}
+
+fn split(
+    _: ::es_core::JsonObject,
+) -> ::core::result::Result<::es_core::Split, ::es_core::UpcastError> {
+    ::core::result::Result::Ok(::es_core::Split::new())
+}
+
+fn by() -> u64 {
+    7
+}
+
+fn with(_: &mut ::es_core::JsonObject) -> ::core::result::Result<(), ::es_core::UpcastError> {
+    ::core::result::Result::Ok(())
+}
+
+#[derive(::es_core::EventSet)]
+#[event_set(retired("account.frozen"))]
+pub enum LimitedEvent {
+    Limited(Limited),
+    Typed(Typed),
+}

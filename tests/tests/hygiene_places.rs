@@ -106,13 +106,15 @@ type Number = u64;
 macro_rules! domain {
     (
         $module:ident $name:literal $event_name:expr, $Id:ty, $State:ident $Event:ident $Set:ident,
-        $path:path, $field:ident: $Field:ty, $version:literal
+        $path:path, $field:ident: $Field:ty, $version:literal,
+        $from:literal $old:literal => $new:literal $also:literal $with:path
     ) => {
         mod $module {
             use es_core::prelude::*;
 
             #[derive(Event, Serialize, Deserialize)]
             #[event(name = $event_name, version = $version, codec = $path, crate = $crate::framework::inner)]
+            #[upcast(from = $from, rename($old => $new), add(also = $also), with = $with)]
             pub(super) struct $Event {
                 #[event(tag)]
                 pub(super) $field: $Field,
@@ -153,7 +155,12 @@ macro_rules! domain {
 }
 
 domain! {
-    gate "gate" "gate.passed", u64, Gate Passed GateFact, es_core::Json, who: Option<String>, 2
+    gate "gate" "gate.passed", u64, Gate Passed GateFact, es_core::Json, who: Option<String>, 2,
+    1 "name" => "who" 7 super::nothing_more
+}
+
+fn nothing_more(_: &mut es_core::JsonObject) -> Result<(), es_core::UpcastError> {
+    Ok(())
 }
 
 #[test]
@@ -168,6 +175,11 @@ fn a_domain_may_come_from_a_macro() {
     assert_eq!(gate::Passed::VERSION.get(), 2);
     assert_eq!(gate::Act { id: 3 }.aggregate_id(), &3);
     assert_eq!(gate::Seen::NAME, "gate");
+    let old = es_tests::history::read::<gate::GateFact>("gate.passed", 1, r#"{"name":"Eva"}"#);
+    let [gate::GateFact::Passed(old)] = &old.map_err(|_| ()).unwrap()[..] else {
+        panic!("not one")
+    };
+    assert_eq!((old.who.as_deref(), old.also), (Some("Eva"), Some(7)));
 }
 
 /// The paths come from the macro, the items from the place that calls it.

@@ -20,7 +20,8 @@ shadow! {
     u8 u32 str bool usize
     Event EventSet EventType Aggregate Apply ApplyTo Command Project Projection Recorded Stored
     Tags Json SchemaVersion EncodedEvent EncodeError DecodeError Events IntoEvents ProjectError
-    Registration
+    Registration Decoded Upcasts Step StepKind Operation Segment Reading NamedFunction Split
+    Codec CodecError JsonObject UpcastError CalledInverse NewValue
 }
 
 const event: () = ();
@@ -123,5 +124,73 @@ impl ::es_core::Project<Closed> for Accounts {
         _: &::es_core::Recorded<'_>,
     ) -> ::core::result::Result<(), ::es_core::ProjectError> {
         ::core::result::Result::Ok(())
+    }
+}
+
+mod steps {
+    // Serde's own derives do not bear a type named `u8`.
+    use super::{
+        Box, CalledInverse, Codec, CodecError, Decoded, Err, From, Into, Json, JsonObject,
+        NamedFunction, NewValue, None, Ok, Operation, Option, Reading, Result, SchemaVersion,
+        Segment, Some, Split, Step, StepKind, UpcastError, Upcasts, Vec,
+    };
+
+    #[derive(::es_core::Event, ::serde::Serialize, ::serde::Deserialize)]
+    #[event(
+        name = "account.limited",
+        version = 5,
+        alias = "account.capped",
+        write_version = 2,
+        split_from(super::Closed)
+    )]
+    #[upcast(from = 1, split(into(Limited), with = split))]
+    #[upcast(from = 2, rename("lim" => "limit", "a[].b" => "a[].c"), add(note = "x", by = by, on = true, of = -1, at = 0.5))]
+    #[upcast(from = 3, with = with, inverse = with)]
+    #[upcast(from = 4, remove(gone = null))]
+    pub(super) struct Limited {
+        limit: ::core::primitive::u64,
+        a: ::std::vec::Vec<Old>,
+        note: ::std::string::String,
+        by: ::core::primitive::u64,
+        on: ::core::primitive::bool,
+        of: i64,
+        at: f64,
+    }
+
+    #[derive(::serde::Serialize, ::serde::Deserialize)]
+    pub(super) struct Old {
+        c: ::core::primitive::u64,
+    }
+
+    #[derive(::es_core::Event, ::serde::Serialize, ::serde::Deserialize)]
+    #[event(name = "account.typed", version = 2)]
+    #[upcast(from = 1, via = Old, codec = ::es_core::Json)]
+    pub(super) struct Typed(::core::primitive::u64);
+
+    impl ::core::convert::From<Old> for Typed {
+        fn from(old: Old) -> Self {
+            Self(old.c)
+        }
+    }
+
+    fn split(
+        _: ::es_core::JsonObject,
+    ) -> ::core::result::Result<::es_core::Split, ::es_core::UpcastError> {
+        ::core::result::Result::Ok(::es_core::Split::new())
+    }
+
+    fn by() -> ::core::primitive::u64 {
+        7
+    }
+
+    fn with(_: &mut ::es_core::JsonObject) -> ::core::result::Result<(), ::es_core::UpcastError> {
+        ::core::result::Result::Ok(())
+    }
+
+    #[derive(::es_core::EventSet)]
+    #[event_set(retired("account.frozen"))]
+    pub(super) enum LimitedEvent {
+        Limited(Limited),
+        Typed(Typed),
     }
 }

@@ -79,8 +79,10 @@ impl<P: Projection> Host for Hosted<P> {
 }
 
 fn apply_one<P: Projection>(state: &mut P, recorded: &Recorded<'_>) -> Result<(), String> {
-    let event = P::Event::decode(recorded).map_err(|error| error.to_string())?;
-    state.project_event(&event, recorded).map_err(|error| describe(recorded, &error.to_string()))
+    let decoded = P::Event::decode(recorded).map_err(|error| error.to_string())?;
+    decoded.as_slice().iter().try_for_each(|event| {
+        state.project_event(event, recorded).map_err(|error| describe(recorded, &error.to_string()))
+    })
 }
 
 fn describe(recorded: &Recorded<'_>, error: &str) -> String {

@@ -92,16 +92,19 @@ impl<S: EventStore> Runtime<S> {
         loop {
             let page = retry.read(|| store.read(&query, range)).await?;
             for recorded in page.events.iter() {
-                let event = P::Event::decode(&recorded)?;
-                projection.project_event(&event, &recorded).map_err(|error| {
-                    PastError::Project {
-                        projection: P::NAME,
-                        stream: recorded.stream.to_stream_id(),
-                        version: recorded.version,
-                        position: recorded.position,
-                        error,
-                    }
-                })?;
+                // An event that is not of the set came because of another one that it becomes.
+                let decoded = P::Event::decode(&recorded)?;
+                for event in decoded.as_slice() {
+                    projection.project_event(event, &recorded).map_err(|error| {
+                        PastError::Project {
+                            projection: P::NAME,
+                            stream: recorded.stream.to_stream_id(),
+                            version: recorded.version,
+                            position: recorded.position,
+                            error,
+                        }
+                    })?;
+                }
             }
             if !page.more {
                 return Ok(projection);

@@ -2,7 +2,7 @@
 
 use crate::aggregate::Aggregate;
 use crate::error::ErrorCategory;
-use crate::event_set::{DecodeError, EventSet};
+use crate::event_set::{self, DecodeError, Decoded, EventSet};
 use crate::recorded::Recorded;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{EventStore, ReadError, StreamRange};
@@ -73,10 +73,16 @@ pub(crate) async fn replay<A: Aggregate>(
                 }
                 Step::Stop => return Ok(()),
             }
-            let event = A::Event::decode(&recorded)?;
-            loaded.state.apply_event(&event);
+            let decoded = A::Event::decode(&recorded)?;
+            if let Decoded::Unlisted = decoded {
+                // In a stream of its own an aggregate knows every event.
+                return Err(event_set::unknown_event::<A::Event>(&recorded).into());
+            }
             (seen, loaded.version) = (recorded.version, recorded.version);
-            show(&loaded.state, &event, &recorded);
+            for event in decoded.as_slice() {
+                loaded.state.apply_event(event);
+                show(&loaded.state, event, &recorded);
+            }
         }
         match page.next {
             // Bounded by what the first page saw, or a busy stream would never end.

@@ -29,6 +29,15 @@ impl AttributeKind {
         input.attrs.iter().find(|attribute| attribute.path().is_ident(self.name))
     }
 
+    /// All attributes of this kind above the item.
+    pub(crate) fn all_on<'a>(
+        &self,
+        input: &'a DeriveInput,
+    ) -> impl Iterator<Item = &'a Attribute> + use<'a> {
+        let name = self.name;
+        input.attrs.iter().filter(move |attribute| attribute.path().is_ident(name))
+    }
+
     fn options(&self, place: Place) -> &'static [&'static str] {
         match place {
             Place::Item => self.item_options,
@@ -72,6 +81,17 @@ impl<'a> Attributes<'a> {
     /// Reads every option above the item.
     pub(crate) fn read_item(&self, read: impl FnMut(Given<'_>)) {
         self.read(&self.input.attrs, Place::Item, read);
+    }
+
+    /// Reads each attribute of this kind above the item by itself.
+    pub(crate) fn read_each<T: Default>(&self, mut read: impl FnMut(&mut T, Given<'_>)) -> Vec<T> {
+        let mut all = Vec::new();
+        for attribute in self.kind.all_on(self.input) {
+            let mut one = T::default();
+            self.read(std::slice::from_ref(attribute), Place::Item, |given| read(&mut one, given));
+            all.push(one);
+        }
+        all
     }
 
     /// Reads every option on a field.
@@ -201,6 +221,11 @@ pub(crate) struct Given<'a> {
 impl Given<'_> {
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Reads the value of an option that can be given any number of times.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Ctxt, &RawOption) -> Option<T>) -> Option<T> {
+        read(self.ctxt, &self.option)
     }
 
     /// Reads the value into its slot. An option can be given once.

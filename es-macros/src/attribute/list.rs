@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use syn::parse::{ParseStream, Parser};
-use syn::{Lit, Path, Token};
+use syn::{Lit, LitStr, Path, Token};
 
 use super::raw::{Form, RawOption, split_at_commas};
 use super::value;
@@ -21,6 +21,42 @@ pub(crate) fn listed_paths(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Path>>
         }
     }
     Some(paths)
+}
+
+/// Reads the event types of `into(Deposited, billing::Paid)`.
+pub(crate) fn listed_event_types(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Path>> {
+    let list = value::list(ctxt, option)?;
+    let mut paths = Vec::new();
+    for tokens in split_at_commas(list) {
+        let tokens = TokenStream::from_iter(tokens);
+        match syn::parse2(tokens.clone()) {
+            Ok(path) => paths.push(path),
+            Err(_) => ctxt.error(&tokens, help_for_entry(&tokens)),
+        }
+    }
+    Some(paths)
+}
+
+/// Reads the stored names of `retired("account.frozen", ..)`.
+pub(crate) fn listed_names(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<LitStr>> {
+    let list = value::list(ctxt, option)?;
+    let mut names = Vec::new();
+    for tokens in split_at_commas(list) {
+        let tokens = TokenStream::from_iter(tokens);
+        match syn::parse2(tokens.clone()) {
+            Ok(name) => names.push(name),
+            Err(_) => {
+                let (key, entry) = (&option.key, written(&tokens));
+                ctxt.error(
+                    &tokens,
+                    format_args!(
+                        "`{key}` lists stored names, which are strings, not types\nhelp: write `{key}(\"...\")`, with the name under which `{entry}` was stored"
+                    ),
+                );
+            }
+        }
+    }
+    Some(names)
 }
 
 /// What `events` of an aggregate may be.

@@ -6,7 +6,7 @@ use syn::Path;
 use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
-use super::name_checks::name_checks;
+use super::name_checks::{Parts, name_checks, parts_of_own_set};
 use super::{event_set, registration, stored};
 use crate::attribute::SnapshotOption;
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
@@ -32,7 +32,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
                 &dispatch(set),
                 snapshot(aggregate),
             );
-            let checks = name_checks(set);
+            let checks = name_checks(set, Parts::MustBeListed);
             quote! {
                 #events
                 #implementation
@@ -46,8 +46,10 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             };
             let implementation =
                 implementation(aggregate, &own.to_token_stream(), &apply, snapshot(aggregate));
+            let checks = parts_of_own_set(es_core, &aggregate.input.ident, own);
             quote! {
                 #implementation
+                #checks
                 #registration
             }
         }

@@ -1,11 +1,14 @@
 //! `impl Event`
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Member, WherePredicate, parse_quote};
 
+use super::span::ends;
+use super::split_checks::split_checks;
 use super::stored;
+use super::upcast::older_versions;
 use crate::model::{Event, Tag};
 
 /// ```text
@@ -26,11 +29,57 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
             }
         }
     });
-    implementation(event, tags)
+    let names = names(event);
+    let older_versions = older_versions(event);
+    let checks = split_checks(event);
+    let implementation = implementation(
+        event,
+        quote! {
+            #names
+            #older_versions
+            #tags
+        },
+    );
+    quote! {
+        #implementation
+        #checks
+    }
 }
 
-/// The impl without anything that could fail for a reason of its own.
-pub(super) fn implementation(event: &Event<'_>, tags: Option<TokenStream>) -> TokenStream {
+/// Other names and another version, if there are some.
+fn names(event: &Event<'_>) -> TokenStream {
+    let es_core = &event.crate_path;
+    let aliases = (!event.aliases.is_empty()).then(|| {
+        let aliases = &event.aliases;
+        quote! {
+            const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#aliases),*];
+        }
+    });
+    let written = event.write_version.value().map(|version| {
+        quote! {
+            const WRITTEN_VERSION: #es_core::SchemaVersion =
+                #es_core::__private::schema_version(#version);
+        }
+    });
+    let split_from = event.split_from.value().map(|sources| {
+        let sources = sources.iter().map(|source| {
+            let (first, _) = ends(source);
+            let es_core = es_core.at(first);
+            quote_spanned!(first=> #es_core::__private::SplitSource::of::<#source>())
+        });
+        quote! {
+            const SPLIT_FROM: &'static [#es_core::__private::SplitSource] = &[#(#sources),*];
+        }
+    });
+    quote! {
+        #aliases
+        #written
+        #split_from
+    }
+}
+
+/// The impl; `more` is everything that could fail for a reason of its own.
+pub(super) fn implementation(event: &Event<'_>, more: TokenStream) -> TokenStream {
     let (es_core, ident) = (&event.crate_path, &event.input.ident);
     let name = stored::name(&event.name, event.input);
     let version = stored::version(&event.version);
@@ -53,7 +102,7 @@ pub(super) fn implementation(event: &Event<'_>, tags: Option<TokenStream>) -> To
             const NAME: &'static ::core::primitive::str = #name;
             const VERSION: #es_core::SchemaVersion = #es_core::__private::schema_version(#version);
             type Codec = #codec;
-            #tags
+            #more
         }
     }
 }

@@ -8,7 +8,7 @@ use syn::{DeriveInput, Path, Type};
 
 use super::dispatch::Dispatch;
 use super::listed::listed;
-use super::name_checks::name_checks;
+use super::name_checks::{Parts, name_checks};
 use crate::model::{EventSet, OwnEventSet, Variant};
 use crate::written::written;
 
@@ -25,7 +25,7 @@ pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
     let implementation = implementation(&own.set);
     let answer = answer(&own.set);
     let application = application(&own.set);
-    let checks = name_checks(&own.set);
+    let checks = name_checks(&own.set, Parts::MayBeElsewhere);
     quote! {
         #implementation
         #answer
@@ -77,7 +77,12 @@ fn link(event: &Type) -> String {
 
 /// `impl EventSet` and `impl From` for each event.
 pub(super) fn implementation(set: &EventSet) -> TokenStream {
-    let EventSet { crate_path: es_core, ident, variants } = set;
+    let EventSet { crate_path: es_core, ident, variants, retired } = set;
+    let retired = (!retired.is_empty()).then(|| {
+        quote! {
+            const RETIRED: &'static [&'static ::core::primitive::str] = &[#(#retired),*];
+        }
+    });
     let events: Vec<_> = variants.iter().map(|variant| &variant.event).collect();
     let names: Vec<_> = variants.iter().map(|variant| &variant.ident).collect();
     let listed = |item| variants.iter().map(move |variant| listed(es_core, variant, item));
@@ -92,6 +97,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
         #[allow(deprecated, unreachable_patterns, unused_qualifications)]
         impl #es_core::EventSet for #ident {
             const EVENTS: &'static [#es_core::EventType] = &[#(#event_types),*];
+            #retired
 
             fn event_type(&self) -> &'static #es_core::EventType {
                 let __index = match self {
@@ -111,14 +117,12 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
                 }
             }
 
-            fn decode(
-                __recorded: &#es_core::Recorded<'_>,
-            ) -> ::core::result::Result<Self, #es_core::DecodeError> {
-                match __recorded.name {
-                    #(#stored_names => #decode(__recorded),)*
-                    _ => ::core::result::Result::Err(
-                        #es_core::__private::unknown_event::<Self>(__recorded)
-                    ),
+            fn read(
+                __reading: &#es_core::__private::Reading<'_>,
+            ) -> ::core::result::Result<#es_core::Decoded<Self>, #es_core::DecodeError> {
+                match __reading.name {
+                    #(#stored_names => #decode(__reading),)*
+                    _ => #es_core::__private::read_by_other_name(__reading),
                 }
             }
         }
@@ -156,7 +160,7 @@ pub(super) fn answer(set: &EventSet) -> TokenStream {
 
 /// Lets any state that has an `Apply` for each event be changed by the enum.
 fn application(set: &EventSet) -> TokenStream {
-    let EventSet { crate_path: es_core, ident, variants } = set;
+    let EventSet { crate_path: es_core, ident, variants, .. } = set;
     let conditions = variants.iter().map(|variant| {
         let span = variant.span();
         let (event, es_core) = (&variant.event, es_core.at(span));

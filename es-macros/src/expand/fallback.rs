@@ -24,7 +24,7 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
     if borrows || matches!(event.input.data, Data::Union(_)) {
         return TokenStream::new();
     }
-    of_event::implementation(event, None)
+    of_event::implementation(event, TokenStream::new())
 }
 
 pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {

@@ -41,7 +41,9 @@ impl<'a> Aggregate<'a> {
     pub(crate) const ATTRIBUTE: AttributeKind = AttributeKind {
         name: "aggregate",
         noun: "aggregate",
-        item_options: &["name", "id", "events", "enum", "derive", "snapshot", "register", "crate"],
+        item_options: &[
+            "name", "id", "events", "retired", "enum", "derive", "snapshot", "register", "crate",
+        ],
         field_options: &[],
     };
 
@@ -55,7 +57,7 @@ impl<'a> Aggregate<'a> {
             "name" => given.fill(&mut name, value::string),
             "id" => given.fill(&mut id, value::ty),
             "events" => given.fill(&mut listed, events),
-            "enum" | "derive" => options.take(given),
+            "enum" | "derive" | "retired" => options.take(given),
             "snapshot" => given.fill(&mut snapshot_option, snapshot),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
@@ -72,6 +74,7 @@ impl<'a> Aggregate<'a> {
                 Some(EventsOption::Own(path)) => {
                     idle_options.extend(options.name.key().cloned());
                     idle_options.extend(options.derives.key().cloned());
+                    idle_options.extend(options.retired.key().cloned());
                     AggregateEvents::Own(path)
                 }
                 Some(EventsOption::Listed(events)) => AggregateEvents::Generated(

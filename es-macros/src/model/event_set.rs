@@ -3,9 +3,9 @@
 use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Fields, Type};
+use syn::{Data, DeriveInput, Fields, LitStr, Type};
 
-use crate::attribute::{AttributeKind, Attributes, Slot, value};
+use crate::attribute::{AttributeKind, Attributes, Slot, listed_names, value};
 use crate::crate_path::CratePath;
 use crate::ctxt::Ctxt;
 use crate::written::written;
@@ -15,6 +15,8 @@ pub(crate) struct EventSet {
     pub(crate) crate_path: CratePath,
     pub(crate) ident: Ident,
     pub(crate) variants: Vec<Variant>,
+    /// The stored names of events that are no longer read.
+    pub(crate) retired: Vec<LitStr>,
 }
 
 impl EventSet {
@@ -35,7 +37,12 @@ impl EventSet {
                 variants.push(variant.clone());
             }
         }
-        Self { crate_path: self.crate_path.clone(), ident: self.ident.clone(), variants }
+        Self {
+            crate_path: self.crate_path.clone(),
+            ident: self.ident.clone(),
+            variants,
+            retired: self.retired.clone(),
+        }
     }
 }
 
@@ -78,19 +85,24 @@ impl<'a> OwnEventSet<'a> {
     pub(crate) const ATTRIBUTE: AttributeKind = AttributeKind {
         name: "event_set",
         noun: "set of events",
-        item_options: &["crate"],
+        item_options: &["retired", "crate"],
         field_options: &[],
     };
 
     pub(crate) fn read(ctxt: &Ctxt, input: &'a DeriveInput) -> Self {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
-        let mut crate_path = Slot::default();
-        attributes.read_item(|given| given.fill(&mut crate_path, value::path));
+        let (mut retired, mut crate_path) = (Slot::default(), Slot::default());
+        attributes.read_item(|given| match given.name() {
+            "retired" => given.fill(&mut retired, listed_names),
+            "crate" => given.fill(&mut crate_path, value::path),
+            _ => {}
+        });
         attributes.refuse_inside();
         let set = EventSet {
             crate_path: CratePath::new(ctxt, crate_path.value()),
             ident: input.ident.clone(),
             variants: variants(input),
+            retired: retired.into_value().unwrap_or_default(),
         };
         Self { input, set }
     }

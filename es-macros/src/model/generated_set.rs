@@ -3,10 +3,10 @@
 use proc_macro2::{Ident, Span};
 use quote::format_ident;
 use syn::ext::IdentExt;
-use syn::{DeriveInput, Path, Type, TypePath};
+use syn::{DeriveInput, LitStr, Path, Type, TypePath};
 
 use super::event_set::{EventSet, Variant};
-use crate::attribute::{Given, Slot, listed_paths, value};
+use crate::attribute::{Given, Slot, listed_names, listed_paths, value};
 use crate::crate_path::CratePath;
 
 /// The options about the enum, which aggregates and projections share.
@@ -14,14 +14,16 @@ use crate::crate_path::CratePath;
 pub(crate) struct SetOptions {
     pub(crate) name: Slot<Ident>,
     pub(crate) derives: Slot<Vec<Path>>,
+    pub(crate) retired: Slot<Vec<LitStr>>,
 }
 
 impl SetOptions {
-    /// Reads `enum` or `derive`.
+    /// Reads `enum`, `derive` or `retired`.
     pub(crate) fn take(&mut self, given: Given<'_>) {
         match given.name() {
             "enum" => given.fill(&mut self.name, value::ident),
             "derive" => given.fill(&mut self.derives, listed_paths),
+            "retired" => given.fill(&mut self.retired, listed_names),
             _ => {}
         }
     }
@@ -45,8 +47,9 @@ impl GeneratedSet {
             format_ident!("{}Event", input.ident.unraw(), span = input.ident.span())
         });
         let variants = events.into_iter().filter_map(variant).collect();
+        let retired = options.retired.into_value().unwrap_or_default();
         Self {
-            set: EventSet { crate_path, ident, variants },
+            set: EventSet { crate_path, ident, variants, retired },
             derives: options.derives.into_value().unwrap_or_default(),
         }
     }

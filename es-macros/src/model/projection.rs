@@ -27,7 +27,9 @@ impl<'a> Projection<'a> {
     pub(crate) const ATTRIBUTE: AttributeKind = AttributeKind {
         name: "projection",
         noun: "projection",
-        item_options: &["name", "version", "events", "enum", "derive", "register", "crate"],
+        item_options: &[
+            "name", "version", "events", "retired", "enum", "derive", "register", "crate",
+        ],
         field_options: &[],
     };
 
@@ -41,7 +43,7 @@ impl<'a> Projection<'a> {
             "name" => given.fill(&mut name, value::string),
             "version" => given.fill(&mut version, value::number),
             "events" => given.fill(&mut events, listed_events),
-            "enum" | "derive" => options.take(given),
+            "enum" | "derive" | "retired" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}

@@ -79,6 +79,15 @@ fn has_events(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
         AggregateEvents::Own(own) => {
             for option in &aggregate.idle_options {
                 let own = written(own);
+                if option == "retired" {
+                    ctxt.error(
+                        option,
+                        format_args!(
+                            "`retired` is about the events of `{own}`, which is your own enum\nhelp: write `#[event_set(retired(...))]` above `enum {own}`"
+                        ),
+                    );
+                    continue;
+                }
                 ctxt.error(
                     option,
                     format_args!(

@@ -5,6 +5,7 @@ use syn::{Data, Fields, Type};
 use super::item;
 use super::missing::Required;
 use super::stored_name::{self, NameRule};
+use super::{upcast, version_range};
 use crate::ctxt::Ctxt;
 use crate::model::Event;
 
@@ -24,8 +25,11 @@ pub(crate) fn event(ctxt: &Ctxt, event: &Event<'_>) {
     fields_own_their_data(ctxt, event);
     has_name(ctxt, event);
     stored_name::check(ctxt, event.input, event.name.value(), &NAME);
-    has_version(ctxt, event);
+    aliases_differ(ctxt, event);
     tags_have_keys(ctxt, event);
+    if version_range::check(ctxt, event) {
+        upcast::check(ctxt, event);
+    }
 }
 
 /// An event is a struct whose fields have names, or a newtype, or nothing but its name.
@@ -96,14 +100,21 @@ fn has_name(ctxt: &Ctxt, event: &Event<'_>) {
     }
 }
 
-fn has_version(ctxt: &Ctxt, event: &Event<'_>) {
-    if let Some(version) = event.version.value()
-        && version.base10_digits() == "0"
-    {
-        ctxt.error(
-            version,
-            "the versions of an event start at 1\nhelp: write `version = 1`, or leave it out",
-        );
+fn aliases_differ(ctxt: &Ctxt, event: &Event<'_>) {
+    for (index, alias) in event.aliases.iter().enumerate() {
+        stored_name::check(ctxt, event.input, Some(alias), &NAME);
+        let text = alias.value();
+        if event.name.value().is_some_and(|name| name.value() == text) {
+            ctxt.error(
+                alias,
+                "an alias is a name that the event had before, and this is its name today\nhelp: write the old name here, or remove the alias",
+            );
+        } else if event.aliases.iter().take(index).any(|first| first.value() == text) {
+            ctxt.error(
+                alias,
+                format_args!("alias `{text}` is given twice\nhelp: keep one of them"),
+            );
+        }
     }
 }
 

@@ -46,12 +46,23 @@ pub(crate) fn own_event_set(ctxt: &Ctxt, own: &OwnEventSet<'_>) {
         }
     }
     no_event_twice(ctxt, &own.set);
+    no_name_retired_twice(ctxt, &own.set);
 }
 
 /// Checks the events of a list, which become variants of an enum.
 pub(crate) fn listed_events(ctxt: &Ctxt, set: &EventSet) {
     no_event_twice(ctxt, set);
     no_variant_twice(ctxt, set);
+    no_name_retired_twice(ctxt, set);
+}
+
+fn no_name_retired_twice(ctxt: &Ctxt, set: &EventSet) {
+    for (index, name) in set.retired.iter().enumerate() {
+        let text = name.value();
+        if set.retired.iter().take(index).any(|first| first.value() == text) {
+            ctxt.error(name, format_args!("`{text}` is retired twice\nhelp: keep one of them"));
+        }
+    }
 }
 
 /// Says at both ends that one event is listed twice.

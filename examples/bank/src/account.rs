@@ -3,6 +3,7 @@
 mod commands;
 mod error;
 mod events;
+mod history;
 
 use es_core::prelude::*;
 
@@ -13,6 +14,7 @@ pub use self::error::AccountError;
 pub use self::events::{
     Closed, Deposited, Opened, Overdraft, Purpose, RoundingPosted, UnknownPurpose, Withdrawn,
 };
+pub use self::history::Moved;
 
 /// The number of an account.
 #[derive(

@@ -1,7 +1,7 @@
 use es_core::prelude::*;
 
 #[derive(Event, Serialize, Deserialize)]
-#[event(name = "account.opened", version = 2, version = 3)]
+#[event(name = "account.opened", version = 1, version = 3)]
 struct Opened {
     owner: String,
 }

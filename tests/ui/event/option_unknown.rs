@@ -1,7 +1,7 @@
 use es_core::prelude::*;
 
 #[derive(Event, Serialize, Deserialize)]
-#[event(name = "account.opened", verison = 2)]
+#[event(name = "account.opened", verison = 1)]
 struct Opened {
     owner: String,
 }

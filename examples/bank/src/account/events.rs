@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use es_core::prelude::*;
 
+use super::history::{Moved, in_our_words};
+
 /// The account was opened.
 #[derive(Event, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
-#[event(name = "account.opened")]
+#[event(name = "account.opened", alias = "account.created")]
 pub struct Opened {
     /// Whether it may go below zero.
     pub overdraft: Overdraft,
@@ -15,7 +17,8 @@ pub struct Opened {
 
 /// Money came in.
 #[derive(Event, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
-#[event(name = "account.deposited")]
+#[event(name = "account.deposited", version = 2, split_from(Moved))]
+#[upcast(from = 1, with = in_our_words, rename("castka" => "amount", "k_symbol" => "purpose"))]
 pub struct Deposited {
     /// How much.
     pub amount: u64,
@@ -26,7 +29,8 @@ pub struct Deposited {
 
 /// Money went out.
 #[derive(Event, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
-#[event(name = "account.withdrawn")]
+#[event(name = "account.withdrawn", version = 2, split_from(Moved))]
+#[upcast(from = 1, with = in_our_words, rename("castka" => "amount", "k_symbol" => "purpose"))]
 pub struct Withdrawn {
     /// How much.
     pub amount: u64,

@@ -6,6 +6,7 @@ mod account_rules;
 mod bad_input;
 mod books;
 mod command_line;
+mod earlier_years;
 mod importing;
 mod oracle;
 mod past;

@@ -4,7 +4,11 @@ use bank::account::{Account, AccountEvent, AccountId};
 use bank::business_day;
 use es_core::Version;
 
+use es_core::Runtime;
+use es_memory_store::MemoryStore;
+
 use crate::books::{bank_of_the_sample, expected, rows_by_account};
+use crate::earlier_years::bank_of_earlier_years;
 
 /// An event as the books would put it: what it changes, when, what for, and what is there after it.
 #[derive(Debug, PartialEq)]
@@ -26,6 +30,15 @@ impl Entry {
 async fn every_row_of_the_books_is_in_the_history_with_its_balance() {
     let (runtime, imported) = bank_of_the_sample().await;
     assert_eq!((imported.accounts, imported.movements), (30, 2771));
+    every_row_has_its_balance(&runtime).await;
+}
+
+#[tokio::test]
+async fn every_row_that_an_earlier_program_recorded_has_its_balance_too() {
+    every_row_has_its_balance(&bank_of_earlier_years().await).await;
+}
+
+async fn every_row_has_its_balance(runtime: &Runtime<MemoryStore>) {
     let mut checked = 0;
     for (account, rows) in rows_by_account() {
         let mut wanted = vec![Entry::new(&rows[0].date, "opened", 0, "", 0)];
@@ -74,6 +87,18 @@ async fn every_row_of_the_books_is_in_the_history_with_its_balance() {
 #[tokio::test]
 async fn every_account_has_the_sums_that_are_expected_of_it() {
     let (runtime, imported) = bank_of_the_sample().await;
+    every_account_has_its_sums(&runtime).await;
+    let roundings: usize = expected().iter().map(|account| account.roundings).sum();
+    assert_eq!(imported.roundings, roundings);
+    assert_eq!(imported.rejected, []);
+}
+
+#[tokio::test]
+async fn every_account_that_an_earlier_program_began_has_its_sums_too() {
+    every_account_has_its_sums(&bank_of_earlier_years().await).await;
+}
+
+async fn every_account_has_its_sums(runtime: &Runtime<MemoryStore>) {
     let expected = expected();
     assert_eq!(expected.len(), 30);
     for account in &expected {
@@ -122,9 +147,6 @@ async fn every_account_has_the_sums_that_are_expected_of_it() {
         assert_eq!(lowest, account.min_balance, "account {id}");
         assert_eq!(last.state.balance(), account.final_balance, "account {id}");
     }
-    let roundings: usize = expected.iter().map(|account| account.roundings).sum();
-    assert_eq!(imported.roundings, roundings);
-    assert_eq!(imported.rejected, []);
 }
 
 #[tokio::test]

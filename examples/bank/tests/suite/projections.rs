@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use bank::account::{AccountId, Close, OpenAccount, Overdraft};
 use bank::projections::{Balances, Days, Purposes, Totals};
-use es_core::Version;
+use es_core::{Runtime, Version};
+use es_memory_store::MemoryStore;
 
 use crate::books::{Row, bank_of_the_sample, empty_bank, rows, rows_by_account};
+use crate::earlier_years::bank_of_earlier_years;
 
 /// Sums over the rows, by what `key` makes of them.
 fn sums(key: impl Fn(&Row) -> String) -> BTreeMap<String, Totals> {
@@ -28,6 +30,13 @@ fn sums(key: impl Fn(&Row) -> String) -> BTreeMap<String, Totals> {
 async fn balances_are_the_last_ones_of_the_books() {
     let (runtime, imported) = bank_of_the_sample().await;
     runtime.wait_for::<Balances>(imported.receipt.unwrap()).await.unwrap();
+    has_the_balances_of_the_books(&runtime);
+    let runtime = bank_of_earlier_years().await;
+    runtime.wait_until_current::<Balances>().await.unwrap();
+    has_the_balances_of_the_books(&runtime);
+}
+
+fn has_the_balances_of_the_books(runtime: &Runtime<MemoryStore>) {
     let found: Vec<_> = runtime.projection::<Balances>().unwrap().read(|balances| {
         balances.iter().map(|(account, it)| (account.0, it.balance, it.version)).collect()
     });
@@ -46,6 +55,13 @@ async fn balances_are_the_last_ones_of_the_books() {
 async fn purposes_are_the_sums_over_the_file() {
     let (runtime, imported) = bank_of_the_sample().await;
     runtime.wait_for::<Purposes>(imported.receipt.unwrap()).await.unwrap();
+    has_the_purposes_of_the_books(&runtime);
+    let runtime = bank_of_earlier_years().await;
+    runtime.wait_until_current::<Purposes>().await.unwrap();
+    has_the_purposes_of_the_books(&runtime);
+}
+
+fn has_the_purposes_of_the_books(runtime: &Runtime<MemoryStore>) {
     let found = runtime.projection::<Purposes>().unwrap().read(|purposes| {
         let name = |purpose: Option<_>| purpose.map_or_else(String::new, |it| format!("{it}"));
         purposes.iter().map(|(purpose, totals)| (name(purpose), totals)).collect::<BTreeMap<_, _>>()
@@ -58,6 +74,13 @@ async fn purposes_are_the_sums_over_the_file() {
 async fn days_are_the_sums_over_the_file() {
     let (runtime, imported) = bank_of_the_sample().await;
     runtime.wait_for::<Days>(imported.receipt.unwrap()).await.unwrap();
+    has_the_days_of_the_books(&runtime);
+    let runtime = bank_of_earlier_years().await;
+    runtime.wait_until_current::<Days>().await.unwrap();
+    has_the_days_of_the_books(&runtime);
+}
+
+fn has_the_days_of_the_books(runtime: &Runtime<MemoryStore>) {
     let found = runtime.projection::<Days>().unwrap().read(|days| {
         days.iter().map(|(day, totals)| (day.to_string(), totals)).collect::<BTreeMap<_, _>>()
     });

@@ -1,0 +1,8 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.deposited", version = 2)]
+#[upcast(from = 1, rename("amt" => "amount"))]
+struct Deposited(u64);
+
+fn main() {}

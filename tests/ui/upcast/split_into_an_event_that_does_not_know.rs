@@ -1,0 +1,20 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.deposited", version = 2)]
+#[upcast(from = 1, split(into(Deposited, FeeCharged), with = fee_apart))]
+struct Deposited {
+    amount: u64,
+}
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.fee_charged")]
+struct FeeCharged {
+    amount: u64,
+}
+
+fn fee_apart(old: es_core::JsonObject) -> Result<es_core::Split, es_core::UpcastError> {
+    Ok(es_core::Split::new().version::<Deposited>(2, old))
+}
+
+fn main() {}

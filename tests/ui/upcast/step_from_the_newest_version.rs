@@ -1,0 +1,12 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.deposited", version = 2)]
+#[upcast(from = 1, add(currency = "CZK"))]
+#[upcast(from = 2, rename("amt" => "amount"))]
+struct Deposited {
+    amount: u64,
+    currency: String,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.deposited", oldest = 1)]
+#[upcast(from = 0, add(currency = "CZK"))]
+struct Deposited {
+    amount: u64,
+    currency: String,
+}
+
+fn main() {}

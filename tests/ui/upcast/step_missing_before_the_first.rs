@@ -1,0 +1,11 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.deposited", version = 4)]
+#[upcast(from = 3, add(currency = "CZK"))]
+struct Deposited {
+    amount: u64,
+    currency: String,
+}
+
+fn main() {}
