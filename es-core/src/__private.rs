@@ -3,10 +3,13 @@
 pub mod check;
 pub mod fingerprint;
 
+pub use es_lock as shape;
 pub use inventory;
 
 pub use crate::event::SplitSource;
 pub use crate::event_set::Reading;
+pub use crate::fingerprint::{NoShape, Probe};
+pub use crate::lock::{LockedEvent, run as lock_test};
 pub use crate::registry::Registration;
 pub use crate::split::{SplitFunction, Splitting};
 pub use crate::upcast::{
@@ -20,6 +23,7 @@ use std::fmt::Display;
 use crate::aggregate::Aggregate;
 use crate::codec::{Codec, CodecError, SelfDescribing};
 use crate::event::{Event, EventType};
+use crate::event_data::EventData;
 use crate::event_set::{self, DecodeError, Decoded, EncodeError, EncodedEvent, EventSet};
 use crate::projection::Projection;
 use crate::recorded::Payload;
@@ -27,6 +31,20 @@ use crate::snapshot::{SnapshotState, SnapshotType};
 use crate::tag::{Tag, Tags};
 use crate::upcast::{self, JsonObject, Upcasted};
 use crate::version::SchemaVersion;
+
+/// Stands for the item itself in the types of its fields: a constant can not be made of itself.
+pub struct Itself;
+
+impl EventData for Itself {
+    const SHAPE: shape::Shape = shape::Shape::Itself;
+}
+
+/// A value that the user gave as a sample, as its codec writes it.
+pub fn encoded<E: Event>(event: E) -> Result<Vec<u8>, CodecError> {
+    let mut buffer = Vec::new();
+    event.write::<E::Codec>(&mut buffer)?;
+    Ok(buffer)
+}
 
 /// The schema version that an attribute states; the derive has refused zero.
 pub const fn schema_version(number: u32) -> SchemaVersion {
@@ -36,11 +54,11 @@ pub const fn schema_version(number: u32) -> SchemaVersion {
     }
 }
 
-/// How an aggregate is kept in snapshots; the derive has refused zeros.
-pub const fn snapshot<A: SnapshotState>(every: u64, state_version: u32) -> Option<SnapshotType<A>> {
-    match (std::num::NonZeroU64::new(every), std::num::NonZeroU32::new(state_version)) {
-        (Some(every), Some(state_version)) => Some(SnapshotType::new(every, state_version)),
-        _ => None,
+/// How an aggregate is kept in snapshots; the derive has refused zero.
+pub const fn snapshot<A: Aggregate + SnapshotState>(every: u64) -> Option<SnapshotType<A>> {
+    match std::num::NonZeroU64::new(every) {
+        Some(every) => Some(SnapshotType::new(every)),
+        None => None,
     }
 }
 

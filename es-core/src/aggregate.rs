@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::event::Event;
 use crate::event_set::EventSet;
+use crate::fingerprint::Fingerprint;
 use crate::snapshot::SnapshotType;
 use crate::stream::{InvalidStreamId, StreamId};
 
@@ -48,6 +49,9 @@ use crate::stream::{InvalidStreamId, StreamId};
 pub trait Aggregate: InitialState {
     /// The stored name: the category of the aggregate's streams.
     const NAME: &'static str;
+    /// What the type of the state looks like: state that is kept is read only by a program in which
+    /// it is the same.
+    const FINGERPRINT: Fingerprint;
     /// What identifies one instance.
     type Id: AggregateId;
     /// The events of the stream.

@@ -72,6 +72,14 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn read(reading: &Reading<'_>) -> Result<Decoded<Self>, DecodeError>;
 
+    /// Whether something that is stored under the name is read or retired here.
+    #[doc(hidden)]
+    fn holds(name: &str) -> bool {
+        let mut events = Self::EVENTS.iter();
+        Self::RETIRED.contains(&name)
+            || events.any(|event| event.stored_names().any(|it| it == name))
+    }
+
     /// The query that selects the events of this set in all streams: by every name under which an
     /// event was ever stored that is one of the set today, or splits into one.
     ///
@@ -258,18 +266,13 @@ pub(crate) fn read_parts<S: EventSet>(
     for part in parts {
         let recorded = part.recorded(reading.recorded);
         // What the set does not list is another set's: an aggregate has all its parts listed.
-        if stands_in_the_set::<S>(part.name) {
+        if S::holds(part.name) {
             let depth = reading.depth + 1;
             let part = Reading { name: recorded.name, recorded: &recorded, depth };
             events.extend(S::read(&part)?.into_vec());
         }
     }
     Ok(Decoded::Several(events))
-}
-
-fn stands_in_the_set<S: EventSet>(name: &str) -> bool {
-    let mut events = S::EVENTS.iter();
-    S::RETIRED.contains(&name) || events.any(|event| event.stored_names().any(|it| it == name))
 }
 
 /// Reads an event whose name is not one that the events of the set have today.

@@ -143,8 +143,11 @@ pub mod conformance;
 mod context;
 mod error;
 mod event;
+mod event_data;
 mod event_set;
+mod fingerprint;
 mod identity;
+pub mod lock;
 mod metadata;
 pub mod prelude;
 mod projection;
@@ -184,9 +187,11 @@ pub use crate::commit::{
 pub use crate::context::{Context, MissingService};
 pub use crate::error::{ErrorCategory, StoreFailure};
 pub use crate::event::{Event, EventType, Stored};
+pub use crate::event_data::EventData;
 pub use crate::event_set::{
     ApplyTo, DecodeError, DecodeProblem, Decoded, EncodeError, EncodedEvent, EventSet,
 };
+pub use crate::fingerprint::Fingerprint;
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
@@ -222,4 +227,4 @@ pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, Schema
 
 #[cfg(feature = "derive")]
 #[cfg_attr(docsrs, doc(cfg(feature = "derive")))]
-pub use es_macros::{Aggregate, AggregateId, Command, Event, EventSet, Projection};
+pub use es_macros::{Aggregate, AggregateId, Command, Event, EventData, EventSet, Projection};

@@ -1,7 +1,8 @@
 //! Everything a domain module needs: `use es_core::prelude::*;`.
 
 pub use crate::{
-    Aggregate, AggregateId, Apply, Command, CommandId, Context, Event, EventSet, Events, Handle,
-    IntoEvents, Project, ProjectError, Projection, Receipt, Recorded, Registry, Runtime, Version,
+    Aggregate, AggregateId, Apply, Command, CommandId, Context, Event, EventData, EventSet, Events,
+    Handle, IntoEvents, Project, ProjectError, Projection, Receipt, Recorded, Registry, Runtime,
+    Version,
 };
 pub use serde::{Deserialize, Serialize};

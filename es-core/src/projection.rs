@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::event::Event;
 use crate::event_set::EventSet;
+use crate::fingerprint::Fingerprint;
 use crate::recorded::Recorded;
 
 pub use self::status::{ProjectionState, ProjectionStatus};
@@ -55,6 +56,9 @@ pub trait Projection: Send + Sync + 'static {
     const NAME: &'static str;
     /// The version of what is held.
     const VERSION: u32;
+    /// What the type of the read model looks like: one that is kept is read only by a program in
+    /// which it is the same.
+    const FINGERPRINT: Fingerprint;
     /// The events that are projected.
     type Event: EventSet;
 

@@ -57,6 +57,16 @@ impl Registry {
         builder
     }
 
+    /// The names that the linked aggregates do not need any more.
+    pub(crate) fn linked_retired() -> Vec<&'static str> {
+        let aggregates = inventory::iter::<Registration>.into_iter();
+        let retired = aggregates.flat_map(|registration| match &registration.kind {
+            Kind::Aggregate(entry) => entry.retired,
+            Kind::Projection { .. } => &[],
+        });
+        retired.copied().collect()
+    }
+
     /// The stored names of the aggregates, sorted.
     pub fn aggregates(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.aggregates.iter().map(|entry| entry.name)
@@ -327,6 +337,7 @@ struct AggregateEntry {
     name: &'static str,
     events: &'static [EventType],
     wants_snapshots: bool,
+    retired: &'static [&'static str],
     type_id: fn() -> TypeId,
     type_name: fn() -> &'static str,
     origin: Origin,
@@ -338,6 +349,7 @@ impl AggregateEntry {
             name: A::NAME,
             events: A::Event::EVENTS,
             wants_snapshots: A::SNAPSHOT.is_some(),
+            retired: A::Event::RETIRED,
             type_id: TypeId::of::<A>,
             type_name: std::any::type_name::<A>,
             origin,

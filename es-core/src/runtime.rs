@@ -39,7 +39,7 @@ use crate::recorded::Recorded;
 use crate::registry::Registry;
 use crate::runtime::instance::Instances;
 use crate::runtime::snapshots::{SnapshotSettings, Snapshots};
-use crate::snapshot::{SnapshotPolicy, SnapshotState};
+use crate::snapshot::{SnapshotForm, SnapshotPolicy, SnapshotState};
 use crate::store::{EventStore, StateStore};
 use crate::version::Position;
 
@@ -353,8 +353,7 @@ impl<S: EventStore> RuntimeBuilder<S> {
     where
         S: StateStore,
     {
-        let form = policy.form();
-        self.snapshots.set(policy, form);
+        self.snapshots.set(policy, SnapshotForm::new());
         self.snapshots()
     }
 

@@ -1,7 +1,7 @@
 //! Snapshots: the state of an aggregate, kept so that loading it need not begin at the first event.
 
 use std::fmt;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::aggregate::Aggregate;
 use crate::codec::CodecError;
+use crate::fingerprint::Fingerprint;
 use crate::version::Version;
 
 /// A state that can be kept in a snapshot: serde can write and read it.
@@ -48,9 +49,9 @@ pub struct SnapshotType<A> {
     pub(crate) form: SnapshotForm<A>,
 }
 
-/// How a state is written and read, and which version of its meaning that is.
+/// How a state is written and read, and what its type looks like.
 pub(crate) struct SnapshotForm<A> {
-    pub(crate) state_version: u32,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) to_value: fn(&A) -> Result<Value, CodecError>,
     pub(crate) from_text: fn(&str) -> Result<A, CodecError>,
 }
@@ -63,23 +64,22 @@ impl<A> Clone for SnapshotForm<A> {
 
 impl<A> Copy for SnapshotForm<A> {}
 
-impl<A: SnapshotState> SnapshotForm<A> {
-    const fn new(state_version: u32) -> Self {
-        Self { state_version, to_value: A::to_value, from_text: A::from_text }
+impl<A: Aggregate + SnapshotState> SnapshotForm<A> {
+    pub(crate) const fn new() -> Self {
+        Self { fingerprint: A::FINGERPRINT, to_value: A::to_value, from_text: A::from_text }
     }
 }
 
-impl<A: SnapshotState> SnapshotType<A> {
+impl<A: Aggregate + SnapshotState> SnapshotType<A> {
     /// A snapshot after every so many events.
-    pub const fn new(every: NonZeroU64, state_version: NonZeroU32) -> Self {
-        Self { every, form: SnapshotForm::new(state_version.get()) }
+    pub const fn new(every: NonZeroU64) -> Self {
+        Self { every, form: SnapshotForm::new() }
     }
 }
 
 impl<A> fmt::Debug for SnapshotType<A> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { every, form } = self;
-        write!(formatter, "every {every} events, state version {}", form.state_version)
+        write!(formatter, "every {} events", self.every)
     }
 }
 
@@ -104,19 +104,20 @@ impl<A> fmt::Debug for SnapshotType<A> {
 /// ```
 ///
 /// Give it to [`RuntimeBuilder::snapshot`](crate::RuntimeBuilder::snapshot).
-pub struct SnapshotPolicy<A> {
-    rule: Rule<A>,
-    state_version: Option<NonZeroU32>,
-}
+///
+/// A policy that takes no snapshots takes none; those that are there are used all the same.
+pub struct SnapshotPolicy<A>(Rule<A>);
 
 enum Rule<A> {
     Never,
     Every(NonZeroU64),
     AfterReplay(Duration),
-    When(Arc<dyn Fn(&A, Version) -> bool + Send + Sync>),
+    When(Arc<Predicate<A>>),
     Either(Box<[Self; 2]>),
     Both(Box<[Self; 2]>),
 }
+
+type Predicate<A> = dyn Fn(&A, Version) -> bool + Send + Sync;
 
 /// What has just happened to an aggregate.
 pub(crate) struct Occasion<'a, A> {
@@ -130,61 +131,38 @@ pub(crate) struct Occasion<'a, A> {
 impl<A> SnapshotPolicy<A> {
     /// No snapshot.
     pub const fn never() -> Self {
-        Self::of(Rule::Never)
+        Self(Rule::Never)
     }
 
     /// A snapshot after every `count` events of a stream; of none if `count` is zero.
     pub fn every(count: u64) -> Self {
-        Self::of(NonZeroU64::new(count).map_or(Rule::Never, Rule::Every))
+        Self(NonZeroU64::new(count).map_or(Rule::Never, Rule::Every))
     }
 
     /// A snapshot when a load took longer than this.
     pub const fn after_replay(longer_than: Duration) -> Self {
-        Self::of(Rule::AfterReplay(longer_than))
+        Self(Rule::AfterReplay(longer_than))
     }
 
     /// A snapshot when this is true of the state and its version, which is asked after every commit.
     pub fn when(wanted: impl Fn(&A, Version) -> bool + Send + Sync + 'static) -> Self {
-        Self::of(Rule::When(Arc::new(wanted)))
+        Self(Rule::When(Arc::new(wanted)))
     }
 
     /// A snapshot when either policy wants one.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        let state_version = self.state_version.max(other.state_version);
-        Self { rule: Rule::Either(Box::new([self.rule, other.rule])), state_version }
+        Self(Rule::Either(Box::new([self.0, other.0])))
     }
 
     /// A snapshot when both policies want one.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let state_version = self.state_version.max(other.state_version);
-        Self { rule: Rule::Both(Box::new([self.rule, other.rule])), state_version }
-    }
-
-    /// The version of what the state means; 1, or what the aggregate's attribute says, if nothing
-    /// is said here. Raise it when an `Apply` makes another state of the same events: snapshots of
-    /// another version are not used.
-    #[must_use]
-    pub const fn state_version(mut self, version: NonZeroU32) -> Self {
-        self.state_version = Some(version);
-        self
-    }
-
-    const fn of(rule: Rule<A>) -> Self {
-        Self { rule, state_version: None }
+        Self(Rule::Both(Box::new([self.0, other.0])))
     }
 
     pub(crate) fn wants(&self, occasion: &Occasion<'_, A>) -> bool {
-        self.rule.wants(occasion)
-    }
-}
-
-impl<A: Aggregate + SnapshotState> SnapshotPolicy<A> {
-    pub(crate) fn form(&self) -> SnapshotForm<A> {
-        let of_attribute = A::SNAPSHOT.map(|snapshot| snapshot.form.state_version);
-        let of_policy = self.state_version.map(NonZeroU32::get);
-        SnapshotForm::new(of_policy.or(of_attribute).unwrap_or(1))
+        self.0.wants(occasion)
     }
 }
 
@@ -208,7 +186,7 @@ pub(crate) fn crosses(count: NonZeroU64, before: Version, after: Version) -> boo
 
 impl<A> fmt::Debug for SnapshotPolicy<A> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.rule.fmt(formatter)
+        self.0.fmt(formatter)
     }
 }
 

@@ -20,4 +20,4 @@ pub(crate) use self::list::{
 pub(crate) use self::nearest::nearest;
 pub(crate) use self::slot::Slot;
 pub(crate) use self::snapshot::{SnapshotOption, snapshot};
-pub(crate) use self::value::tag_key;
+pub(crate) use self::value::{LockOption, tag_key};

@@ -29,6 +29,11 @@ impl Ctxt {
         self.errors.borrow_mut().push(error);
     }
 
+    /// Whether a mistake was found already: what only follows from it need not be said too.
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.borrow().is_empty()
+    }
+
     /// The recorded errors as `compile_error!` calls, if there are any.
     pub(crate) fn finish(mut self) -> Result<(), TokenStream> {
         self.finished = true;

@@ -11,6 +11,16 @@ pub(crate) fn event(input: &DeriveInput) -> TokenStream {
     derive(input, model::Event::read, validate::event, expand::event, fallback::event)
 }
 
+pub(crate) fn event_data(input: &DeriveInput) -> TokenStream {
+    derive(
+        input,
+        model::EventData::read,
+        validate::event_data,
+        expand::event_data,
+        fallback::event_data,
+    )
+}
+
 pub(crate) fn event_set(input: &DeriveInput) -> TokenStream {
     derive(
         input,

@@ -74,6 +74,27 @@ pub struct Deposited {
 #[upcast(from = 2, via = old::LimitSet)]
 struct LimitSet(u64);"#;
 
+    event_data: derive::event_data = r#"
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Purpose {
+    LoanPayment { loan: LoanId, parts: Vec<Purpose> },
+    #[serde(alias = "wages")]
+    Salary(#[event_data(like = String)] Money),
+    Rent,
+}"#;
+
+    /// What the lock holds is compared, and what it does not hold yet must say its shape.
+    event_with_a_lock: derive::event = r#"
+#[event(name = "account.deposited", version = 2, lock = "src/snapshots/released.lock")]
+#[upcast(from = 1, rename("amt" => "amount"))]
+pub struct Deposited {
+    amount: Money,
+    branch: u32,
+    by: TellerId,
+    #[event(opaque)]
+    rate: Decimal,
+}"#;
+
     event_set: derive::event_set = r#"
 #[event_set(retired("lamp.bought"))]
 enum LampEvent {

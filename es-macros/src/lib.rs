@@ -30,15 +30,38 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `name = "account.deposited"` | the stored name: it must never change | required |
 /// | `version = 3` | the version of the schema that is written today, from 1 | `1` |
 /// | `codec = path::to::Codec` | how the payload is written | `es_core::Json` |
+/// | `sample = path::to::function` | makes the payload that `events.lock` keeps of it, where its types do not tell how one looks | made of its shape |
+/// | `lock = false` | keeps it out of `events.lock`: for events of tests | in the lock of the crate |
+/// | `lock = "past.lock"` | compares it with another file, seen from the source file, that nothing is added to | |
+/// | `like = Type`, `opaque` | it is stored like another type: for `#[serde(into = "..")]` and the like | as its fields say |
 /// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
 ///
 /// | on a field | meaning |
 /// |---|---|
 /// | `tag` | queries can select the event by the tag `field:value`; an `Option` has one when it is `Some` |
 /// | `tag = "key"` | the same with another key; a newtype's field needs one |
+/// | `opaque` | for `events.lock`: its type keeps its shape to itself and is known by its name alone |
+/// | `opaque = "decimal"` | the same with a name of your choice |
+/// | `like = String` | for `events.lock`: it is stored like a value of that type, as with `#[serde(with = "..")]` |
 #[proc_macro_derive(Event, attributes(event, upcast))]
 pub fn event(input: TokenStream) -> TokenStream {
     derive::event(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// Lets a type say its shape, so that a change of it is noticed in the events that hold it.
+///
+/// It is a struct or an enum with serde's `Serialize` and `Deserialize`, whose attributes are
+/// followed. Type parameters are allowed: they must say their shapes too.
+///
+/// | above the type, or on a field | meaning |
+/// |---|---|
+/// | `opaque` | it keeps its shape to itself and is known by its name alone |
+/// | `opaque = "decimal"` | the same with a name of your choice, which stays when the type is renamed |
+/// | `like = String` | it is stored like a value of that type: for `#[serde(with = "..")]`, `into` and the like |
+/// | `crate = ::path` | above the type: where generated code finds `es_core`; an absolute path |
+#[proc_macro_derive(EventData, attributes(event_data))]
+pub fn event_data(input: TokenStream) -> TokenStream {
+    derive::event_data(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// Makes an enum of yours a set of events. Each variant holds one event: `Opened(Opened)`.
@@ -65,6 +88,7 @@ pub fn event_set(input: TokenStream) -> TokenStream {
 /// | `id = AccountId` | the type that tells one from the other | required |
 /// | `events(Opened, billing::Paid as BillingPaid)` | its events; each becomes a variant, named like the event or as you say | required, or: |
 /// | `events = AccountEvent` | its events as an enum of yours, with `#[derive(EventSet)]` | |
+/// | `state_version = 2` | the version of the state, from 1: raise it when an `Apply` means something else, so that kept states are made anew | `1` |
 /// | `enum = AccountFact` | the name of the generated enum | type name + `Event` |
 /// | `derive(Debug, Clone)` | derives for the generated enum | none |
 /// | `register = false` | keeps it out of `Registry::linked` | `true` |
@@ -74,10 +98,15 @@ pub fn aggregate(input: TokenStream) -> TokenStream {
     derive::aggregate(&parse_macro_input!(input as DeriveInput)).into()
 }
 
-/// Gives a newtype the `Display` and `FromStr` of its field, which the id of an aggregate needs.
+/// Gives a newtype the `Display` and `FromStr` of its field, which the id of an aggregate needs, and
+/// the `EventData` of it, so that the id can stand in events.
 ///
-/// Derive `Debug`, `Clone`, `PartialEq`, `Eq` and `Hash` too. There are no options.
-#[proc_macro_derive(AggregateId)]
+/// Derive `Debug`, `Clone`, `PartialEq`, `Eq` and `Hash` too.
+///
+/// | `#[aggregate_id(..)]` above the struct | meaning | default |
+/// |---|---|---|
+/// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
+#[proc_macro_derive(AggregateId, attributes(aggregate_id))]
 pub fn aggregate_id(input: TokenStream) -> TokenStream {
     derive::aggregate_id(&parse_macro_input!(input as DeriveInput)).into()
 }

@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,7 +68,7 @@ mod later {
     macro_rules! release {
         ($name:ident, $enumeration:ident, $version:literal, { $($(#[$meta:meta])* $field:ident: $ty:ty),* }, $apply:expr) => {
             #[derive(Aggregate, Default, Serialize, Deserialize, Debug, PartialEq)]
-            #[aggregate(name = "tally", id = u64, events(Counted), enum = $enumeration, snapshot(every = 10, version = $version), register = false)]
+            #[aggregate(name = "tally", id = u64, events(Counted), enum = $enumeration, state_version = $version, snapshot(every = 10), register = false)]
             pub(super) struct $name { $($(#[$meta])* pub(super) $field: $ty),* }
 
             impl Apply<Counted> for $name {
@@ -178,6 +177,55 @@ async fn a_state_of_another_type_is_made_of_all_events() {
     changed::<Tally>(&store).await;
 }
 
+/// Two releases whose state looks alike from outside: what changed is in a type that does not say
+/// its shape.
+macro_rules! with_inside {
+    ($release:ident, { $($(#[$meta:meta])* $field:ident),* }) => {
+        mod $release {
+            use es_core::prelude::*;
+
+            use super::Counted;
+
+            #[derive(Serialize, Deserialize, Default, Debug, PartialEq)]
+            pub(super) struct Inside { $($(#[$meta])* pub(super) $field: i64),* }
+
+            #[derive(Aggregate, Default, Serialize, Deserialize, Debug, PartialEq)]
+            #[aggregate(name = "tally", id = u64, events(Counted), snapshot(every = 10), register = false)]
+            pub(super) struct Outside { pub(super) inside: Inside }
+
+            impl Apply<Counted> for Outside {
+                fn apply(&mut self, event: &Counted) {
+                    $(self.inside.$field += event.by;)*
+                }
+            }
+        }
+    };
+}
+
+with_inside!(first_release, { sum });
+with_inside!(second_release, { sum, #[serde(default)] total });
+
+#[tokio::test]
+async fn a_field_that_appears_deep_inside_a_state_is_noticed_too() {
+    use es_core::Aggregate as _;
+
+    assert_eq!(first_release::Outside::FINGERPRINT, second_release::Outside::FINGERPRINT);
+    let store = Arc::new(MemoryStore::new());
+    let runtime = runtime_over(Arc::clone(&store)).await;
+    let never = SnapshotPolicy::<Tally>::never();
+    let registry = Registry::builder().build().unwrap();
+    let writer = Runtime::builder_shared(Arc::clone(&store)).registry(registry).snapshot(never);
+    let writer = writer.start().await.unwrap();
+    writer.execute(Count { tally: 1, items: items(1..12) }).await.unwrap();
+    runtime.load::<first_release::Outside>(&1).await.unwrap();
+    until(&runtime, |snapshots| snapshots.written == 1).await;
+    runtime.load::<first_release::Outside>(&1).await.unwrap();
+    assert_eq!(runtime.snapshots().hits, 1);
+    let loaded = runtime.load::<second_release::Outside>(&1).await.unwrap();
+    assert_eq!((loaded.state.inside.sum, loaded.state.inside.total), (66, 66));
+    assert_eq!(runtime.snapshots().unusable, 1);
+}
+
 #[tokio::test]
 async fn a_snapshot_with_any_byte_flipped_is_not_used() {
     let store = Arc::new(MemoryStore::new());
@@ -263,7 +311,7 @@ fn policy(number: u8) -> SnapshotPolicy<Tally> {
         3 => SnapshotPolicy::after_replay(Duration::ZERO),
         4 => even(),
         5 => SnapshotPolicy::every(5).or(SnapshotPolicy::after_replay(Duration::ZERO)),
-        _ => SnapshotPolicy::every(2).and(even()).state_version(NonZeroU32::new(7).unwrap()),
+        _ => SnapshotPolicy::every(2).and(even()),
     }
 }
 

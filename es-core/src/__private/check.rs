@@ -3,8 +3,11 @@
 //! A check ends in a panic whose text is the compiler's message, with the caret on the token that
 //! the derive gave the call.
 
+use es_lock::{Difference, Shape, Text, difference, is_same};
+
 use crate::aggregate::Aggregate;
 use crate::event::{Event, EventType};
+use crate::event_data::EventData;
 use crate::event_set::EventSet;
 use crate::upcast::StepKind;
 
@@ -18,8 +21,8 @@ pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index:
     let mut before = 0;
     while before < index {
         let other = &events[before];
-        if same(other.name, event.name) {
-            let message = Message::new()
+        if is_same(other.name, event.name) {
+            let message = Text::new()
                 .text("duplicate event name `")
                 .text(event.name)
                 .text("`: stored by both `")
@@ -30,7 +33,7 @@ pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index:
             panic!("{}", message.as_str());
         }
         if let Some(alias) = shared_alias(other, event) {
-            let message = Message::new()
+            let message = Text::new()
                 .text("alias `")
                 .text(alias)
                 .text("` is a name of both `")
@@ -65,13 +68,13 @@ const fn shared_alias(one: &EventType, other: &EventType) -> Option<&'static str
 
 /// Whether events are or were stored under the name.
 const fn is_name_of(name: &str, event: &EventType) -> bool {
-    same(name, event.name) || contains(event.aliases, name)
+    is_same(name, event.name) || contains(event.aliases, name)
 }
 
 const fn contains(names: &[&str], name: &str) -> bool {
     let mut index = 0;
     while index < names.len() {
-        if same(names[index], name) {
+        if is_same(names[index], name) {
             return true;
         }
         index += 1;
@@ -86,7 +89,7 @@ pub const fn retired_name_is_gone(events: &[EventType], listed: &[&str], name: &
     let mut index = 0;
     while index < events.len() {
         if is_name_of(name, &events[index]) {
-            let message = Message::new()
+            let message = Text::new()
                 .text("`")
                 .text(name)
                 .text("` is retired, but `")
@@ -103,7 +106,7 @@ pub const fn retired_name_is_gone(events: &[EventType], listed: &[&str], name: &
 #[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
 pub const fn parts_are_listed(events: &[EventType], listed: &[&str], index: usize) {
     if let Some(part) = unlisted_part(events, index) {
-        let message = Message::new()
+        let message = Text::new()
             .text("stored events of `")
             .text(listed[index])
             .text("` are split into `")
@@ -121,7 +124,7 @@ pub const fn all_parts_are_listed<A: Aggregate>() {
     let mut index = 0;
     while index < events.len() {
         if let Some(part) = unlisted_part(events, index) {
-            let message = Message::new()
+            let message = Text::new()
                 .text("stored events of `")
                 .text(events[index].name)
                 .text("` are split into `")
@@ -141,7 +144,7 @@ const fn unlisted_part(events: &[EventType], index: usize) -> Option<&'static st
             let mut part = 0;
             while part < into.len() {
                 let mut event = 0;
-                while event < events.len() && !same(into[part], events[event].name) {
+                while event < events.len() && !is_same(into[part], events[event].name) {
                     event += 1;
                 }
                 if event == events.len() {
@@ -160,17 +163,17 @@ const fn unlisted_part(events: &[EventType], index: usize) -> Option<&'static st
 #[track_caller]
 #[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
 pub const fn split_is_known_by<Source: Event, Target: Event>(source: &str, target: &str) {
-    if same(Source::NAME, Target::NAME) {
+    if is_same(Source::NAME, Target::NAME) {
         return;
     }
     let mut index = 0;
     while index < Target::SPLIT_FROM.len() {
-        if same(Target::SPLIT_FROM[index].name, Source::NAME) {
+        if is_same(Target::SPLIT_FROM[index].name, Source::NAME) {
             return;
         }
         index += 1;
     }
-    let message = Message::new()
+    let message = Text::new()
         .text("`")
         .text(target)
         .text("` does not know that stored events of `")
@@ -183,58 +186,56 @@ pub const fn split_is_known_by<Source: Event, Target: Event>(source: &str, targe
     panic!("{}", message.as_str());
 }
 
-/// Compares from the end, because stored names share their beginnings.
-const fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    if one.len() != other.len() {
-        return false;
-    }
-    let mut rest = one.len();
-    while rest > 0 {
-        rest -= 1;
-        if one[rest] != other[rest] {
-            return false;
-        }
-    }
-    true
+/// What is said where a field differs from its release.
+pub struct Released {
+    /// The stored name of the event.
+    pub event: &'static str,
+    /// The released version.
+    pub version: u32,
+    /// The version of the struct.
+    pub newest: u32,
+    /// Whether there are steps between the two.
+    pub by_steps: bool,
+    /// Whether no change at all is read, because the codec writes no names.
+    pub strict: bool,
+    /// The name of the field, or nothing for a newtype.
+    pub field: &'static str,
 }
 
-/// A sentence that is put together while compiling.
-struct Message {
-    bytes: [u8; Self::LIMIT],
-    length: usize,
+/// Refuses a type that does not read what was released.
+#[track_caller]
+#[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
+pub const fn field_is_released<T: EventData>(locked: &Shape, released: &Released) {
+    let now = const { &T::SHAPE };
+    let mut index = 0;
+    while let Some(difference) = difference(locked, now, released.field, index) {
+        if released.strict || !difference.is_compatible() {
+            let message = changed(&difference, released);
+            panic!("{}", message.as_str());
+        }
+        index += 1;
+    }
 }
 
-impl Message {
-    const LIMIT: usize = 1024;
-
-    const fn new() -> Self {
-        Self { bytes: [0; Self::LIMIT], length: 0 }
+const fn changed(difference: &Difference<'_>, released: &Released) -> Text {
+    let Released { event, version, newest, by_steps, .. } = *released;
+    if by_steps {
+        let message = Text::new().text("version ").number(version as u64);
+        let message = message.text(" of released event `").text(event).text("` can not be read: ");
+        let message = difference.describe(message, "what the steps make of it");
+        let message = difference.step(message.text("\nhelp: add `"));
+        message.text("` to `#[upcast(from = ").number(newest as u64 - 1).text(", ...)]`")
+    } else {
+        let message = Text::new().text("released event `").text(event).text("` has changed: ");
+        let locked = Text::new().text("version ").number(version as u64);
+        let message = difference.describe(message, locked.as_str());
+        let message = message.text("\nhelp: write `version = ").number(newest as u64 + 1);
+        let message = message.text("` and `#[upcast(from = ").number(newest as u64).text(", ");
+        difference.step(message).text(")]`")
     }
+}
 
-    /// Adds text; what does not fit is cut between two characters.
-    const fn text(mut self, text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let mut fitting = bytes.len();
-        if fitting > Self::LIMIT - self.length {
-            fitting = Self::LIMIT - self.length;
-            while !text.is_char_boundary(fitting) {
-                fitting -= 1;
-            }
-        }
-        let mut index = 0;
-        while index < fitting {
-            self.bytes[self.length] = bytes[index];
-            self.length += 1;
-            index += 1;
-        }
-        self
-    }
-
-    const fn as_str(&self) -> &str {
-        match std::str::from_utf8(self.bytes.split_at(self.length).0) {
-            Ok(text) => text,
-            Err(_) => "two things that must differ are the same",
-        }
-    }
+/// Asks a type for its shape.
+pub const fn shape_is_said<T: EventData>() {
+    let _ = const { &T::SHAPE };
 }

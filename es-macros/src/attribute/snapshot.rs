@@ -1,4 +1,4 @@
-//! `snapshot(every = 100, version = 2)`: when an aggregate is kept, and which meaning its state has.
+//! `snapshot(every = 100)`: when an aggregate is kept.
 
 use proc_macro2::Ident;
 use syn::LitInt;
@@ -16,12 +16,11 @@ pub(crate) struct SnapshotOption {
     /// The key, for messages about the whole.
     pub(crate) key: Ident,
     pub(crate) every: Slot<LitInt>,
-    pub(crate) version: Slot<LitInt>,
 }
 
-const OPTIONS: [&str; 2] = ["every", "version"];
+const EVERY: &str = "every";
 
-/// Reads `snapshot(every = 100, version = 2)`.
+/// Reads `snapshot(every = 100)`.
 pub(crate) fn snapshot(ctxt: &Ctxt, option: &RawOption) -> Option<SnapshotOption> {
     let Form::List(list) = &option.form else {
         let count = match &option.form {
@@ -37,34 +36,30 @@ pub(crate) fn snapshot(ctxt: &Ctxt, option: &RawOption) -> Option<SnapshotOption
         return None;
     };
     let inside = list.stream();
-    let (mut every, mut version) = (Slot::default(), Slot::default());
+    let mut every = Slot::default();
     for inner in raw::split(ctxt, inside) {
         let name = inner.key.unraw().to_string();
-        let meant = match nearest(&name, OPTIONS) {
-            Some(known) if known == name => known,
-            meant => {
-                let help = match meant {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => "the options are `every` and `version`".to_owned(),
-                };
-                ctxt.error(
-                    &inner.key,
-                    format_args!("unknown `snapshot` option `{name}`\nhelp: {help}"),
-                );
-                match meant {
-                    Some(meant) => meant,
-                    None => continue,
-                }
-            }
-        };
-        let slot = if meant == "every" { &mut every } else { &mut version };
-        if slot.is_missing() {
+        let meant = nearest(&name, [EVERY]);
+        if name != EVERY {
+            let help = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the only option here is `{EVERY}`"),
+            };
+            ctxt.error(
+                &inner.key,
+                format_args!("unknown `snapshot` option `{name}`\nhelp: {help}"),
+            );
+        }
+        if meant.is_none() {
+            continue;
+        }
+        if every.is_missing() {
             let number = value::number(ctxt, &inner);
-            slot.fill(inner.key, number);
+            every.fill(inner.key, number);
         } else {
             let key = &inner.key;
             ctxt.error(key, format_args!("`{key}` is given twice\nhelp: keep one of them"));
         }
     }
-    Some(SnapshotOption { key: option.key.clone(), every, version })
+    Some(SnapshotOption { key: option.key.clone(), every })
 }

@@ -16,6 +16,15 @@ struct Kind {
     example: &'static str,
 }
 
+/// Where the lock of an event is.
+#[derive(Clone)]
+pub(crate) enum LockOption {
+    /// `lock = false`: nowhere.
+    Off,
+    /// `lock = "past.lock"`: there, seen from the source file.
+    File(LitStr),
+}
+
 /// `name = "account.opened"`
 pub(crate) fn string(ctxt: &Ctxt, option: &RawOption) -> Option<LitStr> {
     const KIND: Kind = Kind { noun: "a string", example: "\"...\"" };
@@ -96,6 +105,22 @@ pub(crate) fn tag_key(ctxt: &Ctxt, option: &RawOption) -> Option<Option<LitStr>>
     match option.form {
         Form::Alone => Some(None),
         _ => string(ctxt, option).map(Some),
+    }
+}
+
+/// `opaque` or `opaque = "decimal"`: the label, if there is one.
+pub(crate) fn label(ctxt: &Ctxt, option: &RawOption) -> Option<Option<LitStr>> {
+    tag_key(ctxt, option)
+}
+
+/// `lock = false` or `lock = "past.lock"`
+pub(crate) fn lock(ctxt: &Ctxt, option: &RawOption) -> Option<LockOption> {
+    const KIND: Kind = Kind { noun: "`false` or the path of a file", example: "false" };
+    let tokens = value(ctxt, option, &KIND)?;
+    match syn::parse2(tokens.clone()) {
+        Ok(Lit::Bool(boolean)) if !boolean.value => Some(LockOption::Off),
+        Ok(Lit::Str(file)) => Some(LockOption::File(file)),
+        _ => wrong(ctxt, option, &KIND, tokens, |_| KIND.example.to_owned()),
     }
 }
 

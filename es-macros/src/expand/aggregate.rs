@@ -6,6 +6,7 @@ use syn::Path;
 use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
+use super::fingerprint::fingerprint;
 use super::name_checks::{Parts, name_checks, parts_of_own_set};
 use super::{event_set, registration, stored};
 use crate::attribute::SnapshotOption;
@@ -69,20 +70,16 @@ pub(super) fn events(aggregate: &Aggregate<'_>, set: &EventSet, derives: &[Path]
     }
 }
 
-/// `const SNAPSHOT: Option<SnapshotType<Self>> = snapshot(100, 1);`
+/// `const SNAPSHOT: Option<SnapshotType<Self>> = snapshot(100);`
 fn snapshot(aggregate: &Aggregate<'_>) -> Option<TokenStream> {
-    let SnapshotOption { every, version, .. } = aggregate.snapshot.value()?;
+    let SnapshotOption { every, .. } = aggregate.snapshot.value()?;
     let es_core = &aggregate.crate_path;
     let every = every.value()?;
-    let version = match version.value() {
-        Some(version) => version.to_token_stream(),
-        None => quote!(1),
-    };
     // A state that serde can not write is reported at the struct.
     let at_struct = es_core.at(aggregate.input.ident.span());
     let ident = &aggregate.input.ident;
     let span = ident.span();
-    let made = quote_spanned!(span=> #at_struct::__private::snapshot::<#ident>(#every, #version));
+    let made = quote_spanned!(span=> #at_struct::__private::snapshot::<#ident>(#every));
     Some(quote! {
         const SNAPSHOT: ::core::option::Option<#es_core::SnapshotType<Self>> = #made;
     })
@@ -98,6 +95,8 @@ pub(super) fn implementation(
     let Aggregate { input, crate_path: es_core, .. } = aggregate;
     let ident = &input.ident;
     let name = stored::name(&aggregate.name, aggregate.input);
+    let version = stored::version(&aggregate.state_version);
+    let fingerprint = fingerprint(input, es_core, version);
     let id = match aggregate.id.value() {
         Some(id) => id.to_token_stream(),
         None => quote!(::std::string::String),
@@ -110,6 +109,7 @@ pub(super) fn implementation(
             type Id = #id;
             type Event = #events;
             #snapshot
+            #fingerprint
 
             fn apply_event(&mut self, __event: &#events) {
                 #apply

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Member, WherePredicate, parse_quote};
 
+use super::released::released;
 use super::span::ends;
 use super::split_checks::split_checks;
 use super::stored;
@@ -40,9 +41,11 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
             #tags
         },
     );
+    let released = released(event);
     quote! {
         #implementation
         #checks
+        #released
     }
 }
 

@@ -8,9 +8,9 @@ use quote::quote;
 use syn::{Data, DeriveInput};
 
 use super::{aggregate as of_aggregate, command as of_command, event as of_event};
-use super::{event_set, projection as of_projection};
+use super::{event_data as of_event_data, event_set, projection as of_projection};
 use crate::model::{
-    Aggregate, AggregateEvents, AggregateId, Command, Event, OwnEventSet, Projection,
+    Aggregate, AggregateEvents, AggregateId, Command, Event, EventData, OwnEventSet, Projection,
 };
 
 /// Whether an impl for the item would be refused for a reason of its own.
@@ -25,6 +25,14 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
         return TokenStream::new();
     }
     of_event::implementation(event, TokenStream::new())
+}
+
+pub(crate) fn event_data(data: &EventData<'_>) -> TokenStream {
+    if let Data::Union(_) = data.input.data {
+        return TokenStream::new();
+    }
+    let es_core = &data.crate_path;
+    of_event_data::implementation(data, &quote!(#es_core::__private::shape::Shape::Unknown))
 }
 
 pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {

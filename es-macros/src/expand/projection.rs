@@ -5,6 +5,7 @@ use quote::quote;
 use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
+use super::fingerprint::fingerprint;
 use super::name_checks::{Parts, name_checks};
 use super::{event_set, registration, stored};
 use crate::model::{EventSet, Projection};
@@ -47,6 +48,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
     let (ident, events) = (&input.ident, &events.set.ident);
     let name = stored::name(&projection.name, projection.input);
     let version = stored::version(&projection.version);
+    let fingerprint = fingerprint(input, es_core, &version);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
@@ -54,6 +56,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             const NAME: &'static ::core::primitive::str = #name;
             const VERSION: ::core::primitive::u32 = #version;
             type Event = #events;
+            #fingerprint
 
             fn project_event(
                 &mut self,

@@ -1,7 +1,7 @@
 //! `#[derive(Aggregate)]`
 
 use proc_macro2::Ident;
-use syn::{Attribute, DeriveInput, LitStr, Path, Type};
+use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
 use crate::attribute::{
@@ -17,6 +17,8 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) crate_path: CratePath,
     pub(crate) name: Slot<LitStr>,
     pub(crate) id: Slot<Type>,
+    /// The version of the state that is given by hand.
+    pub(crate) state_version: Slot<LitInt>,
     /// The key of the `events` option, if it was given.
     pub(crate) events_key: Option<Ident>,
     /// Whether the list of events is there and has nothing in it.
@@ -42,7 +44,16 @@ impl<'a> Aggregate<'a> {
         name: "aggregate",
         noun: "aggregate",
         item_options: &[
-            "name", "id", "events", "retired", "enum", "derive", "snapshot", "register", "crate",
+            "name",
+            "id",
+            "events",
+            "retired",
+            "state_version",
+            "snapshot",
+            "enum",
+            "derive",
+            "register",
+            "crate",
         ],
         field_options: &[],
     };
@@ -51,11 +62,12 @@ impl<'a> Aggregate<'a> {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
         let (mut name, mut id, mut listed) = (Slot::default(), Slot::default(), Slot::default());
         let (mut register, mut crate_path) = (Slot::default(), Slot::default());
-        let mut snapshot_option = Slot::default();
+        let (mut state_version, mut snapshot_option) = (Slot::default(), Slot::default());
         let mut options = SetOptions::default();
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "id" => given.fill(&mut id, value::ty),
+            "state_version" => given.fill(&mut state_version, value::number),
             "events" => given.fill(&mut listed, events),
             "enum" | "derive" | "retired" => options.take(given),
             "snapshot" => given.fill(&mut snapshot_option, snapshot),
@@ -93,6 +105,7 @@ impl<'a> Aggregate<'a> {
             crate_path,
             name,
             id,
+            state_version,
             events_key,
             events_are_empty,
             events,

@@ -5,6 +5,9 @@ use syn::{
     PathArguments, Type,
 };
 
+use super::event_data::{SaidOptions, said_of_field};
+use super::released::{self, Expected, Released};
+use super::shape::{self, ItemShape, SaidShape, ungrouped};
 use super::upcast::Upcasts;
 use crate::attribute::{AttributeKind, Attributes, Slot, listed_event_types, tag_key, value};
 use crate::crate_path::CratePath;
@@ -28,6 +31,10 @@ pub(crate) struct Event<'a> {
     pub(crate) codec: Slot<Path>,
     pub(crate) upcasts: Upcasts<'a>,
     pub(crate) tags: Vec<Tag<'a>>,
+    /// Makes a value for the golden payload.
+    pub(crate) sample: Slot<Path>,
+    pub(crate) shape: ItemShape<'a>,
+    pub(crate) released: Released,
 }
 
 /// A field that becomes a tag.
@@ -50,9 +57,13 @@ impl<'a> Event<'a> {
             "alias",
             "split_from",
             "codec",
+            "lock",
+            "sample",
+            "opaque",
+            "like",
             "crate",
         ],
-        field_options: &["tag"],
+        field_options: &["tag", "opaque", "like"],
     };
 
     pub(crate) fn read(ctxt: &Ctxt, input: &'a DeriveInput) -> Self {
@@ -61,6 +72,8 @@ impl<'a> Event<'a> {
         let (mut oldest, mut write_version) = (Slot::default(), Slot::default());
         let (mut aliases, mut split_from) = (Vec::new(), Slot::default());
         let (mut codec, mut crate_path) = (Slot::default(), Slot::default());
+        let (mut lock, mut sample) = (Slot::default(), Slot::default());
+        let mut said = SaidOptions::default();
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "version" => given.fill(&mut version, value::number),
@@ -69,9 +82,15 @@ impl<'a> Event<'a> {
             "alias" => aliases.extend(given.read(value::string)),
             "split_from" => given.fill(&mut split_from, listed_event_types),
             "codec" => given.fill(&mut codec, value::path),
+            "lock" => given.fill(&mut lock, value::lock),
+            "sample" => given.fill(&mut sample, value::path),
+            "opaque" | "like" => said.fill(given),
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}
         });
+        let (tags, said_of_fields) = read_fields(&attributes, input);
+        let said_of = |wanted: &Field| said_of_field(&said_of_fields, wanted);
+        let shape = shape::read(input, said.shape().as_ref(), &said_of);
         Self {
             input,
             attribute: Self::ATTRIBUTE.first_on(input),
@@ -83,13 +102,27 @@ impl<'a> Event<'a> {
             aliases,
             split_from,
             codec,
+            tags,
             upcasts: Upcasts::read(ctxt, input),
-            tags: read_tags(&attributes, input),
+            sample,
+            shape,
+            released: Released::read(lock.value(), &input.ident.to_string()),
         }
+    }
+
+    /// The released versions that the event must be able to read, if there is a lock.
+    pub(crate) fn expected(&self) -> Vec<Expected> {
+        let Released::Lock { lock, .. } = &self.released else { return Vec::new() };
+        released::expected(lock, &self.stored_names(), self.newest(), &self.upcasts)
     }
 }
 
 impl Event<'_> {
+    /// The names under which events are stored that become this one.
+    pub(crate) fn stored_names(&self) -> Vec<String> {
+        self.name.value().into_iter().chain(&self.aliases).map(LitStr::value).collect()
+    }
+
     /// The newest version.
     pub(crate) fn newest(&self) -> u32 {
         number(self.version.value()).unwrap_or(1)
@@ -133,17 +166,25 @@ fn number(literal: Option<&LitInt>) -> Option<u32> {
     literal?.base10_parse().ok()
 }
 
-fn read_tags<'a>(attributes: &Attributes<'_>, input: &'a DeriveInput) -> Vec<Tag<'a>> {
-    let Data::Struct(data) = &input.data else { return Vec::new() };
-    let mut tags = Vec::new();
+/// What stands on the fields: tags, and what their types do not say of their shape.
+fn read_fields<'a>(
+    attributes: &Attributes<'_>,
+    input: &'a DeriveInput,
+) -> (Vec<Tag<'a>>, Vec<(&'a Field, SaidShape)>) {
+    let (mut tags, mut shapes) = (Vec::new(), Vec::new());
+    let Data::Struct(data) = &input.data else { return (tags, shapes) };
     for (field, member) in data.fields.iter().zip(data.fields.members()) {
-        let mut key = Slot::default();
-        attributes.read_field(field, |given| given.fill(&mut key, tag_key));
+        let (mut key, mut said) = (Slot::default(), SaidOptions::default());
+        attributes.read_field(field, |given| match given.name() {
+            "tag" => given.fill(&mut key, tag_key),
+            _ => said.fill(given),
+        });
         if let Some(key) = key.into_value() {
             tags.push(Tag { field, member, key });
         }
+        shapes.extend(said.shape().map(|shape| (field, shape)));
     }
-    tags
+    (tags, shapes)
 }
 
 impl Tag<'_> {
@@ -157,14 +198,6 @@ impl Tag<'_> {
             None => (ty, false),
         }
     }
-}
-
-/// A type that came through a `macro_rules!` stands in an invisible group.
-pub(crate) fn ungrouped(mut ty: &Type) -> &Type {
-    while let Type::Group(group) = ty {
-        ty = &group.elem;
-    }
-    ty
 }
 
 /// The `T` of `Option<T>`.

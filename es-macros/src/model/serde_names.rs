@@ -28,6 +28,10 @@ pub(crate) struct SerdeItem {
     /// `from`, `try_from`, `into`, `remote`, and `with` on a variant: the stored form is that of
     /// something else.
     pub(crate) foreign: bool,
+    /// Other names by which a variant is read.
+    pub(crate) aliases: Vec<String>,
+    /// A variant that is read in the place of an unknown one.
+    pub(crate) other: bool,
 }
 
 /// A field as serde sees it.
@@ -97,6 +101,8 @@ impl SerdeItem {
                 "skip_deserializing" => item.skip_deserializing = true,
                 "from" | "try_from" | "into" | "remote" | "with" | "serialize_with"
                 | "deserialize_with" => item.foreign = true,
+                "alias" => item.aliases.push(string(meta)?),
+                "other" => item.other = true,
                 _ => {}
             }
             Ok(())

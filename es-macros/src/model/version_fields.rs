@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
     use crate::ctxt::Ctxt;
-    use crate::model::Upcasts;
+    use crate::model::upcast::Upcasts;
 
     /// The names of the fields of each version from the newest down, and the contradictions.
     fn history(newest: &[&str], steps: &str) -> (Vec<String>, Vec<String>) {

@@ -100,25 +100,17 @@ fn has_events(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
 }
 
 fn snapshots_make_sense(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
-    let Some(SnapshotOption { key, every, version }) = aggregate.snapshot.value() else { return };
+    let Some(SnapshotOption { key, every }) = aggregate.snapshot.value() else { return };
     if every.is_missing() {
         ctxt.error(key, "`snapshot` does not say how often\nhelp: write `snapshot(every = 100)`");
     }
-    for (option, number, meaning) in [
-        ("every", every, "a snapshot is taken after every so many events"),
-        ("version", version, "the versions of a state start at 1"),
-    ] {
-        if let Some(number) = number.value()
-            && number.base10_digits() == "0"
-        {
-            let example = if option == "every" { 100 } else { 1 };
-            ctxt.error(
-                number,
-                format_args!(
-                    "`{option}` can not be 0: {meaning}\nhelp: write `{option} = {example}`"
-                ),
-            );
-        }
+    if let Some(number) = every.value()
+        && number.base10_digits() == "0"
+    {
+        ctxt.error(
+            number,
+            "`every` can not be 0: a snapshot is taken after every so many events\nhelp: write `every = 100`",
+        );
     }
     for field in fields(&aggregate.input.data) {
         if let Some(skip) = skipped_by_serde(field) {

@@ -5,7 +5,7 @@ use syn::{Data, Fields, Type};
 use super::item;
 use super::missing::Required;
 use super::stored_name::{self, NameRule};
-use super::{upcast, version_range};
+use super::{released, upcast, version_range};
 use crate::ctxt::Ctxt;
 use crate::model::Event;
 
@@ -29,6 +29,9 @@ pub(crate) fn event(ctxt: &Ctxt, event: &Event<'_>) {
     tags_have_keys(ctxt, event);
     if version_range::check(ctxt, event) {
         upcast::check(ctxt, event);
+    }
+    if !ctxt.has_errors() {
+        released::check(ctxt, event);
     }
 }
 

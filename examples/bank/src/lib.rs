@@ -33,3 +33,5 @@ pub fn end_of_business_day(day: Date) -> Timestamp {
     // The last day there is ends after the last moment there is.
     TimeZone::UTC.to_timestamp(last).unwrap_or(Timestamp::MAX)
 }
+// Compares the events with `events.lock`: what was released must still be read.
+es_core::lock_test!();

@@ -176,7 +176,10 @@ pub async fn first_overdraft<S: EventStore>(
     let found = history.first_where(|account| account.balance() < 0).await?;
     let Some(FirstTime { loaded, event: Some(event) }) = found else { return Ok(None) };
     let recorded = event.as_recorded();
-    let line = StatementLine::new(&loaded.state, &AccountEvent::decode(&recorded)?, &recorded);
+    let decoded = AccountEvent::decode(&recorded)?;
+    // A stored event may become several: the state is the one after the last.
+    let Some(last) = decoded.as_slice().last() else { return Ok(None) };
+    let line = StatementLine::new(&loaded.state, last, &recorded);
     Ok(Some(FirstOverdraft { line, metadata: event.metadata }))
 }
 

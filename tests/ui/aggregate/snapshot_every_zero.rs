@@ -5,7 +5,7 @@ use es_core::prelude::*;
 struct Opened;
 
 #[derive(Aggregate, Default, Serialize, Deserialize)]
-#[aggregate(name = "account", id = u64, events(Opened), snapshot(every = 0, version = 0))]
+#[aggregate(name = "account", id = u64, events(Opened), snapshot(every = 0))]
 struct Account {}
 
 impl Apply<Opened> for Account {

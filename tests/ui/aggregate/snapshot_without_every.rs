@@ -5,7 +5,7 @@ use es_core::prelude::*;
 struct Opened;
 
 #[derive(Aggregate, Default, Serialize, Deserialize)]
-#[aggregate(name = "account", id = u64, events(Opened), snapshot(version = 2))]
+#[aggregate(name = "account", id = u64, events(Opened), snapshot())]
 struct Account {}
 
 impl Apply<Opened> for Account {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::codec::CodecError;
+use crate::fingerprint::Fingerprint;
 use crate::identity::EventId;
 use crate::snapshot::SnapshotForm;
 use crate::stable_hash;
@@ -22,7 +23,7 @@ pub(super) struct Snapshot<A> {
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
     aggregate: &'a str,
-    state_version: u32,
+    fingerprint: Fingerprint,
     version: Version,
     event_id: EventId,
     /// Of all the rest, so that damage is noticed.
@@ -33,8 +34,8 @@ struct Stored<'a> {
 
 impl Stored<'_> {
     fn sum(&self) -> String {
-        let Self { aggregate, state_version, version, event_id, state, .. } = self;
-        let head = format!("{aggregate}\n{state_version}\n{version}\n{event_id}\n");
+        let Self { aggregate, fingerprint, version, event_id, state, .. } = self;
+        let head = format!("{aggregate}\n{fingerprint}\n{version}\n{event_id}\n");
         format!("{:016x}", stable_hash::of_parts(&[head.as_bytes(), state.get().as_bytes()]))
     }
 }
@@ -50,7 +51,7 @@ impl<A> Snapshot<A> {
             serde_json::value::to_raw_value(&(form.to_value)(&self.state)?).map_err(failed)?;
         let mut stored = Stored {
             aggregate,
-            state_version: form.state_version,
+            fingerprint: form.fingerprint,
             version: self.version,
             event_id: self.event_id,
             checksum: String::new(),
@@ -69,16 +70,14 @@ impl<A> Snapshot<A> {
         if stored.aggregate != aggregate {
             return Err(Miss::OtherAggregate { name: stored.aggregate.to_owned() });
         }
-        if stored.state_version != form.state_version {
-            return Err(Miss::OtherVersion {
-                stored: stored.state_version,
-                now: form.state_version,
-            });
+        if stored.fingerprint != form.fingerprint {
+            let (stored, now) = (stored.fingerprint, form.fingerprint);
+            return Err(Miss::OtherType { stored, now });
         }
         let text = stored.state.get();
         let state = (form.from_text)(text).map_err(Miss::OtherShape)?;
-        // A field that is new, renamed or gone may be read without an error, as nothing or as its
-        // default. What is written again shows it.
+        // The fingerprint does not see into every type. A field that is new, renamed or gone there may
+        // be read without an error, as nothing or as its default: what is written again shows it.
         let again = (form.to_value)(&state).map_err(Miss::OtherShape)?;
         let before =
             serde_json::from_str(text).map_err(|error| Miss::Damaged(error.to_string()))?;
@@ -101,8 +100,8 @@ pub(super) enum Miss {
     Damaged(String),
     #[error("it is one of aggregate `{name}`")]
     OtherAggregate { name: String },
-    #[error("it has state version {stored}, this program has {now}")]
-    OtherVersion { stored: u32, now: u32 },
+    #[error("the type of the state has fingerprint {now} now, and had {stored}")]
+    OtherType { stored: Fingerprint, now: Fingerprint },
     #[error("it is of another type of state: {0}")]
     OtherShape(CodecError),
     #[error("the event that it ends with is not in the stream at its version")]

@@ -11,8 +11,8 @@ pub struct SnapshotStatistics {
     pub hits: u64,
     /// Loads that found none.
     pub missing: u64,
-    /// Loads that found one that could not be used: damaged, of another state version or type, or of
-    /// another history. A warning in the log says which and why.
+    /// Loads that found one that could not be used: damaged, of another type of state, or of another
+    /// history. A warning in the log says which and why.
     pub unusable: u64,
     /// Snapshots that were taken and stored.
     pub written: u64,

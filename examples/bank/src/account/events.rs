@@ -53,7 +53,7 @@ pub struct RoundingPosted {
 pub struct Closed;
 
 /// Whether an account may go below zero.
-#[derive(Serialize, Deserialize, Default, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(EventData, Serialize, Deserialize, Default, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Overdraft {
     /// A withdrawal may leave less than nothing.
@@ -64,7 +64,9 @@ pub enum Overdraft {
 }
 
 /// What a movement of money was for.
-#[derive(Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    EventData, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Purpose {

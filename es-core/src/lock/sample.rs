@@ -1,0 +1,170 @@
+//! Values that have a shape.
+
+use es_lock::{Scalar, Shape, Tagging, Variant};
+use serde_json::{Map, Value, json};
+
+/// How much of a value there is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// Everything that there can be.
+    Full,
+    /// Nothing that may be missing.
+    Sparse,
+}
+
+/// Why no value can be made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum NoSample {
+    /// The type at the path keeps its shape to itself.
+    Opaque { path: String, label: String },
+    /// The type at the path holds itself without an end.
+    Endless { path: String },
+}
+
+/// A value of the shape, the same one every time.
+pub(super) fn sample(shape: &Shape, fill: Fill) -> Result<Value, NoSample> {
+    value(shape, fill, "")
+}
+
+fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
+    let endless = || NoSample::Endless { path: path.to_owned() };
+    Ok(match shape {
+        Shape::Scalar(scalar) => scalar_value(*scalar),
+        Shape::Json => json!({"any": ["json", 7, null]}),
+        Shape::Opaque(label) => {
+            let (path, label) = (path.to_owned(), label.as_str().to_owned());
+            return Err(NoSample::Opaque { path, label });
+        }
+        Shape::Itself | Shape::Unknown => return Err(endless()),
+        Shape::Unit => Value::Null,
+        Shape::Optional(parts) => match (parts.first(), fill) {
+            (Some(part), Fill::Full) => finite(value(part, fill, path))?.unwrap_or(Value::Null),
+            _ => Value::Null,
+        },
+        Shape::List(parts) | Shape::Set(parts) => match (parts.first(), fill) {
+            (Some(part), Fill::Full) => {
+                finite(value(part, fill, &format!("{path}[]")))?.into_iter().collect()
+            }
+            _ => json!([]),
+        },
+        Shape::Array(length, parts) => {
+            let part = parts.first().ok_or_else(endless)?;
+            let value = value(part, fill, &format!("{path}[]"))?;
+            (0..*length).map(|_| value.clone()).collect()
+        }
+        Shape::Map(parts) => match (&**parts, fill) {
+            ([key, part], Fill::Full) => {
+                let key = key_text(key);
+                let part = finite(value(part, fill, &format!("{path}{{}}")))?;
+                match (key, part) {
+                    (Some(key), Some(part)) => Value::Object(Map::from_iter([(key, part)])),
+                    _ => json!({}),
+                }
+            }
+            _ => json!({}),
+        },
+        Shape::Tuple(parts) => {
+            let parts = parts.iter().enumerate();
+            let values = parts.map(|(index, part)| value(part, fill, &format!("{path}.{index}")));
+            Value::Array(values.collect::<Result<_, _>>()?)
+        }
+        Shape::Struct(fields) => {
+            let mut object = Map::new();
+            for field in &**fields {
+                let name = field.name.as_str();
+                if fill == Fill::Sparse && (field.default || field.omittable) && !field.flatten {
+                    continue;
+                }
+                let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                let value = value(&field.shape, fill, &path)?;
+                match value {
+                    Value::Object(inner) if field.flatten => object.extend(inner),
+                    _ if field.flatten => {}
+                    value => {
+                        object.insert(name.to_owned(), value);
+                    }
+                }
+            }
+            Value::Object(object)
+        }
+        Shape::Enum(tagging, variants) => {
+            let mut problem = endless();
+            for variant in &**variants {
+                let path = format!("{path}:{}", variant.name);
+                match value(&variant.shape, fill, &path) {
+                    Ok(content) => return Ok(tagged(tagging, variant, content)),
+                    Err(other) => problem = other,
+                }
+            }
+            return Err(problem);
+        }
+    })
+}
+
+/// A value that holds itself without an end is left out where there may be none.
+fn finite(value: Result<Value, NoSample>) -> Result<Option<Value>, NoSample> {
+    match value {
+        Ok(value) => Ok(Some(value)),
+        Err(NoSample::Endless { .. }) => Ok(None),
+        Err(opaque) => Err(opaque),
+    }
+}
+
+fn tagged(tagging: &Tagging, variant: &Variant, content: Value) -> Value {
+    let name = variant.name.as_str();
+    match tagging {
+        Tagging::External if variant.shape == Shape::Unit => json!(name),
+        Tagging::External => json!({ name: content }),
+        Tagging::Internal(tag) => {
+            let mut object = match content {
+                Value::Object(object) => object,
+                _ => Map::new(),
+            };
+            object.insert(tag.as_str().to_owned(), json!(name));
+            Value::Object(object)
+        }
+        Tagging::Adjacent(tag, _) if variant.shape == Shape::Unit => json!({ tag.as_str(): name }),
+        Tagging::Adjacent(tag, inside) => json!({ tag.as_str(): name, inside.as_str(): content }),
+        Tagging::Untagged => content,
+    }
+}
+
+/// A key is text, whatever it stands for.
+fn key_text(shape: &Shape) -> Option<String> {
+    match shape {
+        Shape::Scalar(scalar) => match scalar_value(*scalar) {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(boolean) => Some(boolean.to_string()),
+            _ => None,
+        },
+        Shape::Enum(Tagging::External, variants) => variants
+            .iter()
+            .find(|variant| variant.shape == Shape::Unit)
+            .map(|variant| variant.name.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+fn scalar_value(scalar: Scalar) -> Value {
+    match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Bool => json!(true),
+        Scalar::Integer { .. } => json!(7),
+        // One that binary floating point holds exactly.
+        Scalar::Float { .. } => json!(0.5),
+        Scalar::Char => json!("c"),
+        Scalar::Text => json!("text"),
+        Scalar::Bytes => json!([7]),
+        Scalar::Uuid => json!("01900000-0000-7000-8000-000000000007"),
+        Scalar::Timestamp => json!("2024-02-29T12:30:00Z"),
+        Scalar::Date => json!("2024-02-29"),
+        Scalar::Time => json!("12:30:00"),
+        Scalar::DateTime => json!("2024-02-29T12:30:00"),
+        Scalar::Span => json!("PT1H30M"),
+        Scalar::Duration => json!({"secs": 90, "nanos": 7}),
+        Scalar::IpAddress | Scalar::Ipv4Address => json!("127.0.0.1"),
+        Scalar::Ipv6Address => json!("::1"),
+        Scalar::SocketAddress => json!("127.0.0.1:80"),
+    }
+}

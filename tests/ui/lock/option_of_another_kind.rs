@@ -1,0 +1,9 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.deposited", lock = true)]
+struct Deposited {
+    amount: u64,
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use es_core::prelude::*;
+
+#[derive(EventData, Serialize, Deserialize)]
+struct Teller {
+    id: String,
+}
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.deposited", version = 2, lock = "step_leaves_a_type.lock")]
+#[upcast(from = 1, rename("amt" => "amount"))]
+struct Deposited {
+    amount: String,
+    by: Teller,
+}
+
+fn main() {}
