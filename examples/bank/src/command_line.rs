@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use es_core::jiff::civil::Date;
+use es_transfer::Format;
 
 use crate::account::AccountId;
 
@@ -87,6 +88,28 @@ pub enum Action {
         #[command(flatten)]
         source: Source,
     },
+    /// Write all events to a file, one a line, and print how many and their digest.
+    Export {
+        /// The file; it must not exist yet.
+        file: PathBuf,
+        /// How events stand in it: `jsonl` or `cloudevents` (CloudEvents 1.0).
+        #[arg(long, value_name = "FORMAT", default_value = "jsonl", value_parser = format)]
+        format: Format,
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Copy all events to another store, verify the copy, and print how many and their digest.
+    ///
+    /// Run again it goes on where it ended.
+    Copy {
+        /// The store: `sqlite:FILE`.
+        #[arg(long, value_name = "STORE", value_parser = sqlite_file)]
+        to: PathBuf,
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
     /// Print totals per purpose and per day: CSV `kind,key,credits,debits,count`.
     Summary {
         /// Where the accounts come from.
@@ -136,6 +159,22 @@ pub struct Until {
     /// Only the events up to and including this version.
     #[arg(long, value_name = "N")]
     pub version: Option<u64>,
+}
+
+/// Reads a format.
+fn format(text: &str) -> Result<Format, &'static str> {
+    [Format::JsonLines, Format::CloudEvents]
+        .into_iter()
+        .find(|format| format.to_string() == text)
+        .ok_or("there is no such format; there are `jsonl` and `cloudevents`")
+}
+
+/// Reads the file of an SQLite store.
+fn sqlite_file(text: &str) -> Result<PathBuf, &'static str> {
+    match text.strip_prefix("sqlite:") {
+        Some(file) if !file.is_empty() => Ok(file.into()),
+        _ => Err("a store to copy to is written as `sqlite:FILE`"),
+    }
 }
 
 /// Reads a day.

@@ -6,10 +6,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use es_core::{
-    DifferenceError, EventStore, LoadError, Projection, Registry, RegistryError, Runtime,
+    DifferenceError, EventStore, LoadError, Projection, Query, Registry, RegistryError, Runtime,
     StartError, StateStore, Version, WaitError,
 };
 use es_memory_store::MemoryStore;
+use es_sqlite_store::{OpenError, SqliteStore};
+use es_transfer::{Copy, ExportError, Exported, Format, TransferError, Verified, export};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::account::{Account, AccountId};
@@ -41,6 +43,12 @@ pub enum Failure {
     Difference(#[from] DifferenceError),
     #[error(transparent)]
     Wait(#[from] WaitError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("{}: can not be written: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
     #[error("the standard output can not be written: {0}")]
@@ -116,6 +124,21 @@ async fn act<S: EventStore>(
             exists(runtime, *account).await?;
             let first = report::first_overdraft(runtime, *account).await?;
             report::write_first_overdraft(out, first.as_ref())?;
+            done
+        }
+        Action::Export { file, format, source } => {
+            let done = fill(runtime, source).await?;
+            let Exported { events, digest, .. } = export_to(runtime, file, *format).await?;
+            writeln!(out, "events={events} digest={digest}")?;
+            done
+        }
+        Action::Copy { to, source } => {
+            let done = fill(runtime, source).await?;
+            let target = SqliteStore::open(to)?;
+            let copy = Copy::new(&**runtime.store(), &target);
+            let copied = copy.run(|_| {}).await?.copied;
+            let Verified { events, digest } = copy.verify().await?;
+            writeln!(out, "copied={copied} events={events} digest={digest}")?;
             done
         }
         Action::Summary { source } => {
@@ -206,6 +229,22 @@ async fn import_with_progress<S: EventStore>(
             Ok(Done { file, imported })
         }
         Err(error) => Err(Failure::Import { file, error }),
+    }
+}
+
+/// Writes all events to a file that is not there yet.
+async fn export_to<S: EventStore>(
+    runtime: &Runtime<S>,
+    path: &Path,
+    format: Format,
+) -> Result<Exported, Failure> {
+    let unwritable = |error| Failure::Write { path: path.to_owned(), error };
+    let mut file = File::create_new(path).map(BufWriter::new).map_err(unwritable)?;
+    let exported = export(&**runtime.store(), &Query::all(), format, &mut file, |_| {}).await;
+    match exported {
+        Ok(exported) => Ok(exported),
+        Err(ExportError::Write(error)) => Err(unwritable(error)),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -8,6 +8,7 @@ mod books;
 mod command_line;
 mod earlier_years;
 mod importing;
+mod moving;
 mod oracle;
 mod past;
 mod projections;
