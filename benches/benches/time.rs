@@ -250,7 +250,7 @@ fn moving(tokio: &Tokio) {
     };
     let directory = tempfile::tempdir().unwrap();
     let run = |what: &'static str, work: &mut dyn FnMut(usize) -> Duration| {
-        compare(what, "events/s", EVENTS, "", |round| work(round), |_| read());
+        compare(what, "events/s", EVENTS, "", work, |_| read());
     };
     run("copy to memory / digest of the source", &mut |_| {
         let target = MemoryStore::new();

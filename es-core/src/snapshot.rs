@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn policies_compose() {
         let slow = || SnapshotPolicy::after_replay(Duration::from_millis(5));
-        let even = || SnapshotPolicy::when(|state: &u64, _| state % 2 == 0);
+        let even = || SnapshotPolicy::when(|state: &u64, _| state.is_multiple_of(2));
         let either = SnapshotPolicy::every(10).or(slow());
         assert!(wants(&either, 9, 10, 0) && wants(&either, 1, 2, 6) && !wants(&either, 1, 2, 5));
         let both = slow().and(even());

@@ -303,7 +303,7 @@ fn policies() -> impl Strategy<Value = u8> {
 }
 
 fn policy(number: u8) -> SnapshotPolicy<Tally> {
-    let even = || SnapshotPolicy::when(|tally: &Tally, _| tally.events % 2 == 0);
+    let even = || SnapshotPolicy::when(|tally: &Tally, _| tally.events.is_multiple_of(2));
     match number {
         0 => SnapshotPolicy::never(),
         1 => SnapshotPolicy::every(1),

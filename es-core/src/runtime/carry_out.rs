@@ -83,6 +83,7 @@ enum Tried {
 }
 
 /// Carries out a command on warm state, in a store that need not be waited for.
+#[expect(clippy::result_large_err, reason = "it is moved once, and only when the command goes on")]
 fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     shared: &Shared<S>,
     store: &dyn ImmediateAppend,
