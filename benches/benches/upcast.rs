@@ -1,6 +1,7 @@
 //! `cargo bench -p es-benches --bench upcast`: reading old versions of an event, beside code written
 //! by hand that matches on the version, and beside serde's untagged enum, in one run.
 
+#![allow(clippy::duplicated_attributes, reason = "each step begins with another version")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark that fails has nothing to say")]
 
 use std::hint::black_box;
@@ -11,7 +12,6 @@ use es_core::bytes::Bytes;
 use es_core::jiff::Timestamp;
 use es_core::prelude::*;
 use es_core::{EventId, EventSet, Metadata, Page, Position, RecordedEvent, SchemaVersion, Tags};
-use serde::de::DeserializeOwned;
 
 /// The newest of eleven versions, with steps over the stored object.
 #[derive(Event, Serialize, Deserialize, Debug, PartialEq)]
@@ -244,12 +244,7 @@ fn theirs(page: &Page, decode: impl Fn(u32, &[u8]) -> Paid) -> Duration {
 }
 
 /// All sides read the same.
-fn check<E: DeserializeOwned + PartialEq + std::fmt::Debug>(
-    page: &Page,
-    read: impl Fn(&Recorded<'_>) -> E,
-) where
-    E: Into<(u64, String, String)>,
-{
+fn check<E: Into<(u64, String, String)>>(page: &Page, read: impl Fn(&Recorded<'_>) -> E) {
     for recorded in page.iter().take(100) {
         let by_hand = by_hand::decode(recorded.schema_version.get(), recorded.payload.as_bytes());
         assert_eq!(read(&recorded).into(), by_hand.into());

@@ -6,7 +6,7 @@ pub mod fingerprint;
 pub use es_lock as shape;
 pub use inventory;
 
-pub use crate::event::SplitSource;
+pub use crate::event::{EventHistory, SplitSource};
 pub use crate::event_set::Reading;
 pub use crate::fingerprint::{NoShape, Probe};
 pub use crate::lock::{LockedEvent, run as lock_test};
@@ -14,8 +14,8 @@ pub use crate::registry::Registration;
 pub use crate::split::{SplitFunction, Splitting};
 pub use crate::upcast::{
     AddedValue, CalledInverse, CalledStep, InverseFunction, NamedFunction, NewValue,
-    ObjectFunction, OldStruct, Operation, Segment, SplitCall, Step, StepKind, UpcastTo, Upcasts,
-    ValueFunction,
+    ObjectFunction, OldStruct, Operation, Segment, SplitCall, Step, StepKind, StoredObject,
+    UpcastTo, Upcasts, ValueFunction,
 };
 
 use std::fmt::Display;
@@ -29,7 +29,7 @@ use crate::projection::Projection;
 use crate::recorded::Payload;
 use crate::snapshot::{SnapshotState, SnapshotType};
 use crate::tag::{Tag, Tags};
-use crate::upcast::{self, JsonObject, Upcasted};
+use crate::upcast::{self, Upcasted};
 use crate::version::SchemaVersion;
 
 /// Stands for the item itself in the types of its fields: a constant can not be made of itself.
@@ -131,8 +131,8 @@ pub fn read_by_other_name<S: EventSet>(reading: &Reading<'_>) -> Result<Decoded<
 pub fn read_from_object<E: Event + OldStruct, S: EventSet + From<E>>(
     reading: &Reading<'_>,
 ) -> Result<Decoded<S>, DecodeError> {
-    match event_set::upcast_event(reading, E::UPCASTS, E::VERSION)? {
-        Upcasted::Object(object) => match upcast::from_object::<E>(object) {
+    match event_set::upcast_event(reading, &E::HISTORY.upcasts, E::VERSION)? {
+        Upcasted::Object(object) => match object.read::<E>() {
             Ok(event) => Ok(Decoded::One(S::from(event))),
             Err(error) => Err(event_set::not_upcast(reading, E::VERSION, error)),
         },
@@ -146,7 +146,7 @@ pub fn read_from_object<E: Event + OldStruct, S: EventSet + From<E>>(
 pub fn read_without_fields<E: Event + OldStruct, S: EventSet + From<E>>(
     reading: &Reading<'_>,
 ) -> Result<Decoded<S>, DecodeError> {
-    match event_set::upcast_event(reading, E::UPCASTS, E::VERSION)? {
+    match event_set::upcast_event(reading, &E::HISTORY.upcasts, E::VERSION)? {
         Upcasted::Object(_) => match E::read::<E::Codec>(Payload::Text("null")) {
             Ok(event) => Ok(Decoded::One(S::from(event))),
             Err(error) => Err(event_set::not_upcast(reading, E::VERSION, error)),
@@ -161,7 +161,7 @@ pub fn read_without_fields<E: Event + OldStruct, S: EventSet + From<E>>(
 pub fn read_from_struct<E: Event, S: EventSet + From<E>>(
     reading: &Reading<'_>,
 ) -> Result<Decoded<S>, DecodeError> {
-    match event_set::upcast_event(reading, E::UPCASTS, E::VERSION)? {
+    match event_set::upcast_event(reading, &E::HISTORY.upcasts, E::VERSION)? {
         Upcasted::Event(event) => match event.downcast::<E>() {
             Ok(event) => Ok(Decoded::One(S::from(*event))),
             Err(_) => Err(event_set::not_upcast(reading, E::VERSION, wrong_end())),
@@ -179,28 +179,24 @@ fn wrong_end() -> CodecError {
 
 /// Writes an event as an older version.
 #[cold]
-pub fn write_older<E: Event<Codec: SelfDescribing> + serde::Serialize>(
+pub fn write_older<E: Event<Codec: SelfDescribing>>(
     event: &E,
     buffer: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
-    let value = serde_json::to_value(event).map_err(|error| CodecError::new(error.to_string()))?;
-    let serde_json::Value::Object(mut object) = value else {
-        return Err(CodecError::new(
-            "only an event with named fields can be written as an older version",
-        ));
-    };
-    upcast::downcast(E::UPCASTS, E::WRITTEN_VERSION, &mut object).map_err(|(step, error)| {
+    let start = buffer.len();
+    event.write::<E::Codec>(buffer)?;
+    let newest = buffer.split_off(start);
+    let mut object = E::Codec::object(Payload::Bytes(&newest))?;
+    let written = E::HISTORY.written_version.unwrap_or(E::VERSION);
+    upcast::downcast(&E::HISTORY.upcasts, written, &mut object).map_err(|(step, error)| {
         CodecError::new(format!("the step `{step}` could not be undone: {error}"))
     })?;
-    E::Codec::encode(&object, buffer)
+    E::Codec::write_object(&object, buffer)
 }
 
 /// Reads a payload as an object. An event without fields is stored as `null`.
-pub fn object_of<C: SelfDescribing>(payload: Payload<'_>) -> Result<JsonObject, CodecError> {
-    match C::decode::<Option<JsonObject>>(payload) {
-        Ok(object) => Ok(object.unwrap_or_default()),
-        Err(error) => Err(error),
-    }
+pub fn object_of<C: SelfDescribing>(payload: Payload<'_>) -> Result<StoredObject<'_>, CodecError> {
+    C::object(payload)
 }
 
 /// A step over a struct of old, which becomes the next one.
@@ -216,9 +212,9 @@ pub const fn via<Old: OldStruct + UpcastTo<Next>, Next: 'static, C: Codec>(
 }
 
 fn boxed_from_object<Old: OldStruct>(
-    object: JsonObject,
+    object: &StoredObject<'_>,
 ) -> Result<Box<dyn std::any::Any>, CodecError> {
-    match upcast::from_object::<Old>(object) {
+    match object.read::<Old>() {
         Ok(old) => Ok(Box::new(old)),
         Err(error) => Err(error),
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::recorded::Payload;
+use crate::upcast::StoredObject;
 
 /// A way to write events as bytes and to read them back.
 ///
@@ -39,13 +40,36 @@ pub trait Codec: 'static {
     note = "use typed steps for this event: `#[upcast(from = n, via = OldStruct)]`",
     note = "or, if its payloads hold the names of fields as JSON does, write `impl SelfDescribing for {Self} {{}}`"
 )]
-pub trait SelfDescribing: Codec {}
+pub trait SelfDescribing: Codec {
+    /// The object that the payload holds, for steps that work on its fields.
+    #[doc(hidden)]
+    fn object(payload: Payload<'_>) -> Result<StoredObject<'_>, CodecError> {
+        StoredObject::of(Self::decode(payload)?)
+    }
+
+    /// Appends the object as the codec writes it.
+    #[doc(hidden)]
+    fn write_object(object: &StoredObject<'_>, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
+        match object.values() {
+            Ok(values) => Self::encode(&values, buffer),
+            Err(error) => Err(CodecError::new(error.to_string())),
+        }
+    }
+}
 
 /// JSON, by serde_json.
 #[derive(Clone, Copy, Debug)]
 pub struct Json;
 
-impl SelfDescribing for Json {}
+impl SelfDescribing for Json {
+    fn object(payload: Payload<'_>) -> Result<StoredObject<'_>, CodecError> {
+        StoredObject::parse(text(payload)?)
+    }
+
+    fn write_object(object: &StoredObject<'_>, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
+        object.write(buffer)
+    }
+}
 
 impl Codec for Json {
     fn encode<T: Serialize>(value: &T, buffer: &mut Vec<u8>) -> Result<(), CodecError> {

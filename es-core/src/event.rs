@@ -47,16 +47,10 @@ pub trait Event: Stored {
     const VERSION: SchemaVersion;
     /// How the payload is written.
     type Codec: Codec;
-    /// The names under which it was stored before it got this one.
-    const ALIASES: &'static [&'static str] = &[];
-    /// The version that is written, which is older while programs that know no newer one still run.
-    const WRITTEN_VERSION: SchemaVersion = Self::VERSION;
-    /// How versions before `VERSION` become it.
+    /// Under which other names and versions it was stored, and how those become this one. The derive
+    /// makes it of `#[upcast(..)]` and the options of `#[event(..)]`.
     #[doc(hidden)]
-    const UPCASTS: &'static Upcasts = Upcasts::NONE;
-    /// The events of which older versions split into this one.
-    #[doc(hidden)]
-    const SPLIT_FROM: &'static [SplitSource] = &[];
+    const HISTORY: &'static EventHistory = EventHistory::NONE;
 
     /// Adds the tags that queries can select this event by.
     fn tags(&self, tags: &mut Tags) {
@@ -70,11 +64,10 @@ pub trait Event: Stored {
     fn read_older<S: EventSet + From<Self>>(
         reading: &Reading<'_>,
     ) -> Result<Decoded<S>, DecodeError> {
-        Err(crate::event_set::other_version(reading, Self::UPCASTS, Self::VERSION))
+        Err(crate::event_set::other_version(reading, Self::HISTORY, Self::VERSION))
     }
 
-    /// Writes the event as `WRITTEN_VERSION`. The derive writes it for an event whose
-    /// `WRITTEN_VERSION` is an older one.
+    /// Writes the event. The derive writes it for an event that is written as an older version.
     #[doc(hidden)]
     #[inline]
     fn write_older(&self, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -119,11 +112,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Stored for T {
 #[derive(Clone, Copy)]
 pub struct EventType {
     pub(crate) name: &'static str,
-    pub(crate) aliases: &'static [&'static str],
     version: SchemaVersion,
-    written_version: SchemaVersion,
-    pub(crate) upcasts: &'static Upcasts,
-    pub(crate) split_from: &'static [SplitSource],
+    pub(crate) history: &'static EventHistory,
     type_id: fn() -> TypeId,
     type_name: fn() -> &'static str,
 }
@@ -133,11 +123,8 @@ impl EventType {
     pub const fn of<E: Event>() -> Self {
         Self {
             name: E::NAME,
-            aliases: E::ALIASES,
             version: E::VERSION,
-            written_version: E::WRITTEN_VERSION,
-            upcasts: E::UPCASTS,
-            split_from: E::SPLIT_FROM,
+            history: E::HISTORY,
             type_id: TypeId::of::<E>,
             type_name: std::any::type_name::<E>,
         }
@@ -150,7 +137,7 @@ impl EventType {
 
     /// The names under which it was stored before.
     pub const fn aliases(&self) -> &'static [&'static str] {
-        self.aliases
+        self.history.aliases
     }
 
     /// The newest version of the schema: that of the Rust type.
@@ -161,23 +148,26 @@ impl EventType {
     /// The version of the schema that is written today: the newest, unless the event says that an
     /// older one is to be written.
     pub const fn written_version(&self) -> SchemaVersion {
-        self.written_version
+        match self.history.written_version {
+            Some(version) => version,
+            None => self.version,
+        }
     }
 
     /// The oldest version of the schema that can be read.
     pub fn oldest_version(&self) -> SchemaVersion {
-        if self.upcasts.steps.is_empty() { self.version } else { self.upcasts.oldest() }
+        self.history.upcasts.oldest(self.version)
     }
 
     /// Every name under which events are stored that can become this one: its own, those it had
     /// before, and those of events that split into it.
     pub fn stored_names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.own_names().chain(self.split_from.iter().flat_map(SplitSource::names))
+        self.own_names().chain(self.history.split_from.iter().flat_map(SplitSource::names))
     }
 
     /// Its own name and those it had before.
     pub(crate) fn own_names(&self) -> impl Iterator<Item = &'static str> + use<> {
-        std::iter::once(self.name).chain(self.aliases.iter().copied())
+        std::iter::once(self.name).chain(self.history.aliases.iter().copied())
     }
 
     /// The Rust type.
@@ -202,24 +192,52 @@ impl fmt::Debug for EventType {
     }
 }
 
+/// Under which other names and versions an event was stored.
+#[doc(hidden)]
+pub struct EventHistory {
+    /// The names that it had before.
+    pub aliases: &'static [&'static str],
+    /// The version that is written, if it is not the newest.
+    pub written_version: Option<SchemaVersion>,
+    /// How older versions become the newest.
+    pub upcasts: Upcasts,
+    /// The events of which older versions split into this one.
+    pub split_from: &'static [SplitSource],
+}
+
+impl EventHistory {
+    /// Of an event that was never stored otherwise.
+    pub const NONE: &'static Self =
+        &Self { aliases: &[], written_version: None, upcasts: Upcasts::NONE, split_from: &[] };
+}
+
 /// An event of which older versions split into another one, as that one knows it.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct SplitSource {
     pub(crate) name: &'static str,
-    pub(crate) aliases: &'static [&'static str],
     pub(crate) version: SchemaVersion,
-    pub(crate) upcasts: &'static Upcasts,
+    /// A function, because two events may split into each other.
+    history: fn() -> &'static EventHistory,
 }
 
 impl SplitSource {
     /// Describes `E`.
     pub const fn of<E: Event>() -> Self {
-        Self { name: E::NAME, aliases: E::ALIASES, version: E::VERSION, upcasts: E::UPCASTS }
+        Self { name: E::NAME, version: E::VERSION, history: history::<E> }
+    }
+
+    /// The steps of the event.
+    pub(crate) fn upcasts(&self) -> &'static Upcasts {
+        &(self.history)().upcasts
     }
 
     /// Every name under which it was stored.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
-        std::iter::once(self.name).chain(self.aliases.iter().copied())
+        std::iter::once(self.name).chain((self.history)().aliases.iter().copied())
     }
+}
+
+fn history<E: Event>() -> &'static EventHistory {
+    E::HISTORY
 }

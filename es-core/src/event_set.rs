@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::codec::CodecError;
 use crate::error::ErrorCategory;
-use crate::event::EventType;
+use crate::event::{EventHistory, EventType};
 use crate::query::{Query, QueryItem};
 use crate::recorded::Recorded;
 use crate::stream::StreamId;
@@ -75,9 +75,7 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     /// Whether something that is stored under the name is read or retired here.
     #[doc(hidden)]
     fn holds(name: &str) -> bool {
-        let mut events = Self::EVENTS.iter();
-        Self::RETIRED.contains(&name)
-            || events.any(|event| event.stored_names().any(|it| it == name))
+        stands_in_the_set(name, Self::EVENTS, Self::RETIRED)
     }
 
     /// The query that selects the events of this set in all streams: by every name under which an
@@ -85,10 +83,7 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     ///
     /// Tags are matched as they were stored: they are not upcast.
     fn query() -> Query {
-        let mut names: Vec<_> = Self::EVENTS.iter().flat_map(EventType::stored_names).collect();
-        names.sort_unstable();
-        names.dedup();
-        Query::from(QueryItem::named(names))
+        query_of(Self::EVENTS)
     }
 }
 
@@ -207,22 +202,22 @@ pub(crate) fn not_read(reading: &Reading<'_>, source: CodecError) -> DecodeError
 #[cold]
 pub(crate) fn other_version(
     reading: &Reading<'_>,
-    upcasts: &'static Upcasts,
+    history: &'static EventHistory,
     newest: SchemaVersion,
 ) -> DecodeError {
-    match upcast(upcasts, newest, reading.recorded) {
-        Err(problem) => failed(reading.recorded, upcasts, newest, problem),
+    match upcast_event(reading, &history.upcasts, newest) {
+        Err(error) => error,
         // There is no step that could have made something.
-        Ok(_) => failed(reading.recorded, upcasts, newest, Problem::BelowOldest),
+        Ok(_) => failed(reading.recorded, &history.upcasts, newest, Problem::BelowOldest),
     }
 }
 
 /// Runs the steps of an event from the version that is stored.
-pub(crate) fn upcast_event(
-    reading: &Reading<'_>,
+pub(crate) fn upcast_event<'a>(
+    reading: &Reading<'a>,
     upcasts: &'static Upcasts,
     newest: SchemaVersion,
-) -> Result<Upcasted, DecodeError> {
+) -> Result<Upcasted<'a>, DecodeError> {
     upcast(upcasts, newest, reading.recorded)
         .map_err(|problem| failed(reading.recorded, upcasts, newest, problem))
 }
@@ -234,7 +229,7 @@ fn failed(
     newest: SchemaVersion,
     problem: Problem,
 ) -> DecodeError {
-    let oldest = if upcasts.steps.is_empty() { newest } else { upcasts.oldest() };
+    let oldest = upcasts.oldest(newest);
     let problem = match problem {
         Problem::NewerVersion => DecodeProblem::NewerVersion { known: newest },
         Problem::BelowOldest => DecodeProblem::BelowOldest { oldest },
@@ -254,25 +249,58 @@ pub(crate) fn not_upcast(
     DecodeError::new(reading.recorded, DecodeProblem::Upcast { to: newest, source })
 }
 
+/// Selects events by every name under which they were stored.
+fn query_of(events: &[EventType]) -> Query {
+    let mut names: Vec<_> = events.iter().flat_map(EventType::stored_names).collect();
+    names.sort_unstable();
+    names.dedup();
+    Query::from(QueryItem::named(names))
+}
+
 /// Reads each part of an event that was split, as the set sees it.
 pub(crate) fn read_parts<S: EventSet>(
     reading: &Reading<'_>,
     parts: &[Part],
 ) -> Result<Decoded<S>, DecodeError> {
-    if reading.depth >= MAX_SPLITS {
-        return Err(DecodeError::new(reading.recorded, DecodeProblem::EndlessSplit));
-    }
+    check_depth(reading)?;
     let mut events = Vec::new();
     for part in parts {
-        let recorded = part.recorded(reading.recorded);
         // What the set does not list is another set's: an aggregate has all its parts listed.
-        if S::holds(part.name) {
-            let depth = reading.depth + 1;
-            let part = Reading { name: recorded.name, recorded: &recorded, depth };
-            events.extend(S::read(&part)?.into_vec());
+        if !S::holds(part.name) {
+            continue;
+        }
+        let recorded = part.recorded(reading.recorded);
+        let part = Reading { name: part.name, recorded: &recorded, depth: reading.depth + 1 };
+        match S::read(&part)? {
+            Decoded::One(event) => events.push(event),
+            Decoded::Several(mut more) => events.append(&mut more),
+            Decoded::Retired | Decoded::Unlisted => {}
         }
     }
     Ok(Decoded::Several(events))
+}
+
+fn check_depth(reading: &Reading<'_>) -> Result<(), DecodeError> {
+    if reading.depth < MAX_SPLITS {
+        Ok(())
+    } else {
+        Err(DecodeError::new(reading.recorded, DecodeProblem::EndlessSplit))
+    }
+}
+
+fn stands_in_the_set(name: &str, events: &[EventType], retired: &[&str]) -> bool {
+    let mut events = events.iter();
+    retired.contains(&name) || events.any(|event| event.stored_names().any(|it| it == name))
+}
+
+/// What a name is to a set that has no event of this name today.
+enum OtherName {
+    /// One that an event had before; this is its name today.
+    Former(&'static str),
+    Retired,
+    Unlisted,
+    /// That of an event which is split.
+    Parts(Vec<Part>),
 }
 
 /// Reads an event whose name is not one that the events of the set have today.
@@ -280,32 +308,52 @@ pub(crate) fn read_parts<S: EventSet>(
 pub(crate) fn read_by_other_name<S: EventSet>(
     reading: &Reading<'_>,
 ) -> Result<Decoded<S>, DecodeError> {
-    let &Reading { name, recorded, depth } = reading;
-    if let Some(event) = S::EVENTS.iter().find(|event| event.aliases.contains(&name)) {
-        return S::read(&Reading { name: event.name, recorded, depth });
+    match other_name(reading, std::any::type_name::<S>(), S::EVENTS, S::RETIRED) {
+        Ok(OtherName::Former(name)) => S::read(&Reading { name, ..*reading }),
+        Ok(OtherName::Retired) => Ok(Decoded::Retired),
+        Ok(OtherName::Unlisted) => Ok(Decoded::Unlisted),
+        Ok(OtherName::Parts(parts)) => read_parts(reading, &parts),
+        Err(error) => Err(error),
     }
-    if S::RETIRED.contains(&name) {
-        return Ok(Decoded::Retired);
+}
+
+fn other_name(
+    reading: &Reading<'_>,
+    set: &'static str,
+    events: &'static [EventType],
+    retired: &[&str],
+) -> Result<OtherName, DecodeError> {
+    let &Reading { name, recorded, .. } = reading;
+    if let Some(event) = events.iter().find(|event| event.aliases().contains(&name)) {
+        return Ok(OtherName::Former(event.name));
     }
-    let mut sources = S::EVENTS.iter().flat_map(|event| event.split_from);
+    if retired.contains(&name) {
+        return Ok(OtherName::Retired);
+    }
+    let mut sources = events.iter().flat_map(|event| event.history.split_from);
     let Some(source) = sources.find(|source| source.names().any(|it| it == name)) else {
-        return Err(unknown_event::<S>(recorded));
+        return Err(unknown_name(recorded, set, events));
     };
     let newest = source.version;
     if recorded.schema_version == newest {
-        return Ok(Decoded::Unlisted);
+        return Ok(OtherName::Unlisted);
     }
-    match upcast_event(reading, source.upcasts, newest)? {
-        Upcasted::Parts(parts) => read_parts(reading, &parts),
-        Upcasted::Object(_) | Upcasted::Event(_) => Ok(Decoded::Unlisted),
+    match upcast_event(reading, source.upcasts(), newest)? {
+        Upcasted::Parts(parts) => Ok(OtherName::Parts(parts)),
+        Upcasted::Object(_) | Upcasted::Event(_) => Ok(OtherName::Unlisted),
     }
 }
 
 /// The answer to a name that is not in the set.
 #[cold]
 pub(crate) fn unknown_event<S: EventSet>(recorded: &Recorded<'_>) -> DecodeError {
-    let (set, known) = (std::any::type_name::<S>(), S::EVENTS.iter().map(EventType::name));
-    DecodeError::new(recorded, DecodeProblem::UnknownName { set, known: known.collect() })
+    unknown_name(recorded, std::any::type_name::<S>(), S::EVENTS)
+}
+
+#[cold]
+fn unknown_name(recorded: &Recorded<'_>, set: &'static str, events: &[EventType]) -> DecodeError {
+    let known = events.iter().map(EventType::name).collect();
+    DecodeError::new(recorded, DecodeProblem::UnknownName { set, known })
 }
 
 /// An event that its codec could not write.

@@ -21,28 +21,27 @@ use crate::event_data::EventData;
 ///
 /// ```
 /// use es_core::prelude::*;
-/// use es_core::Aggregate as _;
 ///
 /// # #[derive(Event, Serialize, Deserialize)]
 /// # #[event(name = "lamp.lit")]
 /// # struct Lit;
-/// # mod before {
-/// # use super::*;
 /// #[derive(Aggregate, Default)]
 /// #[aggregate(name = "lamp", id = u64, events(Lit))]
-/// pub struct Lamp { pub on: bool }
-/// # impl Apply<Lit> for Lamp { fn apply(&mut self, _: &Lit) {} }
-/// # }
+/// struct Lamp {
+///     on: bool,
+/// }
 ///
-/// # mod after {
-/// # use super::*;
+/// /// The lamp a year later.
 /// #[derive(Aggregate, Default)]
-/// #[aggregate(name = "lamp", id = u64, events(Lit), register = false)]
-/// pub struct Lamp { pub on: bool, pub times: u32 }
+/// #[aggregate(name = "lamp", id = u64, events(Lit), enum = LaterEvent, register = false)]
+/// struct Later {
+///     on: bool,
+///     times: u32,
+/// }
 /// # impl Apply<Lit> for Lamp { fn apply(&mut self, _: &Lit) {} }
-/// # }
+/// # impl Apply<Lit> for Later { fn apply(&mut self, _: &Lit) {} }
 ///
-/// assert_ne!(before::Lamp::FINGERPRINT, after::Lamp::FINGERPRINT);
+/// assert_ne!(Lamp::FINGERPRINT, Later::FINGERPRINT);
 /// ```
 ///
 /// # What it does not see

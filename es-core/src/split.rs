@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::codec::{Codec, SelfDescribing};
 use crate::event::Event;
 use crate::recorded::Recorded;
-use crate::upcast::{JsonObject, NamedFunction, Part, SplitCall, UpcastError};
+use crate::upcast::{JsonObject, NamedFunction, Part, SplitCall, StoredObject, UpcastError};
 use crate::version::SchemaVersion;
 
 /// The events that one stored event becomes, in order: what a function of `split(.., with = ..)`
@@ -164,10 +164,10 @@ impl<F: SplitFunction<Signature>, Signature, C: Codec> SplitCall for Splitting<F
 
     fn of_object(
         &self,
-        object: JsonObject,
+        object: &StoredObject<'_>,
         recorded: &Recorded<'_>,
     ) -> Result<Vec<Part>, UpcastError> {
-        let old = serde_json::from_value(Value::Object(object))?;
+        let old = object.read::<F::Old>()?;
         self.0.function().split(old, recorded)?.0
     }
 }

@@ -10,6 +10,7 @@ mod laws;
 mod operation;
 mod path;
 mod run;
+mod stored_object;
 
 use std::any::Any;
 use std::error::Error;
@@ -25,10 +26,11 @@ pub use self::function::{
     AddedValue, CalledInverse, CalledStep, InverseFunction, NamedFunction, ObjectFunction,
     OldStruct, SplitCall, UpcastTo, ValueFunction,
 };
-pub(crate) use self::function::{converted, decoded, from_object};
+pub(crate) use self::function::{converted, decoded};
 pub use self::operation::{NewValue, Operation};
 pub use self::path::Segment;
 pub(crate) use self::run::{Problem, Upcasted, downcast, upcast};
+pub use self::stored_object::StoredObject;
 
 /// A stored object of JSON, as a step sees it.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
@@ -106,21 +108,21 @@ pub struct Upcasts {
     /// One step for each version from the oldest up to the one before the newest.
     pub steps: &'static [Step],
     /// Reads a payload as an object, if a step works on that.
-    pub object: Option<fn(Payload<'_>) -> Result<JsonObject, CodecError>>,
+    pub object: Option<for<'a> fn(Payload<'a>) -> Result<StoredObject<'a>, CodecError>>,
 }
 
 impl Upcasts {
     /// The table of an event that always had the version it has.
-    pub const NONE: &'static Self = &Self { oldest: 1, steps: &[], object: None };
+    pub const NONE: Self = Self { oldest: 1, steps: &[], object: None };
 
     /// The table of an event whose versions before `oldest` were never stored, or are gone.
     pub const fn since(oldest: u32) -> Self {
         Self { oldest, steps: &[], object: None }
     }
 
-    /// The oldest version that can be read.
-    pub fn oldest(&self) -> SchemaVersion {
-        crate::__private::schema_version(self.oldest)
+    /// The oldest version that can be read of an event whose newest is this.
+    pub(crate) fn oldest(&self, newest: SchemaVersion) -> SchemaVersion {
+        if self.steps.is_empty() { newest } else { crate::__private::schema_version(self.oldest) }
     }
 }
 
@@ -131,6 +133,9 @@ pub struct Step {
     /// What it does.
     pub kind: StepKind,
 }
+
+/// Makes the next struct of a struct of old, whose types are forgotten.
+pub(crate) type NextStruct = fn(Box<dyn Any>) -> Result<Box<dyn Any>, UpcastError>;
 
 /// The kinds of steps.
 pub enum StepKind {
@@ -146,9 +151,9 @@ pub enum StepKind {
         /// Reads the struct of old.
         read: fn(Payload<'_>) -> Result<Box<dyn Any>, CodecError>,
         /// Reads it from the object that the step before made.
-        from_object: fn(JsonObject) -> Result<Box<dyn Any>, CodecError>,
+        from_object: fn(&StoredObject<'_>) -> Result<Box<dyn Any>, CodecError>,
         /// Makes the next struct of it.
-        next: fn(Box<dyn Any>) -> Result<Box<dyn Any>, UpcastError>,
+        next: NextStruct,
         /// What undoes it over the stored object.
         inverse: Option<&'static dyn CalledInverse>,
     },

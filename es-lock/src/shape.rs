@@ -262,6 +262,7 @@ impl Variant {
 }
 
 /// The items of a list, also while compiling.
+#[expect(clippy::ptr_arg, reason = "to deref it is not const")]
 pub(crate) const fn slice<'a, T>(items: &'a Cow<'static, [T]>) -> &'a [T]
 where
     [T]: ToOwned<Owned = Vec<T>>,

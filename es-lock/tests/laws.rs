@@ -48,14 +48,12 @@ fn tagging() -> impl Strategy<Value = Tagging> {
 fn fields(shape: impl Strategy<Value = Shape>) -> impl Strategy<Value = Vec<Field>> {
     let facts = (shape, any::<[bool; 3]>(), names());
     prop::collection::btree_map((name(), any::<bool>()), facts, 0..5).prop_map(|fields| {
-        let field = |((name, flatten), (shape, [default, omittable, _], aliases)): (
-            (String, bool),
-            (Shape, [bool; 3], Vec<Name>),
-        )| {
+        let fields = fields.into_iter().map(|((name, flatten), facts)| {
+            let (shape, [default, omittable, _], aliases) = facts;
             let aliases = if flatten { Vec::new() } else { aliases };
             Field { name: name.into(), shape, default, omittable, flatten, aliases: aliases.into() }
-        };
-        fields.into_iter().map(field).collect()
+        });
+        fields.collect()
     })
 }
 

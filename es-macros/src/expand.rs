@@ -19,6 +19,7 @@ mod event_data;
 mod event_set;
 pub(crate) mod fallback;
 mod fingerprint;
+mod history;
 mod listed;
 mod name_checks;
 mod projection;
@@ -28,7 +29,6 @@ mod shape;
 mod span;
 mod split_checks;
 mod stored;
-mod upcast;
 
 pub(crate) use self::aggregate::aggregate;
 pub(crate) use self::aggregate_id::aggregate_id;

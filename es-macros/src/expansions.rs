@@ -90,6 +90,7 @@ pub enum Purpose {
 pub struct Deposited {
     amount: Money,
     branch: u32,
+    #[serde(default)]
     by: TellerId,
     #[event(opaque)]
     rate: Decimal,

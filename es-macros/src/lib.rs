@@ -28,13 +28,33 @@ use syn::{DeriveInput, parse_macro_input};
 /// | above the struct | meaning | default |
 /// |---|---|---|
 /// | `name = "account.deposited"` | the stored name: it must never change | required |
-/// | `version = 3` | the version of the schema that is written today, from 1 | `1` |
+/// | `version = 3` | the newest version of the schema: the one that the struct shows, from 1 | `1` |
+/// | `oldest = 2` | the oldest version that is read; an event that starts at 2 has `version = 2, oldest = 2` | `1` |
+/// | `write_version = 2` | writes an older version, for programs that know no newer one | the newest |
+/// | `alias = "account.paid_in"` | a name under which it was stored before; as often as you like | none |
+/// | `split_from(Moved)` | events of which older versions split into this one | none |
 /// | `codec = path::to::Codec` | how the payload is written | `es_core::Json` |
 /// | `sample = path::to::function` | makes the payload that `events.lock` keeps of it, where its types do not tell how one looks | made of its shape |
 /// | `lock = false` | keeps it out of `events.lock`: for events of tests | in the lock of the crate |
 /// | `lock = "past.lock"` | compares it with another file, seen from the source file, that nothing is added to | |
 /// | `like = Type`, `opaque` | it is stored like another type: for `#[serde(into = "..")]` and the like | as its fields say |
 /// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
+///
+/// Each version before the newest has one step, `#[upcast(from = n, ..)]`, that makes version n + 1 of
+/// it. Fields are named as they are stored; `"address.zip"` and `"lines[].amount"` are paths into them.
+/// What stands in one step happens in the order in which it is written.
+///
+/// | `#[upcast(..)]` above the struct | meaning |
+/// |---|---|
+/// | `from = 1` | the version that it begins with; required |
+/// | `rename("old" => "new", ..)` | a field gets another name |
+/// | `add(field = "text", ..)` | a field comes to be: a text, number, `true`, `false`, `null`, or the path of an `fn() -> T`, `fn(&JsonObject) -> T` or `fn(&JsonObject, &Recorded) -> T` |
+/// | `remove(field, ..)` | a field goes away; `remove(field = value)` says what `write_version` writes for it |
+/// | `with = path` | an `fn(&mut JsonObject) -> Result<(), UpcastError>`, with `&Recorded` behind it if it asks for that |
+/// | `via = OldStruct` | the version is read as this struct, which becomes that of the next step, or the event, by `From` or `TryFrom`; alone in its step |
+/// | `codec = path` | how the struct of `via` was written, if not like the event |
+/// | `split(into(A, B), with = path)` | one stored event becomes several: an `fn(Old) -> Result<Split, UpcastError>`; alone in its step |
+/// | `inverse = path` | an `fn(&mut JsonObject) -> Result<(), UpcastError>` that undoes the step for `write_version` |
 ///
 /// | on a field | meaning |
 /// |---|---|
@@ -71,6 +91,7 @@ pub fn event_data(input: TokenStream) -> TokenStream {
 ///
 /// | `#[event_set(..)]` above the enum | meaning | default |
 /// |---|---|---|
+/// | `retired("account.frozen", ..)` | stored names of events that are no longer read | none |
 /// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
 #[proc_macro_derive(EventSet, attributes(event_set))]
 pub fn event_set(input: TokenStream) -> TokenStream {
@@ -88,6 +109,7 @@ pub fn event_set(input: TokenStream) -> TokenStream {
 /// | `id = AccountId` | the type that tells one from the other | required |
 /// | `events(Opened, billing::Paid as BillingPaid)` | its events; each becomes a variant, named like the event or as you say | required, or: |
 /// | `events = AccountEvent` | its events as an enum of yours, with `#[derive(EventSet)]` | |
+/// | `retired("account.frozen", ..)` | stored names of events that are no longer read | none |
 /// | `state_version = 2` | the version of the state, from 1: raise it when an `Apply` means something else, so that kept states are made anew | `1` |
 /// | `enum = AccountFact` | the name of the generated enum | type name + `Event` |
 /// | `derive(Debug, Clone)` | derives for the generated enum | none |
@@ -138,6 +160,7 @@ pub fn command(input: TokenStream) -> TokenStream {
 /// | `name = "balances"` | the stored name | required |
 /// | `version = 2` | the version of what is held, from 1; a new one is built anew | `1` |
 /// | `events(Opened, billing::Paid as BillingPaid)` | the events; each becomes a variant, named like the event or as you say | required |
+/// | `retired("account.frozen", ..)` | stored names of events that are no longer read | none |
 /// | `enum = BalancesFact` | the name of the generated enum | type name + `Event` |
 /// | `derive(Debug, Clone)` | derives for the generated enum | none |
 /// | `register = false` | keeps it out of `Registry::linked` | `true` |

@@ -1,5 +1,7 @@
 //! Events as a store gives them back, put together by hand.
 
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
 use es_core::jiff::Timestamp;
 use es_core::{
     EventId, EventSet, Metadata, NewEvent, Position, RecordedEvent, SchemaVersion, Tags, Version,

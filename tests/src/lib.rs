@@ -11,6 +11,11 @@ pub mod history;
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// The programs of the chapter on the lock.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/events-lock.md")]
+pub struct EventsLock;
+
 /// The chapter on how events change, whose programs run as they are shown.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/changing-an-event.md")]

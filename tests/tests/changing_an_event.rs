@@ -1,6 +1,5 @@
 //! The chapter `docs/changing-an-event.md` shows messages as the compiler prints them. Its code runs as
 //! doctests.
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::collections::BTreeSet;
 use std::fs;

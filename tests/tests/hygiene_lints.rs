@@ -127,7 +127,7 @@ pub struct AccountLimited {
     pub by: String,
 }
 
-#[expect(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "as steps are")]
+#[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "as steps are")]
 fn as_it_is(_: es_core::JsonObject) -> Result<es_core::Split, es_core::UpcastError> {
     Ok(es_core::Split::new())
 }
@@ -136,7 +136,7 @@ fn nobody() -> String {
     "nobody".to_owned()
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "as steps are")]
+#[allow(clippy::unnecessary_wraps, reason = "as steps are")]
 const fn nothing(_: &mut es_core::JsonObject) -> Result<(), es_core::UpcastError> {
     Ok(())
 }

@@ -129,6 +129,7 @@ impl ::es_core::Project<Closed> for Accounts {
 
 mod steps {
     // Serde's own derives do not bear a type named `u8`.
+    #[expect(unused_imports, reason = "they only stand in the way")]
     use super::{
         Box, CalledInverse, Codec, CodecError, Decoded, Err, From, Into, Json, JsonObject,
         NamedFunction, NewValue, None, Ok, Operation, Option, Reading, Result, SchemaVersion,

@@ -267,7 +267,7 @@ mod rolling {
 
         fn out_of_haler(event: &mut JsonObject) -> Result<(), UpcastError> {
             let amount = event.get("cents").and_then(Value::as_u64).unwrap_or_default();
-            if amount % 100 != 0 {
+            if !amount.is_multiple_of(100) {
                 return Err(UpcastError::new("older programs know whole crowns only").at("cents"));
             }
             event.insert("cents".to_owned(), (amount / 100).into());

@@ -184,7 +184,7 @@ async fn an_event_that_an_aggregate_can_not_read_is_an_error_with_its_place() {
             "counter.raised",
             2,
             "{\"by\":1}",
-            "it was written by a newer program; this one knows schema versions up to 1, so deploy the newer one",
+            "it was written by a newer program; this one knows schema versions up to 1, so deploy the newer program here first",
         ),
         (
             "counter.raised",

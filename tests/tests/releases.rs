@@ -83,13 +83,13 @@ impl Crate {
 
 impl Answer {
     #[track_caller]
-    fn is_yes(self) -> Self {
+    fn agrees(self) -> Self {
         assert!(self.success, "{}", self.text);
         self
     }
 
     #[track_caller]
-    fn is_no(self) -> Self {
+    fn refuses(self) -> Self {
         assert!(!self.success, "{}", self.text);
         self
     }
@@ -132,36 +132,36 @@ fn a_crate_goes_through_its_releases() {
 
     // Before there is a lock nothing is checked, but the test asks for one.
     program.source(&(opened("") + &deposited(first, "pub amt: Money")));
-    program.check().is_yes();
-    program.test().is_no().says("there is no `").says("ES_LOCK=update cargo test");
-    program.cargo(&["test", "--lib"], Some("yes")).is_no().says("`ES_LOCK=yes` means nothing");
+    program.check().agrees();
+    program.test().refuses().says("there is no `").says("ES_LOCK=update cargo test");
+    program.cargo(&["test", "--lib"], Some("yes")).refuses().says("`ES_LOCK=yes` means nothing");
 
     // The first release.
     let added = "`account.opened` version 1: new: it is not in the lock";
-    program.update().is_yes().says("events.lock has news").says(added);
+    program.update().agrees().says("events.lock has news").says(added);
     let release = program.lock();
     assert!(release.contains("account.deposited 1 .amt.currency text\n"), "{release}");
     assert!(release.contains("account.opened 1 payload 1 is {\"owner\":\"text\"}\n"), "{release}");
-    program.test().is_yes();
+    program.test().agrees();
 
     // A field more that may be missing is compatible, and must be recorded.
     program.source(&(opened("pub branch: Option<u32>") + &deposited(first, "pub amt: Money")));
-    program.check().is_yes();
+    program.check().agrees();
     program
         .test()
-        .is_no()
+        .refuses()
         .says("compatible: field `branch` is not in the lock; run `ES_LOCK=update");
-    program.update().is_yes().says("field `branch`");
+    program.update().agrees().says("field `branch`");
     holds_every_line_of(&program.lock(), &release);
     let release = program.lock();
-    program.test().is_yes();
+    program.test().agrees();
     let opened = opened("pub branch: Option<u32>");
 
     // A field that is renamed is not, and nothing records it.
     program.source(&(opened.clone() + &deposited(first, "pub amount: Money")));
     for answer in [program.check(), program.test(), program.update()] {
         answer
-            .is_no()
+            .refuses()
             .says("field `amt` is called `amount` here")
             .says("write `version = 2` and `#[upcast(from = 1, rename(\"amt\" => \"amount\"))]`");
     }
@@ -170,15 +170,15 @@ fn a_crate_goes_through_its_releases() {
     // Neither is a change of a type that stands in an event.
     let changed = deposited(first, "pub amt: Money").replace("value: u64", "value: String");
     program.source(&(opened.clone() + &changed));
-    program.check().is_no().says("field `amt.value` is u64 in version 1, but text here");
+    program.check().refuses().says("field `amt.value` is u64 in version 1, but text here");
 
     // The second release: renamed with a step, and one more field.
     let second = "#[event(name = \"account.deposited\", version = 2)]
         #[upcast(from = 1, rename(\"amt\" => \"amount\"), add(by = \"teller\"))]";
     let fields = "pub amount: Money, pub by: String";
     program.source(&(opened.clone() + &deposited(second, fields)));
-    program.test().is_no().says("`account.deposited` version 2: new");
-    program.update().is_yes().says("payload 1 of `account.deposited` version 1 becomes");
+    program.test().refuses().says("`account.deposited` version 2: new");
+    program.update().agrees().says("payload 1 of `account.deposited` version 1 becomes");
     holds_every_line_of(&program.lock(), &release);
     let release = program.lock();
     assert!(
@@ -187,14 +187,14 @@ fn a_crate_goes_through_its_releases() {
         ),
         "{release}"
     );
-    program.test().is_yes();
+    program.test().agrees();
 
     // A step that does something else than it did.
     let other = second.replace("teller", "clerk");
     program.source(&(opened.clone() + &deposited(&other, fields)));
-    program.check().is_yes();
+    program.check().agrees();
     for answer in [program.test(), program.update()] {
-        answer.is_no().says("but it became `account.deposited` version 2, {\"amount\"");
+        answer.refuses().says("but it became `account.deposited` version 2, {\"amount\"");
     }
     assert_eq!(program.lock(), release);
 
@@ -208,7 +208,7 @@ fn a_crate_goes_through_its_releases() {
     program.source(&(opened.clone() + &unchanged));
     program
         .check()
-        .is_no()
+        .refuses()
         .says("version 2 of released event `account.deposited` can not be read")
         .says("field `amount` is a struct in what the steps make of it, but u64 here");
     let in_cents = "
@@ -218,37 +218,37 @@ fn a_crate_goes_through_its_releases() {
             Ok(())
         }";
     program.source(&(opened.clone() + in_cents + &deposited(third, fields)));
-    program.update().is_yes();
+    program.update().agrees();
     holds_every_line_of(&program.lock(), &release);
     let release = program.lock();
     let becomes = "becomes 2.1 account.deposited 3 {\"amount\":7,\"by\":\"teller\"}\n";
     assert!(release.contains(&format!("account.deposited 1 payload 1 {becomes}")), "{release}");
-    program.test().is_yes();
+    program.test().agrees();
 
     // The fourth release: an event that is gone is missed, one that is renamed is not.
     let deposited = in_cents.to_owned() + &deposited(third, fields);
     program.source(&deposited);
     let gone = "`account.opened` version 1: breaking: no event of this crate reads it";
     for answer in [program.test(), program.update()] {
-        answer.is_no().says(gone).says("`alias = \"account.opened\"`");
+        answer.refuses().says(gone).says("`alias = \"account.opened\"`");
     }
     let alias = "name = \"account.created\", alias = \"account.opened\"";
     let renamed = opened.replace("name = \"account.opened\"", alias);
-    program.source(&(renamed.clone() + &deposited));
-    program.update().is_yes();
-    program.test().is_yes();
+    program.source(&(renamed + &deposited));
+    program.update().agrees();
+    program.test().agrees();
     holds_every_line_of(&program.lock(), &release);
 
     // An edit of the lock alone is noticed, and so is one that makes no sense.
     let release = program.lock();
     let edited = release.replace("account.created 1 .owner text", "account.created 1 .owner u64");
     program.write_lock(&edited);
-    program.check().is_no().says("field `owner` is u64 in version 1, but text here");
+    program.check().refuses().says("field `owner` is u64 in version 1, but text here");
     program.write_lock(&format!("{release}<<<<<<< HEAD\n"));
     let line = release.lines().count() + 1;
-    program.check().is_no().says(&format!(
+    program.check().refuses().says(&format!(
         "the lock of released events can not be read: line {line}: a merge left its marks"
     ));
     program.write_lock(&release);
-    program.test().is_yes();
+    program.test().agrees();
 }

@@ -49,17 +49,21 @@ pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index:
 
 /// A name that is an alias of the one and a name or an alias of the other.
 const fn shared_alias(one: &EventType, other: &EventType) -> Option<&'static str> {
+    let (ones, others) = (one.history.aliases, other.history.aliases);
+    if ones.is_empty() && others.is_empty() {
+        return None;
+    }
     let mut index = 0;
-    while index < one.aliases.len() {
-        if is_name_of(one.aliases[index], other) {
-            return Some(one.aliases[index]);
+    while index < ones.len() {
+        if is_name_of(ones[index], other) {
+            return Some(ones[index]);
         }
         index += 1;
     }
     let mut index = 0;
-    while index < other.aliases.len() {
-        if is_name_of(other.aliases[index], one) {
-            return Some(other.aliases[index]);
+    while index < others.len() {
+        if is_name_of(others[index], one) {
+            return Some(others[index]);
         }
         index += 1;
     }
@@ -68,7 +72,7 @@ const fn shared_alias(one: &EventType, other: &EventType) -> Option<&'static str
 
 /// Whether events are or were stored under the name.
 const fn is_name_of(name: &str, event: &EventType) -> bool {
-    is_same(name, event.name) || contains(event.aliases, name)
+    is_same(name, event.name) || contains(event.history.aliases, name)
 }
 
 const fn contains(names: &[&str], name: &str) -> bool {
@@ -101,22 +105,7 @@ pub const fn retired_name_is_gone(events: &[EventType], listed: &[&str], name: &
     }
 }
 
-/// Refuses the event at `index` if a step splits it into one that the list does not have.
-#[track_caller]
-#[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
-pub const fn parts_are_listed(events: &[EventType], listed: &[&str], index: usize) {
-    if let Some(part) = unlisted_part(events, index) {
-        let message = Text::new()
-            .text("stored events of `")
-            .text(listed[index])
-            .text("` are split into `")
-            .text(part)
-            .text("`, which the aggregate does not list; add that event to `events(...)`");
-        panic!("{}", message.as_str());
-    }
-}
-
-/// Refuses an aggregate whose set of events lacks one that a step splits an event into.
+/// Refuses an aggregate that does not list an event into which a step splits one that it lists.
 #[track_caller]
 #[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
 pub const fn all_parts_are_listed<A: Aggregate>() {
@@ -125,11 +114,11 @@ pub const fn all_parts_are_listed<A: Aggregate>() {
     while index < events.len() {
         if let Some(part) = unlisted_part(events, index) {
             let message = Text::new()
-                .text("stored events of `")
+                .text("stored events `")
                 .text(events[index].name)
                 .text("` are split into `")
                 .text(part)
-                .text("`, which the aggregate's events do not have; add a variant for that event");
+                .text("`, which the aggregate does not list; add that event to its events");
             panic!("{}", message.as_str());
         }
         index += 1;
@@ -137,7 +126,7 @@ pub const fn all_parts_are_listed<A: Aggregate>() {
 }
 
 const fn unlisted_part(events: &[EventType], index: usize) -> Option<&'static str> {
-    let steps = events[index].upcasts.steps;
+    let steps = events[index].history.upcasts.steps;
     let mut step = 0;
     while step < steps.len() {
         if let StepKind::Split { into, .. } = &steps[step].kind {
@@ -167,8 +156,8 @@ pub const fn split_is_known_by<Source: Event, Target: Event>(source: &str, targe
         return;
     }
     let mut index = 0;
-    while index < Target::SPLIT_FROM.len() {
-        if is_same(Target::SPLIT_FROM[index].name, Source::NAME) {
+    while index < Target::HISTORY.split_from.len() {
+        if is_same(Target::HISTORY.split_from[index].name, Source::NAME) {
             return;
         }
         index += 1;

@@ -26,19 +26,16 @@ scalars! {
 }
 
 #[diagnostic::do_not_recommend]
-
 impl EventData for serde_json::Value {
     const SHAPE: Shape = Shape::Json;
 }
 
 #[diagnostic::do_not_recommend]
-
 impl EventData for serde_json::Map<String, serde_json::Value> {
     const SHAPE: Shape = Shape::map(const { &[Shape::TEXT, Shape::Json] });
 }
 
 #[diagnostic::do_not_recommend]
-
 impl EventData for serde_json::Number {
     const SHAPE: Shape = Shape::Scalar(Scalar::Float { bits: 64 });
 }

@@ -8,6 +8,9 @@ use crate::codec::CodecError;
 use crate::event::{Event, EventType};
 use crate::event_set::{DecodeError, Decoded, Reading};
 
+/// Makes the payload that an event gives as its sample.
+type MakeSample = fn() -> Result<Vec<u8>, CodecError>;
+
 /// An event of the crate under test.
 ///
 /// The derive registers it in the tests of its crate if there is a lock or one is being made.
@@ -16,7 +19,7 @@ pub struct LockedEvent {
     event: fn() -> &'static EventType,
     shape: &'static Shape,
     codec: &'static str,
-    sample: Option<fn() -> Result<Vec<u8>, CodecError>>,
+    sample: Option<MakeSample>,
     location: &'static str,
     from_json: fn(&str) -> Result<Vec<u8>, CodecError>,
     pub(super) read: fn(&Reading<'_>) -> Result<Decoded<Replayed>, DecodeError>,
@@ -30,7 +33,7 @@ impl LockedEvent {
     pub const fn of<E: Event>(
         shape: &'static Shape,
         codec: &'static str,
-        sample: Option<fn() -> Result<Vec<u8>, CodecError>>,
+        sample: Option<MakeSample>,
         location: &'static str,
     ) -> Self {
         Self {

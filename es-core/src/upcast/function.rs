@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{JsonObject, Part, UpcastError};
+use super::{JsonObject, Part, StoredObject, UpcastError};
 use crate::codec::{Codec, CodecError};
 use crate::recorded::{Payload, Recorded};
 
@@ -225,7 +225,7 @@ pub trait SplitCall: Sync {
     /// Splits the object that the step before made.
     fn of_object(
         &self,
-        object: JsonObject,
+        object: &StoredObject<'_>,
         recorded: &Recorded<'_>,
     ) -> Result<Vec<Part>, UpcastError>;
 }
@@ -268,12 +268,6 @@ pub(crate) fn decoded<Old: OldStruct, C: Codec>(
         Ok(old) => Ok(Box::new(old)),
         Err(error) => Err(error),
     }
-}
-
-/// Reads a struct from the object that steps made.
-pub(crate) fn from_object<T: DeserializeOwned>(object: JsonObject) -> Result<T, CodecError> {
-    serde_json::from_value(Value::Object(object))
-        .map_err(|error| CodecError::new(error.to_string()))
 }
 
 /// Makes the next struct of a struct of old.

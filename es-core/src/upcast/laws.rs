@@ -8,7 +8,9 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{JsonObject, NewValue, Operation, Segment, Step, StepKind, Upcasted, Upcasts};
+use super::{
+    JsonObject, NewValue, Operation, Segment, Step, StepKind, StoredObject, Upcasted, Upcasts,
+};
 use crate::identity::EventId;
 use crate::metadata::Metadata;
 use crate::recorded::RecordedEvent;
@@ -138,7 +140,7 @@ fn in_the_table(said: &Said) -> Operation {
             path: "path",
             parent: parent(path),
             name,
-            value: NewValue::Unsigned(*value),
+            value: NewValue::Json(value.to_string().leak()),
         },
         Said::Remove(path, name) => {
             Operation::Remove { path: "path", parent: parent(path), name, undone: None }
@@ -179,7 +181,7 @@ fn upcast(upcasts: &'static Upcasts, stored: u32, payload: &Value) -> Option<Jso
     };
     let newest = SchemaVersion::try_from(newest).unwrap();
     match super::upcast(upcasts, newest, &recorded.as_recorded()) {
-        Ok(Upcasted::Object(object)) => Some(object),
+        Ok(Upcasted::Object(object)) => Some(object.read().unwrap()),
         _ => None,
     }
 }
@@ -285,8 +287,9 @@ proptest! {
             })
             .collect();
         let upcasts = table(&steps);
-        let mut object = upcast(upcasts, 1, &payload).unwrap();
+        let newest = Value::Object(upcast(upcasts, 1, &payload).unwrap());
+        let mut object = StoredObject::of(newest).unwrap();
         super::downcast(upcasts, SchemaVersion::FIRST, &mut object).unwrap();
-        prop_assert_eq!(Value::Object(object), payload);
+        prop_assert_eq!(Value::Object(object.values().unwrap()), payload);
     }
 }

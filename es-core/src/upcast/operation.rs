@@ -1,9 +1,12 @@
 //! Operations on a stored object, forwards and backwards.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::function::{AddedValue, CalledStep};
 use super::path::{Segment, each_object};
+use super::stored_object::StoredObject;
 use super::{JsonObject, UpcastError};
 use crate::recorded::Recorded;
 
@@ -52,18 +55,8 @@ pub enum Operation {
 /// What a field that is added holds.
 #[derive(Clone, Copy)]
 pub enum NewValue {
-    /// `null`
-    Null,
-    /// `true` or `false`
-    Boolean(bool),
-    /// A text.
-    Text(&'static str),
-    /// A whole number that is not negative.
-    Unsigned(u64),
-    /// A negative number.
-    Negative(i64),
-    /// A number with a fraction.
-    Float(f64),
+    /// What a JSON text says.
+    Json(&'static str),
     /// What a function makes.
     Function {
         /// The function.
@@ -75,26 +68,26 @@ impl Operation {
     /// Does it: the object is of the next version then.
     pub(super) fn apply(
         &self,
-        object: &mut JsonObject,
+        object: &mut StoredObject<'_>,
         recorded: &Recorded<'_>,
     ) -> Result<(), UpcastError> {
         match self {
             Self::Rename { path, parent, old, new } => rename(object, path, parent, old, new),
             Self::Add { path, parent, name, value, .. } => {
-                insert(object, path, parent, name, value, Some(recorded))
+                add(object, path, parent, name, value, Some(recorded))
             }
             Self::Remove { path, parent, name, .. } => remove(object, path, parent, name),
-            Self::With { run } => run.call(object, recorded),
+            Self::With { run } => object.change(|object| run.call(object, recorded)),
         }
     }
 
     /// Undoes it: the object is of the version before then.
-    pub(super) fn undo(&self, object: &mut JsonObject) -> Result<(), UpcastError> {
+    pub(super) fn undo(&self, object: &mut StoredObject<'_>) -> Result<(), UpcastError> {
         match self {
             Self::Rename { path, parent, old, new } => rename(object, path, parent, new, old),
             Self::Add { path, parent, name, .. } => remove(object, path, parent, name),
             Self::Remove { path, parent, name, undone: Some(value) } => {
-                insert(object, path, parent, name, value, None)
+                add(object, path, parent, name, value, None)
             }
             // The derive asks for what undoes them.
             Self::Remove { .. } | Self::With { .. } => {
@@ -110,66 +103,92 @@ impl NewValue {
         object: &JsonObject,
         recorded: Option<&Recorded<'_>>,
     ) -> Result<Value, UpcastError> {
-        Ok(match *self {
-            Self::Null => Value::Null,
-            Self::Boolean(boolean) => Value::Bool(boolean),
-            Self::Text(text) => Value::String(text.to_owned()),
-            Self::Unsigned(number) => Value::from(number),
-            Self::Negative(number) => Value::from(number),
-            Self::Float(number) => Value::from(number),
-            Self::Function { make } => return make.make(object, recorded),
-        })
+        match *self {
+            Self::Json(text) => Ok(serde_json::from_str(text)?),
+            Self::Function { make } => make.make(object, recorded),
+        }
     }
 }
 
 fn rename(
-    object: &mut JsonObject,
+    object: &mut StoredObject<'_>,
     path: &str,
     parent: &[Segment],
     old: &str,
-    new: &str,
+    new: &'static str,
 ) -> Result<(), UpcastError> {
-    let mut rename = |object: &mut JsonObject| {
+    let taken = || UpcastError::new(format!("`{old}` can not become `{new}`: the event has both"));
+    if parent.is_empty() {
+        return if object.rename(old, new) { Ok(()) } else { Err(taken().at(path)) };
+    }
+    inside(object, path, parent, &mut |object| {
         let Some(value) = object.remove(old) else { return Ok(()) };
         match object.insert(new.to_owned(), value) {
             None => Ok(()),
-            Some(_) => {
-                Err(UpcastError::new(format!("`{old}` can not become `{new}`: the event has both")))
-            }
+            Some(_) => Err(taken()),
         }
-    };
-    each_object(object, parent, &mut rename).map_err(|error| at(error, path))
+    })
 }
 
-fn insert(
-    object: &mut JsonObject,
+fn add(
+    object: &mut StoredObject<'_>,
     path: &str,
     parent: &[Segment],
-    name: &str,
+    name: &'static str,
     value: &NewValue,
     recorded: Option<&Recorded<'_>>,
 ) -> Result<(), UpcastError> {
-    let mut insert = |object: &mut JsonObject| {
-        if !object.contains_key(name) {
-            let value = value.make(object, recorded)?;
-            object.insert(name.to_owned(), value);
+    if !parent.is_empty() {
+        return inside(object, path, parent, &mut |object| {
+            if !object.contains_key(name) {
+                let value = value.make(object, recorded)?;
+                object.insert(name.to_owned(), value);
+            }
+            Ok(())
+        });
+    }
+    if object.contains(name) {
+        return Ok(());
+    }
+    let json = match *value {
+        NewValue::Json(text) => Cow::Borrowed(text),
+        NewValue::Function { make } => {
+            let value = object.values().and_then(|object| make.make(&object, recorded));
+            Cow::Owned(value.map_err(|error| at(error, path))?.to_string())
         }
-        Ok(())
     };
-    each_object(object, parent, &mut insert).map_err(|error| at(error, path))
+    object.add(name, json);
+    Ok(())
 }
 
 fn remove(
-    object: &mut JsonObject,
+    object: &mut StoredObject<'_>,
     path: &str,
     parent: &[Segment],
     name: &str,
 ) -> Result<(), UpcastError> {
-    let mut remove = |object: &mut JsonObject| {
+    if parent.is_empty() {
+        object.remove(name);
+        return Ok(());
+    }
+    inside(object, path, parent, &mut |object| {
         object.remove(name);
         Ok(())
-    };
-    each_object(object, parent, &mut remove).map_err(|error| at(error, path))
+    })
+}
+
+/// Gives every object that a path leads to inside of a field, to `visit`.
+fn inside(
+    object: &mut StoredObject<'_>,
+    path: &str,
+    parent: &[Segment],
+    visit: &mut dyn FnMut(&mut JsonObject) -> Result<(), UpcastError>,
+) -> Result<(), UpcastError> {
+    // The derive refuses a path that begins otherwise: an object has no elements.
+    let [Segment::Field(field), rest @ ..] = parent else { return Ok(()) };
+    object
+        .change_field(field, |value| each_object(value, field, rest, visit))
+        .map_err(|error| at(error, path))
 }
 
 /// The error with the field that the operation is about, unless it names one itself.

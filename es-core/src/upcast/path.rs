@@ -13,37 +13,25 @@ pub enum Segment {
     Elements,
 }
 
-/// Gives every object that the path leads to, to `visit`. Where a field of the path is missing or
-/// null there is none.
+/// Gives every object that the path leads to from the value of the field `name`, to `visit`. Where
+/// something on the path is missing or null there is none.
 pub(super) fn each_object(
-    object: &mut JsonObject,
+    value: &mut Value,
+    name: &str,
     path: &[Segment],
     visit: &mut dyn FnMut(&mut JsonObject) -> Result<(), UpcastError>,
 ) -> Result<(), UpcastError> {
-    match path {
-        [] => visit(object),
-        [Segment::Field(name), rest @ ..] => match object.get_mut(*name) {
-            Some(value) => in_value(value, name, rest, visit),
-            None => Ok(()),
-        },
-        // The derive refuses a path that begins so: an object has no elements.
-        [Segment::Elements, ..] => Ok(()),
-    }
-}
-
-fn in_value(
-    value: &mut Value,
-    name: &str,
-    rest: &[Segment],
-    visit: &mut dyn FnMut(&mut JsonObject) -> Result<(), UpcastError>,
-) -> Result<(), UpcastError> {
-    match (value, rest) {
+    match (value, path) {
         (Value::Null, _) => Ok(()),
         (Value::Array(elements), [Segment::Elements, rest @ ..]) => {
-            elements.iter_mut().try_for_each(|element| in_value(element, name, rest, visit))
+            elements.iter_mut().try_for_each(|element| each_object(element, name, rest, visit))
         }
         (value, [Segment::Elements, ..]) => Err(other_kind(name, "a list", value)),
-        (Value::Object(object), rest) => each_object(object, rest, visit),
+        (Value::Object(object), [Segment::Field(name), rest @ ..]) => match object.get_mut(*name) {
+            Some(value) => each_object(value, name, rest, visit),
+            None => Ok(()),
+        },
+        (Value::Object(object), []) => visit(object),
         (value, _) => Err(other_kind(name, "an object", value)),
     }
 }

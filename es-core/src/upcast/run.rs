@@ -2,15 +2,15 @@
 
 use std::any::Any;
 
-use super::{JsonObject, Operation, Part, Step, StepKind, UpcastError, Upcasts};
+use super::{Operation, Part, Step, StepKind, StoredObject, UpcastError, Upcasts};
 use crate::codec::CodecError;
 use crate::recorded::Recorded;
 use crate::version::SchemaVersion;
 
 /// What the steps have made of a stored event.
-pub(crate) enum Upcasted {
+pub(crate) enum Upcasted<'a> {
     /// The object of the newest version.
-    Object(JsonObject),
+    Object(StoredObject<'a>),
     /// The event itself.
     Event(Box<dyn Any>),
     /// Several events.
@@ -26,18 +26,18 @@ pub(crate) enum Problem {
 }
 
 /// How far a stored event has come.
-enum State {
+enum State<'a> {
     Stored,
-    Object(JsonObject),
+    Object(StoredObject<'a>),
     Struct(Box<dyn Any>),
 }
 
 /// Runs the steps from the version that is stored up to the `newest`.
-pub(crate) fn upcast(
+pub(crate) fn upcast<'a>(
     upcasts: &'static Upcasts,
     newest: SchemaVersion,
-    recorded: &Recorded<'_>,
-) -> Result<Upcasted, Problem> {
+    recorded: &Recorded<'a>,
+) -> Result<Upcasted<'a>, Problem> {
     let stored = recorded.schema_version;
     if stored > newest {
         return Err(Problem::NewerVersion);
@@ -68,7 +68,7 @@ pub(crate) fn upcast(
                 let old = match state {
                     State::Struct(old) => old,
                     State::Stored => read(recorded.payload).map_err(Problem::Payload)?,
-                    State::Object(object) => from_object(object)
+                    State::Object(object) => from_object(&object)
                         .map_err(|error| failed(UpcastError::new(error.to_string())))?,
                 };
                 State::Struct(next(old).map_err(failed)?)
@@ -76,7 +76,7 @@ pub(crate) fn upcast(
             StepKind::Split { into, run } => {
                 let parts = match state {
                     State::Stored => run.of_payload(recorded),
-                    State::Object(object) => run.of_object(object, recorded),
+                    State::Object(object) => run.of_object(&object, recorded),
                     State::Struct(_) => Err(out_of_order()),
                 };
                 let parts = parts.and_then(|parts| check(parts, into, recorded));
@@ -91,10 +91,10 @@ pub(crate) fn upcast(
     }
 }
 
-fn object_of(upcasts: &Upcasts, recorded: &Recorded<'_>) -> Result<JsonObject, Problem> {
+fn object_of<'a>(upcasts: &Upcasts, recorded: &Recorded<'a>) -> Result<StoredObject<'a>, Problem> {
     match upcasts.object {
         Some(object) => object(recorded.payload).map_err(Problem::Payload),
-        None => Ok(JsonObject::new()),
+        None => Ok(StoredObject::default()),
     }
 }
 
@@ -130,7 +130,7 @@ fn check(
 pub(crate) fn downcast(
     upcasts: &Upcasts,
     written: SchemaVersion,
-    object: &mut JsonObject,
+    object: &mut StoredObject<'_>,
 ) -> Result<(), (&'static str, UpcastError)> {
     let first = written.get().saturating_sub(upcasts.oldest);
     let first = usize::try_from(first).unwrap_or(usize::MAX);
@@ -138,7 +138,9 @@ pub(crate) fn downcast(
     for step in steps.iter().rev() {
         let undone = match &step.kind {
             StepKind::Object { inverse: Some(inverse), .. }
-            | StepKind::Via { inverse: Some(inverse), .. } => inverse.undo(object),
+            | StepKind::Via { inverse: Some(inverse), .. } => {
+                object.change(|object| inverse.undo(object))
+            }
             StepKind::Object { operations, inverse: None } => {
                 operations.iter().rev().try_for_each(|operation: &Operation| operation.undo(object))
             }

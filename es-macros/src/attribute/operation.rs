@@ -191,6 +191,33 @@ impl Parse for JsonLiteral {
     }
 }
 
+impl LiteralKind {
+    /// The literal as JSON text.
+    pub(crate) fn json(&self) -> String {
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Boolean(boolean) => boolean.to_string(),
+            Self::Integer(number) => number.to_string(),
+            // With a fraction or an exponent, so that it stays what it is.
+            Self::Float(number) => format!("{number:?}"),
+            Self::Text(text) => {
+                let mut json = "\"".to_owned();
+                for character in text.chars() {
+                    match character {
+                        '"' | '\\' => json.extend(['\\', character]),
+                        control if u32::from(control) < 0x20 => {
+                            json.push_str(&format!("\\u{:04x}", u32::from(control)));
+                        }
+                        other => json.push(other),
+                    }
+                }
+                json.push('"');
+                json
+            }
+        }
+    }
+}
+
 /// Reads `split(into(A, b::B), with = path::to::function)`.
 pub(crate) fn split_into(ctxt: &Ctxt, option: &RawOption) -> Option<SplitInto> {
     const FORM: &str = "split(into(Deposited, FeeCharged), with = path::to::function)";
@@ -241,4 +268,30 @@ pub(crate) fn split_into(ctxt: &Ctxt, option: &RawOption) -> Option<SplitInto> {
 /// Reads `via = OldStruct`.
 pub(crate) fn old_struct(ctxt: &Ctxt, option: &RawOption) -> Option<Type> {
     value::ty(ctxt, option)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_are_the_json_that_they_look_like() {
+        let json = |text: &str| syn::parse_str::<JsonLiteral>(text).map(|it| it.kind.json()).ok();
+        for (literal, wanted) in [
+            ("7", "7"),
+            ("-1_000", "-1000"),
+            ("0xff", "255"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("0.5", "0.5"),
+            ("-2.0", "-2.0"),
+            ("1e30", "1e30"),
+            ("true", "true"),
+            (r#""a\"\\\n\u{1}ž""#, r#""a\"\\\u000a\u0001ž""#),
+        ] {
+            assert_eq!(json(literal).as_deref(), Some(wanted), "{literal}");
+        }
+        for literal in ["18446744073709551616", "7u8", "1e999", "b\"x\"", "'x'", "-true"] {
+            assert_eq!(json(literal), None, "{literal}");
+        }
+    }
 }

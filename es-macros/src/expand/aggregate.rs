@@ -1,13 +1,13 @@
 //! `impl Aggregate`
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Path;
 use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
 use super::fingerprint::fingerprint;
-use super::name_checks::{Parts, name_checks, parts_of_own_set};
+use super::name_checks::{name_checks, parts_check};
 use super::{event_set, registration, stored};
 use crate::attribute::SnapshotOption;
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
@@ -23,6 +23,9 @@ use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
     let registration = registration::aggregate(aggregate);
     let es_core = &aggregate.crate_path;
+    let ident = &aggregate.input.ident;
+    let events_key = aggregate.events_key.as_ref().map_or_else(|| ident.span(), Ident::span);
+    let parts = parts_check(es_core, ident, events_key);
     match &aggregate.events {
         AggregateEvents::Generated(GeneratedSet { set, derives }) => {
             let EventSet { ident, .. } = set;
@@ -33,11 +36,12 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
                 &dispatch(set),
                 snapshot(aggregate),
             );
-            let checks = name_checks(set, Parts::MustBeListed);
+            let checks = name_checks(set);
             quote! {
                 #events
                 #implementation
                 #checks
+                #parts
                 #registration
             }
         }
@@ -47,10 +51,9 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             };
             let implementation =
                 implementation(aggregate, &own.to_token_stream(), &apply, snapshot(aggregate));
-            let checks = parts_of_own_set(es_core, &aggregate.input.ident, own);
             quote! {
                 #implementation
-                #checks
+                #parts
                 #registration
             }
         }

@@ -78,7 +78,6 @@ fn shape(id: &AggregateId<'_>, inner: &Type) -> TokenStream {
     };
     quote! {
         #[automatically_derived]
-        #[diagnostic::do_not_recommend]
         #[allow(deprecated, unused_qualifications)]
         impl #es_core::EventData for #ident {
             const SHAPE: #private::shape::Shape = #value;

@@ -1,15 +1,14 @@
 //! `impl Event`
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Member, WherePredicate, parse_quote};
 
+use super::history::history;
 use super::released::released;
-use super::span::ends;
 use super::split_checks::split_checks;
 use super::stored;
-use super::upcast::older_versions;
 use crate::model::{Event, Tag};
 
 /// ```text
@@ -30,14 +29,12 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
             }
         }
     });
-    let names = names(event);
-    let older_versions = older_versions(event);
+    let history = history(event);
     let checks = split_checks(event);
     let implementation = implementation(
         event,
         quote! {
-            #names
-            #older_versions
+            #history
             #tags
         },
     );
@@ -46,38 +43,6 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
         #implementation
         #checks
         #released
-    }
-}
-
-/// Other names and another version, if there are some.
-fn names(event: &Event<'_>) -> TokenStream {
-    let es_core = &event.crate_path;
-    let aliases = (!event.aliases.is_empty()).then(|| {
-        let aliases = &event.aliases;
-        quote! {
-            const ALIASES: &'static [&'static ::core::primitive::str] = &[#(#aliases),*];
-        }
-    });
-    let written = event.write_version.value().map(|version| {
-        quote! {
-            const WRITTEN_VERSION: #es_core::SchemaVersion =
-                #es_core::__private::schema_version(#version);
-        }
-    });
-    let split_from = event.split_from.value().map(|sources| {
-        let sources = sources.iter().map(|source| {
-            let (first, _) = ends(source);
-            let es_core = es_core.at(first);
-            quote_spanned!(first=> #es_core::__private::SplitSource::of::<#source>())
-        });
-        quote! {
-            const SPLIT_FROM: &'static [#es_core::__private::SplitSource] = &[#(#sources),*];
-        }
-    });
-    quote! {
-        #aliases
-        #written
-        #split_from
     }
 }
 

@@ -27,12 +27,9 @@ pub(super) fn implementation(data: &EventData<'_>, shape: &TokenStream) -> Token
         let said: WherePredicate = parse_quote!(#parameter: #es_core::EventData);
         generics.make_where_clause().predicates.push(said);
     }
-    // A message about another type shall not name this one.
-    let quiet = parameters.is_empty().then(|| quote!(#[diagnostic::do_not_recommend]));
     let (parameters, arguments, conditions) = generics.split_for_impl();
     quote! {
         #[automatically_derived]
-        #quiet
         #[allow(deprecated, unused_qualifications)]
         impl #parameters #es_core::EventData for #ident #arguments #conditions {
             const SHAPE: #es_core::__private::shape::Shape = #shape;

@@ -8,7 +8,7 @@ use syn::{DeriveInput, Path, Type};
 
 use super::dispatch::Dispatch;
 use super::listed::listed;
-use super::name_checks::{Parts, name_checks};
+use super::name_checks::name_checks;
 use crate::model::{EventSet, OwnEventSet, Variant};
 use crate::written::written;
 
@@ -25,7 +25,7 @@ pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
     let implementation = implementation(&own.set);
     let answer = answer(&own.set);
     let application = application(&own.set);
-    let checks = name_checks(&own.set, Parts::MayBeElsewhere);
+    let checks = name_checks(&own.set);
     quote! {
         #implementation
         #answer

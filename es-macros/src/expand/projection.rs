@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::dispatch::Dispatch;
 use super::fingerprint::fingerprint;
-use super::name_checks::{Parts, name_checks};
+use super::name_checks::name_checks;
 use super::{event_set, registration, stored};
 use crate::model::{EventSet, Projection};
 
@@ -20,7 +20,7 @@ use crate::model::{EventSet, Projection};
 pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
     let events = events(projection, &projection.events.set);
     let implementation = implementation(projection, &dispatch(&projection.events.set));
-    let checks = name_checks(&projection.events.set, Parts::MayBeElsewhere);
+    let checks = name_checks(&projection.events.set);
     let registration = registration::projection(projection);
     quote! {
         #events

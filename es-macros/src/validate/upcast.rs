@@ -92,7 +92,7 @@ fn has_every_step(ctxt: &Ctxt, event: &Event<'_>) -> bool {
     let steps = shown.iter().map(|from| format!("`#[upcast(from = {from}, ...)]`"));
     let steps = steps.collect::<Vec<_>>().join(" and ");
     // Whether all that is missing comes before the first step.
-    let first = missing().last().map_or(newest, |last| last + 1);
+    let first = missing().next_back().map_or(newest, |last| last + 1);
     let leading = count == first.abs_diff(oldest) as usize;
     let missing = format!(
         "`{ident}` is version {newest}, but no step begins with version {versions}{more}\nhelp: add {steps} and say what changed, such as `rename(\"old\" => \"new\")`, `add(field = value)` or `remove(field)`"

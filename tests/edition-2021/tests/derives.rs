@@ -14,6 +14,7 @@ struct Lit {
 struct Quenched;
 
 #[derive(AggregateId, Debug, Clone, PartialEq, Eq, Hash)]
+#[aggregate_id(crate = ::framework)]
 struct LampId(u64);
 
 #[derive(Aggregate, Default)]

@@ -40,7 +40,9 @@ fn as_recorded_in(year: usize, event: &Recorded<'_>) -> NewEvent {
     };
     let direction = match event.name {
         "account.deposited" => "PRIJEM",
-        "account.withdrawn" => ["VYDAJ", "VYBER"][usize::from(event.version.get() % 3 == 0)],
+        "account.withdrawn" => {
+            ["VYDAJ", "VYBER"][usize::from(event.version.get().is_multiple_of(3))]
+        }
         "account.opened" if year < 2 => {
             new.name = "account.created".into();
             return new;

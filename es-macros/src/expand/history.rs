@@ -1,51 +1,87 @@
-//! The table of the steps of an event, and how an older version is read.
+//! The history of an event: other names, the table of its steps, and how an older version is read.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Type};
 
 use super::span::ends;
-use crate::attribute::operation::{Assigned, LiteralKind, NewValue, Removed, Renamed};
+use crate::attribute::operation::{Assigned, NewValue, Removed, Renamed};
 use crate::attribute::{FieldPath, Segment};
 use crate::crate_path::CratePath;
 use crate::model::{Event, EventForm, Operation, Step};
 
-/// What `impl Event` says about older versions; nothing for an event that has none.
+/// What `impl Event` says about other names and versions; nothing for an event that has none.
 ///
 /// ```text
-/// const UPCASTS: &Upcasts = &Upcasts { oldest: 1, steps: &[Step { .. }], object: Some(..) };
+/// const HISTORY: &EventHistory = &EventHistory {
+///     aliases: &["account.paid_in"],
+///     written_version: None,
+///     upcasts: Upcasts { oldest: 1, steps: &[Step { .. }], object: Some(..) },
+///     split_from: &[SplitSource::of::<Moved>()],
+/// };
 /// fn read_older<S>(reading: &Reading) -> Result<Decoded<S>, DecodeError> {
 ///     read_from_object::<Self, S>(reading)
 /// }
 /// ```
-pub(super) fn older_versions(event: &Event<'_>) -> TokenStream {
+pub(super) fn history(event: &Event<'_>) -> TokenStream {
     let es_core = &event.crate_path;
-    let oldest = event.oldest();
-    let steps = &event.upcasts.steps;
-    let Some(last) = steps.last() else {
-        return match event.oldest.value() {
-            Some(_) => quote! {
-                const UPCASTS: &'static #es_core::__private::Upcasts =
-                    &#es_core::__private::Upcasts::since(#oldest);
-            },
-            None => TokenStream::new(),
-        };
+    let Event { aliases, oldest, write_version, split_from, upcasts, .. } = event;
+    if aliases.is_empty()
+        && oldest.value().is_none()
+        && split_from.value().is_none()
+        && upcasts.steps.is_empty()
+    {
+        return TokenStream::new();
+    }
+    let written_version = match write_version.value() {
+        Some(version) => {
+            let version = quote!(#es_core::__private::schema_version(#version));
+            quote!(::core::option::Option::Some(#version))
+        }
+        None => quote!(::core::option::Option::None),
     };
-    let codec = codec(event);
-    let over_objects = steps.iter().any(|step| step.via().is_none() && step.split().is_none());
-    let object = if over_objects {
-        // A codec that can not do it is reported at the first step that asks for it.
-        let span = steps
-            .iter()
-            .find(|step| step.via().is_none() && step.split().is_none())
-            .and_then(|step| step.operations.first())
-            .map_or_else(proc_macro2::Span::call_site, |operation| ends(operation).0);
-        let object_of = quote_spanned!(span=> object_of::<#codec>);
-        quote!(::core::option::Option::Some(#es_core::__private::#object_of))
-    } else {
-        quote!(::core::option::Option::None)
+    let sources = split_from.value().into_iter().flatten().map(|source| {
+        let (first, _) = ends(source);
+        let es_core = es_core.at(first);
+        quote_spanned!(first=> #es_core::__private::SplitSource::of::<#source>())
+    });
+    let (oldest, object) = (event.oldest(), object_reader(event));
+    let table = upcasts.steps.iter().map(|one| step(event, one));
+    let functions = functions(event);
+    quote! {
+        const HISTORY: &'static #es_core::__private::EventHistory =
+            &#es_core::__private::EventHistory {
+                aliases: &[#(#aliases),*],
+                written_version: #written_version,
+                upcasts: #es_core::__private::Upcasts {
+                    oldest: #oldest,
+                    steps: &[#(#table),*],
+                    object: #object,
+                },
+                split_from: &[#(#sources),*],
+            };
+
+        #functions
+    }
+}
+
+/// What reads a payload as an object, if a step works on that. A codec that can not do it is
+/// reported at the first step that asks for it.
+fn object_reader(event: &Event<'_>) -> TokenStream {
+    let mut steps = event.upcasts.steps.iter();
+    let over_the_object = steps.find(|step| step.via().is_none() && step.split().is_none());
+    let Some(operation) = over_the_object.and_then(|step| step.operations.first()) else {
+        return quote!(::core::option::Option::None);
     };
-    let table = steps.iter().map(|one| step(event, one));
+    let (es_core, codec) = (&event.crate_path, codec(event));
+    let object_of = quote_spanned!(ends(operation).0=> object_of::<#codec>);
+    quote!(::core::option::Option::Some(#es_core::__private::#object_of))
+}
+
+/// How an older version is read, and written if it is.
+fn functions(event: &Event<'_>) -> Option<TokenStream> {
+    let es_core = &event.crate_path;
+    let last = event.upcasts.steps.last()?;
     let read = if last.via().is_some() || last.split().is_some() {
         quote!(read_from_struct)
     } else if event.form() == EventForm::Unit {
@@ -63,13 +99,7 @@ pub(super) fn older_versions(event: &Event<'_>) -> TokenStream {
             }
         }
     });
-    quote! {
-        const UPCASTS: &'static #es_core::__private::Upcasts = &#es_core::__private::Upcasts {
-            oldest: #oldest,
-            steps: &[#(#table),*],
-            object: #object,
-        };
-
+    Some(quote! {
         fn read_older<__Set: #es_core::EventSet + ::core::convert::From<Self>>(
             __reading: &#es_core::__private::Reading<'_>,
         ) -> ::core::result::Result<#es_core::Decoded<__Set>, #es_core::DecodeError> {
@@ -77,7 +107,7 @@ pub(super) fn older_versions(event: &Event<'_>) -> TokenStream {
         }
 
         #write
-    }
+    })
 }
 
 fn codec(event: &Event<'_>) -> TokenStream {
@@ -218,22 +248,10 @@ fn new_value(es_core: &CratePath, value: &NewValue) -> TokenStream {
             let make = quote_spanned!(first=> &#at::__private::NamedFunction::add(#function));
             quote!(Function { make: #make })
         }
-        NewValue::Literal(literal) => match &literal.kind {
-            LiteralKind::Null => quote!(Null),
-            LiteralKind::Boolean(boolean) => quote!(Boolean(#boolean)),
-            LiteralKind::Text(text) => quote!(Text(#text)),
-            LiteralKind::Integer(number) => match u64::try_from(*number) {
-                Ok(number) => {
-                    let number = Literal::u64_unsuffixed(number);
-                    quote!(Unsigned(#number))
-                }
-                Err(_) => {
-                    let number = i64::try_from(*number).unwrap_or(i64::MIN);
-                    quote!(Negative(#number))
-                }
-            },
-            LiteralKind::Float(number) => quote!(Float(#number)),
-        },
+        NewValue::Literal(literal) => {
+            let json = literal.kind.json();
+            quote!(Json(#json))
+        }
     };
     quote!(#es_core::__private::NewValue::#value)
 }
