@@ -1,6 +1,7 @@
 //! What generated code calls. Not for anybody else: it changes without notice.
 
 pub mod check;
+pub mod fingerprint;
 
 pub use es_lock as shape;
 pub use inventory;
@@ -29,6 +30,7 @@ use crate::projection::{
     DocumentProjection, InDocuments, InMemory, InRows, RowProjection, StateProjection,
 };
 use crate::recorded::Payload;
+use crate::snapshot::{SnapshotState, SnapshotType};
 use crate::tag::{Tag, Tags};
 use crate::upcast::{self, Upcasted};
 use crate::version::SchemaVersion;
@@ -52,6 +54,14 @@ pub const fn schema_version(number: u32) -> SchemaVersion {
     match std::num::NonZeroU32::new(number) {
         Some(number) => SchemaVersion::new(number),
         None => SchemaVersion::FIRST,
+    }
+}
+
+/// How an aggregate is kept in snapshots; the derive has refused zero.
+pub const fn snapshot<A: Aggregate + SnapshotState>(every: u64) -> Option<SnapshotType<A>> {
+    match std::num::NonZeroU64::new(every) {
+        Some(every) => Some(SnapshotType::new(every)),
+        None => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use crate::event::Event;
 use crate::event_set::EventSet;
 use crate::fingerprint::Fingerprint;
+use crate::snapshot::SnapshotType;
 use crate::stream::{InvalidStreamId, StreamId};
 
 /// State folded from the events of one stream.
@@ -55,6 +56,8 @@ pub trait Aggregate: InitialState {
     type Id: AggregateId;
     /// The events of the stream.
     type Event: EventSet;
+    /// How it is kept in snapshots, if it is.
+    const SNAPSHOT: Option<SnapshotType<Self>> = None;
 
     /// Changes the state as the event says, by the `Apply` of that event.
     fn apply_event(&mut self, event: &Self::Event);

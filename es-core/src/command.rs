@@ -1,6 +1,10 @@
 //! Commands: intents addressed to one aggregate, and the decisions about them.
 
+mod fingerprint;
+
 use std::error::Error;
+
+pub use self::fingerprint::{CommandFingerprint, InvalidFingerprint};
 
 use crate::aggregate::Aggregate;
 use crate::context::Context;
@@ -44,6 +48,12 @@ pub trait Command: Send + Sync + 'static {
 
     /// The instance that decides it.
     fn aggregate_id(&self) -> &<Self::Aggregate as Aggregate>::Id;
+
+    /// Adds the fields that tell it from another command of its name, so that one
+    /// [command id](crate::Execute::command_id) is not used for two of them.
+    fn fingerprint(&self, fingerprint: &mut CommandFingerprint) {
+        let _ = fingerprint;
+    }
 }
 
 /// How an aggregate decides a command.

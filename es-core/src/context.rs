@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::clock::{Clock, SystemClock};
+use crate::commit::NewEvent;
 use crate::identity::{CommandId, IdGenerator, TimeOrderedIds};
-use crate::metadata::Metadata;
+use crate::metadata::{ChainHash, Metadata};
+use crate::stream::StreamId;
 use crate::version::Version;
 
 /// Clock, ids and services of a runtime: everything of the outside world that a decision may use.
@@ -19,6 +21,20 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) services: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    /// Links the events of every stream, if that was asked for.
+    pub(crate) hash_chain: Option<&'static dyn LinkEvents>,
+}
+
+/// Gives events the hashes that chain them.
+pub(crate) trait LinkEvents: Send + Sync {
+    /// Links events that follow `version`, whose hash is `previous`.
+    fn link(
+        &self,
+        stream: &StreamId,
+        version: Version,
+        previous: Option<ChainHash>,
+        events: &mut [NewEvent],
+    );
 }
 
 impl Default for Surroundings {
@@ -27,6 +43,7 @@ impl Default for Surroundings {
             clock: Arc::new(SystemClock),
             ids: Arc::new(TimeOrderedIds),
             services: HashMap::new(),
+            hash_chain: None,
         }
     }
 }

@@ -126,6 +126,7 @@
 //!
 //! - `derive` (on): the derive macros.
 //! - `testing`: the test kit.
+//! - `hash-chain`: tamper evidence, [`RuntimeBuilder::hash_chain`].
 //! - `conformance`: the suite that holds a store to the contracts of the ports.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -155,7 +156,9 @@ mod query;
 mod recorded;
 mod registry;
 mod runtime;
+mod snapshot;
 mod split;
+mod stable_hash;
 mod store;
 mod stream;
 mod subscription;
@@ -176,7 +179,9 @@ pub use uuid;
 pub use crate::aggregate::{Aggregate, AggregateId, Apply, InitialState};
 pub use crate::clock::{Clock, FixedClock, SystemClock};
 pub use crate::codec::{Codec, CodecError, Json, SelfDescribing};
-pub use crate::command::{Command, Events, Handle, IntoEvents};
+pub use crate::command::{
+    Command, CommandFingerprint, Events, Handle, IntoEvents, InvalidFingerprint,
+};
 pub use crate::commit::{
     AppendCondition, Appended, Commit, InvalidCommit, InvalidEvent, MAX_COMMIT_EVENTS,
     MAX_NAME_BYTES, MAX_PAYLOAD_BYTES, MAX_TAG_BYTES, MAX_TAGS, NewEvent, StreamAppend,
@@ -190,7 +195,7 @@ pub use crate::event_set::{
 };
 pub use crate::fingerprint::Fingerprint;
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
-pub use crate::metadata::Metadata;
+pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
     DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsPage, HandleError,
     InDocuments, InMemory, InRows, Keys, Project, ProjectError, ProjectRows, Projection,
@@ -202,16 +207,24 @@ pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    AndWait, Execute, ExecuteError, History, LoadError, Loaded, NotRegistered, Receipt,
-    RetryPolicy, Runtime, RuntimeBuilder, StartError, UnknownProjection, WaitError, Waited,
+    AndWait, Audit, CausalMessage, CausalNode, CausalTree, CausedCommand, CommandDifference,
+    CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History,
+    LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder,
+    SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited, WhatIf, WhatIfError,
+    field_changes,
 };
+#[cfg(feature = "hash-chain")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hash-chain")))]
+pub use crate::runtime::{BrokenLink, ChainError, ChainHead, CheckedChains};
+pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, MAX_STATE_BYTES,
-    MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange, ReadError, Revision,
-    RowFamily, RowScope, RowWork, SharedEventStore, StateChange, StateCommit, StateError, StateKey,
-    StatePage, StateRecord, StateStore, StreamPage, StreamRange, VersionConflict,
+    MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange, ReadError,
+    RecordedAppend, RecordedCommit, Revision, RowFamily, RowScope, RowWork, SharedEventStore,
+    StateChange, StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore, StreamPage,
+    StreamRange, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

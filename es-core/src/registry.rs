@@ -73,6 +73,11 @@ impl Registry {
         self.aggregates.iter().map(|entry| entry.name)
     }
 
+    /// The stored names of the aggregates that ask for snapshots, sorted.
+    pub(crate) fn aggregates_with_snapshots(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.aggregates.iter().filter(|entry| entry.wants_snapshots).map(|entry| entry.name)
+    }
+
     /// The stored names of the projections, sorted.
     pub fn projections(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.projections.iter().map(|entry| entry.projection.name)
@@ -344,6 +349,7 @@ impl Registration {
 struct AggregateEntry {
     name: &'static str,
     events: &'static [EventType],
+    wants_snapshots: bool,
     retired: &'static [&'static str],
     type_id: fn() -> TypeId,
     type_name: fn() -> &'static str,
@@ -355,6 +361,7 @@ impl AggregateEntry {
         Self {
             name: A::NAME,
             events: A::Event::EVENTS,
+            wants_snapshots: A::SNAPSHOT.is_some(),
             retired: A::Event::RETIRED,
             type_id: TypeId::of::<A>,
             type_name: std::any::type_name::<A>,

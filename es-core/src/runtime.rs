@@ -1,17 +1,22 @@
 //! The runtime: carries out commands, loads state, keeps projections current.
 
 mod and_wait;
+mod audit;
 mod carry_out;
 mod commit_log;
 mod decide;
 mod error;
 mod execute;
+#[cfg(feature = "hash-chain")]
+mod hash_chain;
 mod history;
 mod instance;
+mod past;
 mod queue;
 mod receipt;
 mod replay;
 mod retry;
+mod snapshots;
 
 use std::any::{Any, TypeId};
 use std::borrow::Borrow;
@@ -29,6 +34,7 @@ use crate::command::{Command, Handle};
 use crate::context::Surroundings;
 use crate::event_set::EventSet;
 use crate::identity::IdGenerator;
+use crate::metadata::Metadata;
 use crate::projection::feed::READERS;
 use crate::projection::host::{Host, InDocuments, InMemory, Needs};
 use crate::projection::supervisor;
@@ -38,20 +44,35 @@ use crate::projection::{
     DocumentProjection, Documents, Projection, ProjectionHandle, ProjectionStatus, ProjectionView,
     StateProjection, Wait,
 };
+use crate::recorded::Recorded;
 use crate::registry::Registry;
 use crate::runtime::instance::Instances;
-use crate::store::EventStore;
+use crate::runtime::snapshots::{SnapshotSettings, Snapshots};
+use crate::snapshot::{SnapshotForm, SnapshotPolicy, SnapshotState};
+use crate::store::{EventStore, StateStore};
 use crate::subscription::{StartAt, Subscription, SubscriptionError};
 
 pub use self::and_wait::{AndWait, Waited};
+pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
-pub use self::error::{ExecuteError, NotRegistered, StartError, UnknownProjection, WaitError};
+pub use self::error::{
+    CommandDifference, CommandIdReused, ExecuteError, NotRegistered, StartError, UnknownProjection,
+    WaitError,
+};
 pub use self::execute::Execute;
-pub use self::history::History;
+#[cfg(feature = "hash-chain")]
+pub use self::hash_chain::{BrokenLink, ChainError, ChainHead, CheckedChains};
+pub use self::history::{
+    DifferenceError, FieldChange, FirstTime, History, WhatIf, WhatIfError, field_changes,
+};
+#[cfg(feature = "testing")]
+pub(crate) use self::instance::Warm;
+pub use self::past::PastError;
 pub use self::receipt::Receipt;
 pub use self::replay::{LoadError, Loaded};
 pub use self::retry::RetryPolicy;
+pub use self::snapshots::SnapshotStatistics;
 
 /// A running event-sourced program: commands, state and projections over one store.
 ///
@@ -67,6 +88,8 @@ pub use self::retry::RetryPolicy;
 /// 3. A projection applies every event that it wants, in the global order, and skips none.
 pub struct Runtime<S> {
     shared: Arc<Shared<S>>,
+    /// What all commands that are sent through this handle carry.
+    metadata: Metadata,
 }
 
 pub(crate) struct Shared<S> {
@@ -74,6 +97,7 @@ pub(crate) struct Shared<S> {
     surroundings: Surroundings,
     retry: RetryPolicy,
     instances: Instances,
+    snapshots: Option<Snapshots>,
     projections: HashMap<TypeId, Arc<dyn Host>>,
     /// Asks the projections to stop; so does its end.
     stop: watch::Sender<bool>,
@@ -89,7 +113,7 @@ impl<S> Shared<S> {
 
 impl<S> Clone for Runtime<S> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { shared: Arc::clone(&self.shared), metadata: self.metadata.clone() }
     }
 }
 
@@ -108,12 +132,38 @@ impl<S: EventStore> Runtime<S> {
             retry: RetryPolicy::default(),
             warm_aggregates: 10_000,
             projection_lease: Duration::from_secs(5),
+            snapshots: SnapshotSettings::default(),
         }
     }
 
     /// The store.
     pub fn store(&self) -> &Arc<S> {
         &self.shared.store
+    }
+
+    /// A handle whose commands all carry this metadata, beside what each says itself: make one for
+    /// every request, and correlation and actor flow into all events without another word.
+    ///
+    /// ```
+    /// # use es_core::prelude::*;
+    /// use es_core::Metadata;
+    /// use es_core::uuid::Uuid;
+    ///
+    /// # async fn handle<S: es_core::EventStore>(runtime: &Runtime<S>, request_id: Uuid) {
+    /// let metadata = Metadata::default().with_correlation_id(request_id).with_actor("teller 7");
+    /// let runtime = runtime.with_metadata(metadata);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_metadata(&self, metadata: Metadata) -> Self {
+        let metadata = self.metadata.clone().joined(&metadata);
+        Self { shared: Arc::clone(&self.shared), metadata }
+    }
+
+    /// A handle whose commands are all caused by an event: see [`Metadata::caused_by`].
+    #[must_use]
+    pub fn caused_by(&self, event: &Recorded<'_>) -> Self {
+        self.with_metadata(Metadata::caused_by(event))
     }
 
     /// Sends a command to its aggregate: loads the state, decides, appends what was decided, and
@@ -131,19 +181,23 @@ impl<S: EventStore> Runtime<S> {
     where
         C::Aggregate: Handle<C>,
     {
-        Execute::new(&self.shared, command)
+        Execute::new(&self.shared, command, self.metadata.clone())
     }
 
-    /// The state of an aggregate now, replayed from the store; that of an instance without events
-    /// is the initial state at version zero.
+    /// The state of an aggregate now, replayed from the store or from its last snapshot; that of an
+    /// instance without events is the initial state at version zero.
     ///
     /// # Errors
     /// When the stream can not be read; see [`LoadError`].
     pub async fn load<A: Aggregate>(&self, id: &A::Id) -> Result<Loaded<A>, LoadError> {
         let mut loaded = Loaded::default();
-        replay::catch_up(&*self.shared.store, &self.shared.retry, &A::stream(id)?, &mut loaded)
-            .await?;
+        self.shared.bring_up(&A::stream(id)?, &mut loaded).await?;
         Ok(loaded)
+    }
+
+    /// How snapshots fare; all zero if there are none.
+    pub fn snapshots(&self) -> SnapshotStatistics {
+        self.shared.snapshots.as_ref().map(Snapshots::statistics).unwrap_or_default()
     }
 
     /// The history of an aggregate, for questions about the past.
@@ -306,6 +360,7 @@ pub struct RuntimeBuilder<S> {
     retry: RetryPolicy,
     warm_aggregates: usize,
     projection_lease: Duration,
+    snapshots: SnapshotSettings,
 }
 
 impl<S: EventStore> RuntimeBuilder<S> {
@@ -355,11 +410,43 @@ impl<S: EventStore> RuntimeBuilder<S> {
         self
     }
 
+    /// Keeps snapshots of the aggregates that ask for them with `#[aggregate(snapshot(..))]`, as
+    /// state records of the store.
+    ///
+    /// They are taken behind the commits, by a task of its own; no command waits for one. One that
+    /// is missing, damaged or of another type of state is not used: the state is then made of all its
+    /// events.
+    pub fn snapshots(mut self) -> Self
+    where
+        S: StateStore,
+    {
+        self.snapshots.records = Some(Arc::clone(&self.store) as _);
+        self.snapshots.refused = false;
+        self
+    }
+
+    /// Keeps snapshots of an aggregate by this policy, whatever its attribute says, and of those that
+    /// ask for them.
+    pub fn snapshot<A: Aggregate + SnapshotState>(mut self, policy: SnapshotPolicy<A>) -> Self
+    where
+        S: StateStore,
+    {
+        self.snapshots.set(policy, SnapshotForm::new());
+        self.snapshots()
+    }
+
+    /// Keeps no snapshots, also not of aggregates that ask for them: for tools and tests, and for
+    /// stores that are no [`StateStore`].
+    pub fn without_snapshots(mut self) -> Self {
+        self.snapshots.refused = true;
+        self
+    }
+
     /// Checks the registry and starts the projections.
     ///
     /// # Errors
-    /// When the registry is not sound, a projection needs what the store can not do, or this is no
-    /// tokio runtime with a timer.
+    /// When the registry is not sound, a projection needs what the store can not do, an aggregate
+    /// asks for snapshots and nobody has said where they go, or this is no tokio runtime with a timer.
     #[expect(clippy::unused_async, reason = "starting may have to read the store one day")]
     pub async fn start(self) -> Result<Runtime<S>, StartError> {
         let tokio = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoTokio)?;
@@ -372,6 +459,12 @@ impl<S: EventStore> RuntimeBuilder<S> {
             Some(registry) => registry,
             None => Registry::linked().build()?,
         };
+        if self.snapshots.records.is_none()
+            && !self.snapshots.refused
+            && let Some(aggregate) = registry.aggregates_with_snapshots().next()
+        {
+            return Err(StartError::NoPlaceForSnapshots { aggregate });
+        }
         let projections: HashMap<_, _> = registry.hosts().collect();
         for host in projections.values() {
             find_home(&*self.store, &**host)?;
@@ -395,10 +488,11 @@ impl<S: EventStore> RuntimeBuilder<S> {
             surroundings: self.surroundings,
             retry: self.retry,
             instances: Instances::new(self.warm_aggregates),
+            snapshots: self.snapshots.start(&tokio),
             projections,
             stop,
             tokio,
         };
-        Ok(Runtime { shared: Arc::new(shared) })
+        Ok(Runtime { shared: Arc::new(shared), metadata: Metadata::EMPTY })
     }
 }

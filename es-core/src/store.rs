@@ -4,6 +4,7 @@ mod erased;
 mod error;
 mod event_store;
 mod projection_store;
+mod recorded_append;
 mod state_store;
 
 pub use self::erased::{DynEventStore, SharedEventStore};
@@ -17,6 +18,7 @@ pub use self::projection_store::{
     DynProjectionStore, GaveUp, NoRows, ProjectionStore, RowFamily, RowScope, RowWork, StateChange,
     StateCommit,
 };
+pub use self::recorded_append::{RecordedAppend, RecordedCommit};
 pub use self::state_store::{
     ExpectedRevision, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, Revision, StateKey, StatePage,
     StateRecord, StateStore,

@@ -56,7 +56,7 @@ use crate::event_set::EventSet;
 use crate::identity::{CommandId, EventId, SequentialIds};
 use crate::metadata::Metadata;
 use crate::recorded::{Payload, Recorded};
-use crate::runtime::{Envelope, ExecuteError, Loaded, decide};
+use crate::runtime::{Envelope, ExecuteError, Loaded, Warm, decide};
 use crate::stream::StreamId;
 use crate::version::{Position, SchemaVersion, Version};
 
@@ -185,14 +185,13 @@ impl<A: Aggregate> Given<A> {
     where
         C::Aggregate: Handle<C>,
     {
-        let Self { mut loaded, surroundings, envelope } = self;
+        let Self { loaded, surroundings, envelope } = self;
         let stream = stream_of::<A>(A::stream(command.aggregate_id()));
-        let mut events = Events::new();
-        let (state, version) = (&loaded.state, loaded.version);
-        let outcome =
-            decide(&surroundings, &stream, state, version, &command, &envelope, &mut events);
+        let mut warm = Warm::new(loaded);
+        let outcome = decide(&surroundings, &stream, &mut warm, &command, &envelope);
+        let Warm { mut loaded, decided, .. } = warm;
         let outcome = outcome.map(|commit| {
-            apply_as_stored(&mut loaded, &events);
+            apply_as_stored(&mut loaded, &decided);
             commit.map(|commit| commit.first().events.clone()).unwrap_or_default()
         });
         Then { loaded, outcome }

@@ -10,6 +10,7 @@ mod nearest;
 pub(crate) mod operation;
 mod raw;
 mod slot;
+mod snapshot;
 pub(crate) mod value;
 
 pub(crate) use self::documents::{DocumentsOption, documents};
@@ -20,4 +21,5 @@ pub(crate) use self::list::{
 };
 pub(crate) use self::nearest::nearest;
 pub(crate) use self::slot::Slot;
+pub(crate) use self::snapshot::{SnapshotOption, snapshot};
 pub(crate) use self::value::{LockOption, tag_key};

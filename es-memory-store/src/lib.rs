@@ -33,9 +33,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use es_core::uuid::Uuid;
 use es_core::{
-    AppendCondition, AppendError, Appended, Clock, Commit, ConditionalAppend, DynProjectionStore,
-    EventId, EventStore, ImmediateAppend, Position, Query, QueryPage, QueryRange, ReadError,
-    RecordedEvent, StreamId, StreamPage, StreamRange, SystemClock,
+    AppendCondition, AppendError, Appended, ChainLink, Clock, Commit, ConditionalAppend,
+    DynProjectionStore, EventId, EventStore, ImmediateAppend, Position, Query, QueryPage,
+    QueryRange, ReadError, RecordedAppend, RecordedCommit, RecordedEvent, StreamId, StreamPage,
+    StreamRange, SystemClock,
 };
 use tokio::sync::Notify;
 
@@ -146,6 +147,35 @@ impl EventStore for MemoryStore {
 impl ImmediateAppend for MemoryStore {
     fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
         self.append_guarded(commit, &[])
+    }
+}
+
+impl RecordedAppend for MemoryStore {
+    async fn append_recorded(
+        &self,
+        commits: &[RecordedCommit],
+    ) -> Vec<Result<Appended, AppendError>> {
+        let mut answers = Vec::with_capacity(commits.len());
+        let mut link = ChainLink::default();
+        {
+            let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+            for RecordedCommit { commit, recorded_at } in commits {
+                let answer = match link.check(commit) {
+                    Ok(()) => log.append(commit, &[], *recorded_at),
+                    Err(conflict) => Err(conflict.into()),
+                };
+                let refused = answer.is_err();
+                if let Ok(appended) = &answer {
+                    link.extend(commit, appended);
+                }
+                answers.push(answer);
+                if refused {
+                    break;
+                }
+            }
+        }
+        self.news.notify_waiters();
+        answers
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, NewEvent, Position,
-    StreamAppend, StreamId, Version, VersionConflict,
+    RecordedCommit, StreamAppend, StreamId, Version, VersionConflict,
 };
 use hashbrown::{HashMap, HashSet};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -132,6 +132,32 @@ impl Log {
         for commit in commits {
             let answer = match link.check(commit) {
                 Ok(()) => self.append(connection, commit, conditions, now)?,
+                Err(conflict) => Err(conflict.into()),
+            };
+            let refused = answer.is_err();
+            if let Ok(appended) = &answer {
+                link.extend(commit, appended);
+            }
+            answers.push(answer);
+            if refused {
+                break;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Appends commits that build on each other, each with the time at which another store recorded
+    /// it, up to the first that is refused.
+    pub(crate) fn append_recorded(
+        &mut self,
+        connection: &Connection,
+        commits: &[RecordedCommit],
+    ) -> Result<Vec<Result<Appended, AppendError>>, Failure> {
+        let mut answers = Vec::with_capacity(commits.len());
+        let mut link = ChainLink::default();
+        for RecordedCommit { commit, recorded_at } in commits {
+            let answer = match link.check(commit) {
+                Ok(()) => self.append(connection, commit, &[], *recorded_at)?,
                 Err(conflict) => Err(conflict.into()),
             };
             let refused = answer.is_err();

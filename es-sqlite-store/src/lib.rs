@@ -64,8 +64,9 @@ use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynProjectionStore, EventId,
     EventStore, ExpectedRevision, Position, ProjectionStore, Query, QueryPage, QueryRange,
-    ReadError, RecordedEvent, Revision, RowWork, StateCommit, StateError, StateKey, StatePage,
-    StateRecord, StateStore, StoreFailure, StreamId, StreamPage, StreamRange,
+    ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Revision, RowWork, StateCommit,
+    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
+    StreamRange,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -364,6 +365,23 @@ impl ProjectionStore for SqliteStore {
         let (answer, answered) = oneshot::channel();
         self.enqueue(Job::Commit { commit, rows, answer }).await?;
         answered.await.unwrap_or_else(|_| Err(StateError::OutcomeUnknown(lost_answer())))
+    }
+}
+
+impl RecordedAppend for SqliteStore {
+    async fn append_recorded(
+        &self,
+        commits: &[RecordedCommit],
+    ) -> Vec<Result<Appended, AppendError>> {
+        if commits.is_empty() {
+            return Vec::new();
+        }
+        let (answer, answered) = oneshot::channel();
+        let job = Job::AppendRecorded { commits: commits.to_vec(), answer };
+        if let Err(failure) = self.enqueue(job).await {
+            return vec![Err(failure.into())];
+        }
+        answered.await.unwrap_or_else(|_| vec![Err(AppendError::OutcomeUnknown(lost_answer()))])
     }
 }
 

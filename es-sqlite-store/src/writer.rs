@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 
 use es_core::bytes::Bytes;
 use es_core::{
-    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Position, Revision,
-    RowWork, StateCommit, StateError, StateKey, StoreFailure,
+    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Position,
+    RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey, StoreFailure,
 };
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -34,6 +34,10 @@ pub(crate) enum Job {
     Append {
         commits: Vec<Commit>,
         conditions: Vec<AppendCondition>,
+        answer: oneshot::Sender<Vec<Result<Appended, AppendError>>>,
+    },
+    AppendRecorded {
+        commits: Vec<RecordedCommit>,
         answer: oneshot::Sender<Vec<Result<Appended, AppendError>>>,
     },
     Put {
@@ -89,6 +93,12 @@ impl Job {
                     (events + 1, bytes + event.payload.len())
                 })
             }
+            Self::AppendRecorded { commits, .. } => {
+                let appends = commits.iter().flat_map(|recorded| recorded.commit.streams());
+                appends.flat_map(|append| &append.events).fold((0, 0), |(events, bytes), event| {
+                    (events + 1, bytes + event.payload.len())
+                })
+            }
             Self::Put { value, .. } => (1, value.len()),
             Self::Commit { commit, .. } => {
                 let values = commit.changes.iter().filter_map(|change| change.value.as_ref());
@@ -101,7 +111,10 @@ impl Job {
     // Whoever waited may be gone.
     fn answer(self, outcome: Outcome) {
         match (self, outcome) {
-            (Self::Append { answer, .. }, Outcome::Append(answers)) => {
+            (
+                Self::Append { answer, .. } | Self::AppendRecorded { answer, .. },
+                Outcome::Append(answers),
+            ) => {
                 let _ = answer.send(answers);
             }
             (Self::Put { answer, .. }, Outcome::Put(result)) => {
@@ -121,7 +134,7 @@ impl Job {
     /// Answers that nothing was stored.
     fn fail(self, failure: Failure) {
         match self {
-            Self::Append { answer, .. } => {
+            Self::Append { answer, .. } | Self::AppendRecorded { answer, .. } => {
                 let _ = answer.send(vec![Err(failure.into())]);
             }
             Self::Put { answer, .. } | Self::Commit { answer, .. } => {
@@ -139,7 +152,7 @@ impl Job {
     /// Answers that it is not known what was stored.
     fn leave_open(self, failure: StoreFailure) {
         match self {
-            Self::Append { answer, .. } => {
+            Self::Append { answer, .. } | Self::AppendRecorded { answer, .. } => {
                 let _ = answer.send(vec![Err(AppendError::OutcomeUnknown(failure))]);
             }
             Self::Put { answer, .. } | Self::Commit { answer, .. } => {
@@ -307,6 +320,9 @@ impl Writer {
             outcomes.push(match job {
                 Job::Append { commits, conditions, .. } => {
                     Outcome::Append(log.append_chain(connection, commits, conditions, now)?)
+                }
+                Job::AppendRecorded { commits, .. } => {
+                    Outcome::Append(log.append_recorded(connection, commits)?)
                 }
                 Job::Put { key, value, expected, .. } => {
                     Outcome::Put(state_records::put(connection, key, value, *expected)?)

@@ -44,3 +44,18 @@ pub struct Projections;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/several-processes.md")]
 pub struct SeveralProcesses;
+
+/// The chapter on snapshots.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/snapshots.md")]
+pub struct Snapshots;
+
+/// The chapter on questions about the past.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/time-travel-and-audit.md")]
+pub struct TimeTravelAndAudit;
+
+/// The chapter on moving a history.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/moving-a-store.md")]
+pub struct MovingAStore;

@@ -193,7 +193,7 @@ async fn a_command_with_an_id_is_carried_out_once_however_often_it_is_sent() {
     }
     assert_eq!(value(&here, 1).await, (10, 4));
     let elsewhere = here.execute(Raise { counter: 2, by: 1 }).command_id(id).await.unwrap_err();
-    assert!(matches!(elsewhere, ExecuteError::Append(AppendError::EventIdReused { .. })));
+    assert!(matches!(elsewhere, ExecuteError::CommandIdReused(_)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -12,16 +12,17 @@ use crate::context::Surroundings;
 use crate::identity::CommandId;
 use crate::runtime::Shared;
 use crate::runtime::commit_log::{self, Failure};
-use crate::runtime::decide::{Envelope, decide};
+use crate::runtime::decide::{Envelope, Sent, decide};
 use crate::runtime::error::ExecuteError;
 use crate::runtime::execute::{Answer, Begun, Outcome};
 use crate::runtime::instance::{Decision, Entry, Instance, Waiting, Warm};
 use crate::runtime::queue::Turn;
 use crate::runtime::receipt::Receipt;
-use crate::runtime::replay::{Loaded, catch_up};
+use crate::runtime::replay::Loaded;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore, ImmediateAppend};
 use crate::stream::StreamId;
+use crate::version::ExpectedVersion;
 
 pub(crate) type Refusal<C> = <<C as Command>::Aggregate as Handle<C>>::Error;
 
@@ -45,8 +46,7 @@ where
     let entry = instance.enter(
         (command, envelope),
         |(command, envelope), warm| {
-            let (surroundings, stream) = (&shared.surroundings, &instance.stream);
-            at_once(surroundings, immediate?, stream, warm, command, envelope, &mut tried)
+            at_once(shared, immediate?, &instance.stream, warm, command, envelope, &mut tried)
         },
         |(command, envelope)| {
             let (sender, receiver) = oneshot::channel();
@@ -82,8 +82,8 @@ enum Tried {
 
 /// Carries out a command on warm state, in a store that need not be waited for; or leaves in
 /// `tried` how far it came.
-fn at_once<A: Handle<C>, C: Command<Aggregate = A>>(
-    surroundings: &Surroundings,
+fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
+    shared: &Shared<S>,
     store: &dyn ImmediateAppend,
     stream: &StreamId,
     warm: &mut Warm<A>,
@@ -91,15 +91,16 @@ fn at_once<A: Handle<C>, C: Command<Aggregate = A>>(
     envelope: &Envelope,
     tried: &mut Tried,
 ) -> Option<Receipt> {
-    let Warm { loaded: Loaded { state, version }, decided } = warm;
-    let decision = decide(surroundings, stream, state, *version, command, envelope, decided);
+    let before = warm.loaded.version;
+    let decision = decide(&shared.surroundings, stream, warm, command, envelope);
     let Ok(Some(commit)) = decision else {
         *tried = Tried::NoEvents;
         return None;
     };
-    warm.apply_decided();
+    warm.apply_decided(&commit);
     match store.append_now(&commit) {
         Ok(appended) if commit_log::is_in_place(&commit, &appended) => {
+            shared.consider(stream, before, &warm.loaded, None);
             Some(commit_log::receipt(&commit, &appended, None, 1))
         }
         answer => {
@@ -123,7 +124,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     // it is given only on state that was read after the command came.
     let mut fresh = warm.is_none();
     let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
-    if fresh && let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
+    if fresh && let Err(error) = shared.bring_up_warm(stream, &mut warm).await {
         return (None, Err(error.into()));
     }
     let mut attempts = 1;
@@ -135,20 +136,18 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             }
             Tried::NoEvents => None,
             Tried::Nothing => {
-                if let Some(command_id) = envelope.command_id {
-                    match commit_log::first_receipt(store, retry, stream, command_id).await {
+                if let Some(sent) = envelope.sent(command) {
+                    match commit_log::first_receipt(store, retry, stream, &sent).await {
                         Ok(None) => {}
                         Ok(Some(receipt)) => return (Some(warm), Ok(receipt)),
                         Err(failure) => return (Some(warm), Err(failure.into())),
                     }
                 }
-                let Warm { loaded: Loaded { state, version }, decided } = &mut warm;
-                let surroundings = &shared.surroundings;
-                match decide(surroundings, stream, state, *version, command, envelope, decided) {
+                match decide(&shared.surroundings, stream, &mut warm, command, envelope) {
                     Ok(Some(commit)) => {
                         // Before the append: an event that can not be applied must not be stored.
                         // If the commit is then refused, the state is of no use any more.
-                        warm.apply_decided();
+                        warm.apply_decided(&commit);
                         let answer = commit_log::append(store, retry, &commit).await;
                         Some((commit, answer))
                     }
@@ -166,6 +165,11 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
         let conflict = match answered {
             Some((commit, Ok(appended))) => {
                 let warm = commit_log::is_in_place(&commit, &appended).then_some(warm);
+                if let (Some(warm), ExpectedVersion::Exact(before)) =
+                    (&warm, commit.first().expected)
+                {
+                    shared.consider(stream, before, &warm.loaded, None);
+                }
                 let id = envelope.command_id;
                 return (warm, Ok(commit_log::receipt(&commit, &appended, id, attempts)));
             }
@@ -174,7 +178,8 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                 Some(conflict)
             }
             Some((_, Err(error @ AppendError::EventIdReused { .. }))) => {
-                let outcome = carried_out_elsewhere(store, retry, stream, envelope, error).await;
+                let sent = envelope.sent(command);
+                let outcome = carried_out_elsewhere(store, retry, stream, sent, error).await;
                 return (None, outcome.map_err(ExecuteError::from));
             }
             Some((_, Err(error))) => return (None, Err(ExecuteError::Append(error))),
@@ -188,7 +193,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             retry.pause(attempts).await;
             attempts += 1;
         }
-        if let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
+        if let Err(error) = shared.bring_up_warm(stream, &mut warm).await {
             return (None, Err(error.into()));
         }
         fresh = true;
@@ -201,11 +206,11 @@ async fn carried_out_elsewhere(
     store: &impl EventStore,
     retry: &RetryPolicy,
     stream: &StreamId,
-    envelope: &Envelope,
+    sent: Option<Sent>,
     error: AppendError,
 ) -> Result<Receipt, Failure> {
-    if let Some(command_id) = envelope.command_id
-        && let Some(receipt) = commit_log::first_receipt(store, retry, stream, command_id).await?
+    if let Some(sent) = sent
+        && let Some(receipt) = commit_log::first_receipt(store, retry, stream, &sent).await?
     {
         return Ok(receipt);
     }
@@ -226,18 +231,20 @@ impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C, A::Error>
         self.envelope.command_id
     }
 
+    fn sent(&self) -> Option<Sent> {
+        self.envelope.sent(&self.command)
+    }
+
     fn decide(
         &mut self,
         surroundings: &Surroundings,
         stream: &StreamId,
         warm: &mut Warm<A>,
     ) -> Decision {
-        let Warm { loaded, decided } = warm;
         let (command, envelope) = (&self.command, &self.envelope);
         // A handler can not change the state, so that a panic in it leaves nothing half done.
         let decision = catch_unwind(AssertUnwindSafe(|| {
-            let Loaded { state, version } = &*loaded;
-            decide(surroundings, stream, state, *version, command, envelope, decided)
+            decide(surroundings, stream, warm, command, envelope)
         }));
         let refusal = match decision {
             Ok(Ok(Some(commit))) => return Decision::Events(commit),

@@ -3,7 +3,9 @@
 use crate::commit::{Appended, Commit};
 use crate::error::ErrorCategory;
 use crate::identity::CommandId;
-use crate::runtime::error::ExecuteError;
+use crate::metadata::RecordedCommand;
+use crate::runtime::decide::Sent;
+use crate::runtime::error::{CommandDifference, CommandIdReused, ExecuteError};
 use crate::runtime::receipt::Receipt;
 use crate::runtime::replay::LoadError;
 use crate::runtime::retry::RetryPolicy;
@@ -17,6 +19,7 @@ pub(crate) enum Failure {
     Load(LoadError),
     Conflict { conflict: Box<VersionConflict>, attempts: u32 },
     Append(AppendError),
+    IdReused(Box<CommandIdReused>),
 }
 
 impl<E> From<Failure> for ExecuteError<E> {
@@ -25,6 +28,7 @@ impl<E> From<Failure> for ExecuteError<E> {
             Failure::Load(error) => Self::Load(error),
             Failure::Conflict { conflict, attempts } => Self::Conflict { conflict, attempts },
             Failure::Append(error) => Self::Append(error),
+            Failure::IdReused(reused) => Self::CommandIdReused(reused),
         }
     }
 }
@@ -141,14 +145,26 @@ pub(crate) async fn first_receipt(
     store: &impl EventStore,
     retry: &RetryPolicy,
     stream: &StreamId,
-    command_id: CommandId,
+    sent: &Sent,
 ) -> Result<Option<Receipt>, Failure> {
+    let command_id = sent.id;
     let Some(first) = retry.read(|| store.find(command_id.event_id(0))).await? else {
         return Ok(None);
     };
-    if first.stream != *stream {
-        let (event_id, position) = (first.event_id, first.position);
-        return Err(Failure::Append(AppendError::EventIdReused { event_id, position }));
+    let difference = if first.stream == *stream {
+        first.metadata.command().and_then(|recorded| differs(recorded, sent))
+    } else {
+        Some(CommandDifference::Stream { sent: stream.clone() })
+    };
+    if let Some(difference) = difference {
+        return Err(Failure::IdReused(Box::new(CommandIdReused {
+            command_id,
+            name: sent.name,
+            stream: first.stream,
+            version: first.version,
+            position: first.position,
+            difference,
+        })));
     }
     let (mut events, mut version, mut position) = (1, first.version, first.position);
     let mut range = StreamRange { limit: 16, ..StreamRange::after(first.version) };
@@ -173,6 +189,15 @@ pub(crate) async fn first_receipt(
         attempts: 0,
         repeated: true,
     }))
+}
+
+/// What tells the command that was recorded from one that is sent under its id.
+fn differs(recorded: &RecordedCommand, sent: &Sent) -> Option<CommandDifference> {
+    if recorded.name != sent.name {
+        return Some(CommandDifference::Name { recorded: recorded.name.clone() });
+    }
+    let fingerprint = recorded.fingerprint.as_ref()?;
+    sent.fingerprint.contradicts(fingerprint).then_some(CommandDifference::Fields)
 }
 
 /// Whether the commit stands where it was decided to go. One that was stored before may stand

@@ -5,13 +5,15 @@ use std::cell::Cell;
 use jiff::Timestamp;
 
 use crate::aggregate::Aggregate;
-use crate::command::{Command, Events, Handle, IntoEvents};
+use crate::command::{Command, CommandFingerprint, Events, Handle, IntoEvents};
 use crate::commit::{Commit, NewEvent};
 use crate::context::{Context, Surroundings};
 use crate::event_set::EventSet;
 use crate::identity::{CommandId, EventId};
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, RecordedCommand};
 use crate::runtime::error::ExecuteError;
+use crate::runtime::instance::Warm;
+use crate::runtime::replay::Loaded;
 use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Version};
 
@@ -23,18 +25,52 @@ pub(crate) struct Envelope {
     pub(crate) occurred_at: Option<Timestamp>,
 }
 
-/// Decides the command on the state. The events are left in `events`; they are not applied.
+/// What makes a command recognisable when one is sent again under its id.
+#[derive(Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) id: CommandId,
+    pub(crate) name: &'static str,
+    pub(crate) fingerprint: CommandFingerprint,
+}
+
+impl Envelope {
+    /// The identity of the command, if it has an id.
+    pub(crate) fn sent<C: Command>(&self, command: &C) -> Option<Sent> {
+        let id = self.command_id?;
+        let mut fingerprint = CommandFingerprint::default();
+        command.fingerprint(&mut fingerprint);
+        Some(Sent { id, name: C::NAME, fingerprint })
+    }
+
+    /// The metadata of the first event of the command, and that of the others.
+    fn recorded_with<C: Command>(&self, command: &C) -> (Metadata, Metadata) {
+        let metadata = &self.metadata;
+        if self.command_id.is_none() && metadata.is_empty() {
+            return (Metadata::EMPTY, Metadata::EMPTY);
+        }
+        let name = C::NAME.to_owned();
+        let others = RecordedCommand { name, id: self.command_id, fingerprint: None };
+        let Some(sent) = self.sent(command) else {
+            let metadata = metadata.clone().with_command(others);
+            return (metadata.clone(), metadata);
+        };
+        let first = RecordedCommand { fingerprint: Some(sent.fingerprint), ..others.clone() };
+        (metadata.clone().with_command(first), metadata.clone().with_command(others))
+    }
+}
+
+/// Decides the command on the state. The events are left there; they are not applied.
 ///
 /// `None` is the answer of a command that is accepted and changes nothing.
 pub(crate) fn decide<A: Handle<C>, C: Command<Aggregate = A>>(
     surroundings: &Surroundings,
     stream: &StreamId,
-    state: &A,
-    version: Version,
+    warm: &mut Warm<A>,
     command: &C,
     envelope: &Envelope,
-    events: &mut Events<A>,
 ) -> Result<Option<Commit>, ExecuteError<A::Error>> {
+    let Warm { loaded: Loaded { state, version }, decided: events, chain_hash } = warm;
+    let version = *version;
     events.clear();
     if C::CREATES && version > Version::ZERO {
         return Err(ExecuteError::AlreadyExists { stream: stream.clone(), version });
@@ -44,7 +80,10 @@ pub(crate) fn decide<A: Handle<C>, C: Command<Aggregate = A>>(
     if events.as_slice().is_empty() {
         return Ok(None);
     }
-    let new_events = encode(surroundings, envelope, events)?;
+    let mut new_events = encode(surroundings, command, envelope, events)?;
+    if let Some(chain) = &surroundings.hash_chain {
+        chain.link(stream, version, *chain_hash, &mut new_events);
+    }
     Ok(Some(Commit::new(stream.clone(), ExpectedVersion::Exact(version), new_events)?))
 }
 
@@ -56,13 +95,15 @@ thread_local! {
 /// Space that one large event needed is given back when more than this.
 const KEPT_SCRATCH_BYTES: usize = 64 * 1024;
 
-fn encode<A: Aggregate, E>(
+fn encode<A: Aggregate, C: Command, E>(
     surroundings: &Surroundings,
+    command: &C,
     envelope: &Envelope,
     events: &Events<A>,
 ) -> Result<Vec<NewEvent>, ExecuteError<E>> {
     let mut scratch = SCRATCH.take();
     let mut new_events = Vec::with_capacity(events.as_slice().len());
+    let (mut metadata, of_later_events) = envelope.recorded_with(command);
     for (index, event) in (0..).zip(events.as_slice()) {
         let id = match envelope.command_id {
             Some(command_id) => command_id.event_id(index),
@@ -70,7 +111,7 @@ fn encode<A: Aggregate, E>(
         };
         new_events.push(NewEvent {
             occurred_at: envelope.occurred_at,
-            metadata: envelope.metadata.clone(),
+            metadata: std::mem::replace(&mut metadata, of_later_events.clone()),
             ..NewEvent::new(id, event.encode(&mut scratch)?)
         });
     }

@@ -3,6 +3,7 @@
 use crate::commit::InvalidCommit;
 use crate::error::{ErrorCategory, StoreFailure};
 use crate::event_set::EncodeError;
+use crate::identity::CommandId;
 use crate::projection::ProjectionState;
 use crate::registry::RegistryError;
 use crate::runtime::replay::LoadError;
@@ -45,6 +46,9 @@ pub enum ExecuteError<E> {
     /// The store did not take the commit.
     #[error(transparent)]
     Append(AppendError),
+    /// Another command was carried out under this command's id. Nothing was stored.
+    #[error(transparent)]
+    CommandIdReused(Box<CommandIdReused>),
     /// The runtime stopped while the command waited for its turn, or a handler of another command
     /// on this aggregate panicked: it was carried out or not. Send it again with the same
     /// [`command_id`](crate::Execute::command_id) to be sure.
@@ -59,11 +63,56 @@ impl<E> ExecuteError<E> {
             Self::Rejected(_) | Self::AlreadyExists { .. } => ErrorCategory::Rejected,
             Self::Conflict { .. } => ErrorCategory::Conflict,
             Self::Load(error) => error.category(),
-            Self::Encode(_) | Self::InvalidCommit(_) => ErrorCategory::Permanent,
+            Self::Encode(_) | Self::InvalidCommit(_) | Self::CommandIdReused(_) => {
+                ErrorCategory::Permanent
+            }
             Self::Append(error) => error.category(),
             Self::OutcomeUnknown(_) => ErrorCategory::OutcomeUnknown,
         }
     }
+}
+
+/// An id that was given to two commands. The first was carried out; the second was not.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "command `{name}` has id {command_id}, under which another command was carried out: {difference} (version {version} of stream `{stream}`, position {position}); give every command an id of its own"
+)]
+pub struct CommandIdReused {
+    /// The id.
+    pub command_id: CommandId,
+    /// The name of the command that was sent now.
+    pub name: &'static str,
+    /// The stream of the command that was carried out.
+    pub stream: StreamId,
+    /// The version of the first event that it led to.
+    pub version: Version,
+    /// The position of that event.
+    pub position: Position,
+    /// What tells the two apart.
+    pub difference: CommandDifference,
+}
+
+/// What tells two commands with one id apart.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandDifference {
+    /// They are for two aggregates.
+    #[error("that one was not for stream `{sent}`")]
+    Stream {
+        /// The stream of the command that was sent now.
+        sent: StreamId,
+    },
+    /// They have two names.
+    #[error("that one is a `{recorded}`")]
+    Name {
+        /// The name of the command that was carried out.
+        recorded: String,
+    },
+    /// Their fields have other values.
+    #[error(
+        "that one has other values in its fields; mark what differs each time a command is sent again with `#[command(varies)]`"
+    )]
+    Fields,
 }
 
 /// Why a runtime did not start.
@@ -73,6 +122,14 @@ pub enum StartError {
     /// The registry is not sound.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// An aggregate asks for snapshots, and nobody has said where they go.
+    #[error(
+        "aggregate `{aggregate}` asks for snapshots: call `.snapshots()` on the builder of the runtime, which needs a store that is a `StateStore`, or `.without_snapshots()`"
+    )]
+    NoPlaceForSnapshots {
+        /// The stored name of the aggregate.
+        aggregate: &'static str,
+    },
     /// There is no tokio runtime to run projections on.
     #[error(
         "a runtime starts inside a tokio runtime: write `#[tokio::main]` above `async fn main`"

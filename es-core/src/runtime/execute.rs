@@ -16,7 +16,9 @@ use uuid::Uuid;
 use crate::command::{Command, Handle};
 use crate::error::StoreFailure;
 use crate::identity::CommandId;
+use crate::metadata::Metadata;
 use crate::projection::Projection;
+use crate::recorded::Recorded;
 use crate::runtime::Shared;
 use crate::runtime::and_wait::AndWait;
 use crate::runtime::carry_out::{Refusal, begin};
@@ -71,17 +73,21 @@ impl<'a, C: Command, S: EventStore> Execute<'a, C, S, Refusal<C>>
 where
     C::Aggregate: Handle<C>,
 {
-    pub(crate) fn new(shared: &'a Arc<Shared<S>>, command: C) -> Self {
+    pub(crate) fn new(shared: &'a Arc<Shared<S>>, command: C, metadata: Metadata) -> Self {
         let stage = Stage::NotBegun(command);
-        Self { shared, envelope: Envelope::default(), stage, begin }
+        let envelope = Envelope { metadata, ..Envelope::default() };
+        Self { shared, envelope, stage, begin }
     }
 }
 
 impl<'a, C, S, E> Execute<'a, C, S, E> {
     /// Gives the command an identity: carried out once, it is answered with its first receipt ever
-    /// after, in every process and after every restart.
+    /// after, in every process and after every restart. Another command under the id is refused
+    /// with [`ExecuteError::CommandIdReused`]: one for another aggregate, with another name, or with
+    /// other values in its fields, as far as serde can write them.
     ///
-    /// A command that was refused, or that led to no event, is decided anew.
+    /// What is remembered is the events. A command that was refused, or that led to no event, is
+    /// decided anew.
     pub fn command_id(mut self, id: CommandId) -> Self {
         self.envelope.command_id = Some(id);
         self
@@ -96,6 +102,13 @@ impl<'a, C, S, E> Execute<'a, C, S, E> {
     /// Says to which request the command belongs.
     pub fn correlation_id(mut self, id: Uuid) -> Self {
         self.envelope.metadata = self.envelope.metadata.with_correlation_id(id);
+        self
+    }
+
+    /// Says which event led to the command: correlation, causation and actor are taken from it, as
+    /// [`Metadata::caused_by`] has them. Free key-values stay as they are.
+    pub fn caused_by(mut self, event: &Recorded<'_>) -> Self {
+        self.envelope.metadata = self.envelope.metadata.joined(&Metadata::caused_by(event));
         self
     }
 

@@ -9,10 +9,13 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
 
 use crate::aggregate::Aggregate;
 use crate::command::Events;
+use crate::commit::Commit;
 use crate::context::Surroundings;
 use crate::error::ignore_poison;
 use crate::identity::CommandId;
+use crate::metadata::ChainHash;
 use crate::runtime::commit_log::Failure;
+use crate::runtime::decide::Sent;
 use crate::runtime::receipt::Receipt;
 use crate::runtime::replay::Loaded;
 use crate::stream::{InvalidStreamId, StreamId};
@@ -101,15 +104,18 @@ pub(crate) struct Warm<A: Aggregate> {
     pub(crate) loaded: Loaded<A>,
     /// What the last decision answered, not yet applied; kept for its allocation.
     pub(crate) decided: Events<A>,
+    /// The hash that the next event is linked to, if the runtime links them.
+    pub(crate) chain_hash: Option<ChainHash>,
 }
 
 impl<A: Aggregate> Warm<A> {
     pub(crate) fn new(loaded: Loaded<A>) -> Self {
-        Self { loaded, decided: Events::new() }
+        Self { loaded, decided: Events::new(), chain_hash: None }
     }
 
-    /// Applies the events of the last decision.
-    pub(crate) fn apply_decided(&mut self) {
+    /// Applies the events of the last decision, which are those of the commit.
+    pub(crate) fn apply_decided(&mut self, commit: &Commit) {
+        self.chain_hash = commit.first().events.last().and_then(|last| last.metadata.chain_hash());
         for event in self.decided.as_slice() {
             self.loaded.state.apply_event(event);
             self.loaded.version = self.loaded.version.next();
@@ -121,6 +127,9 @@ impl<A: Aggregate> Warm<A> {
 /// A command that waits for its turn.
 pub(crate) trait Waiting<A: Aggregate>: Send {
     fn command_id(&self) -> Option<CommandId>;
+
+    /// What makes it recognisable when it is sent again, if it has an id.
+    fn sent(&self) -> Option<Sent>;
 
     /// Decides the command. The events are left in `warm`, a refusal in the command.
     fn decide(
@@ -143,7 +152,7 @@ pub(crate) trait Waiting<A: Aggregate>: Send {
 /// What came of a decision.
 pub(crate) enum Decision {
     /// Events, to be appended.
-    Events(crate::commit::Commit),
+    Events(Commit),
     /// Accepted, and nothing changes.
     Nothing,
     /// Refused; the command keeps the reason.

@@ -10,10 +10,10 @@ use crate::commit::{Appended, Commit};
 use crate::runtime::Shared;
 use crate::runtime::commit_log::{self, Failure};
 use crate::runtime::instance::{Decision, Instance, Leave, Waiting, Warm};
-use crate::runtime::replay::{Loaded, catch_up};
+use crate::runtime::replay::Loaded;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore};
-use crate::version::Version;
+use crate::version::{ExpectedVersion, Version};
 
 /// The most commands that are decided before something is appended.
 const BATCH: usize = 128;
@@ -96,8 +96,15 @@ async fn carry_out<A: Aggregate, S: EventStore>(
             }
         };
         let answers = commit_log::append_chain(&*shared.store, &shared.retry, &round.commits).await;
+        let before = round.commits.first().and_then(|commit| match commit.first().expected {
+            ExpectedVersion::Exact(before) => Some(before),
+            _ => None,
+        });
         let settled = settle(instance, round, answers, attempts, &shared.retry);
         (warm, waiting) = (settled.warm, settled.again);
+        if let (Some(warm), Some(before)) = (&warm, before) {
+            shared.consider(&instance.stream, before, &warm.loaded, None);
+        }
         if settled.lost_race {
             tracing::debug!(stream = %instance.stream, attempts, "waiting commands are decided again");
             shared.retry.pause(attempts).await;
@@ -142,17 +149,17 @@ async fn decide_all<A: Aggregate, S: EventStore>(
     let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
     let mut round =
         Round { warm: None, decided: Vec::new(), commits: Vec::new(), postponed: Batch::new() };
-    if fresh && let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
+    if fresh && let Err(error) = shared.bring_up_warm(stream, &mut warm).await {
         return Err((error.into(), waiting));
     }
     let mut command_ids = HashSet::new();
     while let Some(mut command) = waiting.pop_front() {
-        if let Some(command_id) = command.command_id() {
-            if !command_ids.insert(command_id) {
+        if let Some(sent) = command.sent() {
+            if !command_ids.insert(sent.id) {
                 round.postponed.push_back(command);
                 continue;
             }
-            match commit_log::first_receipt(store, retry, stream, command_id).await {
+            match commit_log::first_receipt(store, retry, stream, &sent).await {
                 Ok(None) => {}
                 Ok(Some(receipt)) => {
                     command.answer(Ok(receipt));
@@ -168,7 +175,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
         // Without an append that would find it out, the state may be behind another process.
         if !fresh && round.commits.is_empty() && !matches!(decision, Decision::Events(_)) {
             let known = warm.loaded.version;
-            if let Err(error) = catch_up(store, retry, stream, &mut warm.loaded).await {
+            if let Err(error) = shared.bring_up_warm(stream, &mut warm).await {
                 waiting.push_front(command);
                 waiting.append(&mut round.postponed);
                 return Err((error.into(), waiting));
@@ -187,7 +194,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
             Decision::Events(commit) => {
                 // Before the append: an event that can not be applied must not be stored. What that
                 // leaves of the state is of no use, and the round ends here.
-                let applied = catch_unwind(AssertUnwindSafe(|| warm.apply_decided()));
+                let applied = catch_unwind(AssertUnwindSafe(|| warm.apply_decided(&commit)));
                 if let Err(panic) = applied {
                     command.panic(panic);
                     round.postponed.append(&mut waiting);

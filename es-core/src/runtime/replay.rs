@@ -25,9 +25,11 @@ impl<A: Aggregate> Default for Loaded<A> {
     }
 }
 
-/// Whether a replay takes the next event.
+/// What a replay does with the next event.
 pub(crate) enum Step {
     Apply,
+    /// Goes on as if the event were not there.
+    Skip,
     Stop,
 }
 
@@ -38,38 +40,45 @@ pub(crate) async fn catch_up<A: Aggregate>(
     stream: &StreamId,
     loaded: &mut Loaded<A>,
 ) -> Result<(), LoadError> {
-    replay(store, retry, stream, loaded, |_| Step::Apply, |_, _, _| {}).await
+    replay(store, retry, stream, loaded, |_, _| Step::Apply, |_, _, _| {}).await
 }
 
-/// Applies the events that follow while `take` says so, and shows each with the state after it.
+/// Applies the events that follow as `take` says, which sees the state before each, and shows each
+/// that was applied with the state after it.
 pub(crate) async fn replay<A: Aggregate>(
     store: &impl EventStore,
     retry: &RetryPolicy,
     stream: &StreamId,
     loaded: &mut Loaded<A>,
-    mut take: impl FnMut(&Recorded<'_>) -> Step,
+    mut take: impl FnMut(&mut A, &Recorded<'_>) -> Step,
     mut show: impl FnMut(&A, &A::Event, &Recorded<'_>),
 ) -> Result<(), LoadError> {
-    let mut range = StreamRange::after(loaded.version);
+    let mut seen = loaded.version;
+    let mut range = StreamRange::after(seen);
     loop {
         let page = retry.read(|| store.read_stream(stream, range)).await?;
         for recorded in page.events.iter() {
-            if recorded.version != loaded.version.next() {
+            if recorded.version != seen.next() {
                 return Err(LoadError::Gap {
                     stream: stream.clone(),
-                    expected: loaded.version.next(),
+                    expected: seen.next(),
                     found: recorded.version,
                 });
             }
-            if let Step::Stop = take(&recorded) {
-                return Ok(());
+            match take(&mut loaded.state, &recorded) {
+                Step::Apply => {}
+                Step::Skip => {
+                    seen = recorded.version;
+                    continue;
+                }
+                Step::Stop => return Ok(()),
             }
             let decoded = A::Event::decode(&recorded)?;
             if let Decoded::Unlisted = decoded {
                 // In a stream of its own an aggregate knows every event.
                 return Err(event_set::unknown_event::<A::Event>(&recorded).into());
             }
-            loaded.version = recorded.version;
+            (seen, loaded.version) = (recorded.version, recorded.version);
             for event in decoded.as_slice() {
                 loaded.state.apply_event(event);
                 show(&loaded.state, event, &recorded);
@@ -84,10 +93,10 @@ pub(crate) async fn replay<A: Aggregate>(
             }
             None => {
                 let end = page.version.min(range.to);
-                return if loaded.version < end {
+                return if seen < end {
                     Err(LoadError::Gap {
                         stream: stream.clone(),
-                        expected: loaded.version.next(),
+                        expected: seen.next(),
                         found: end,
                     })
                 } else {

@@ -1,4 +1,4 @@
-//! Which word was meant: the nearest by edit distance.
+//! Which word was meant: the nearest by edit distance, or the one that it begins with.
 
 /// The word of `known` that `word` most likely stands for, if one is near enough.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -6,7 +6,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
+        .filter(|(distance, candidate)| *distance <= limit || word.starts_with(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -48,6 +48,8 @@ mod tests {
         let known = ["name", "version", "codec", "crate"];
         assert_eq!(nearest("verison", known), Some("version"));
         assert_eq!(nearest("nam", known), Some("name"));
+        assert_eq!(nearest("names", known), Some("name"));
+        assert_eq!(nearest("versioning", known), Some("version"));
         assert_eq!(nearest("colour", known), None);
     }
 }

@@ -1,7 +1,7 @@
 //! `impl Aggregate`
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Path;
 use syn::ext::IdentExt;
 
@@ -9,6 +9,7 @@ use super::dispatch::Dispatch;
 use super::fingerprint::fingerprint;
 use super::name_checks::{name_checks, parts_check};
 use super::{event_set, registration, stored};
+use crate::attribute::SnapshotOption;
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 
 /// ```text
@@ -29,8 +30,12 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
         AggregateEvents::Generated(GeneratedSet { set, derives }) => {
             let EventSet { ident, .. } = set;
             let events = events(aggregate, set, derives);
-            let implementation =
-                implementation(aggregate, &ident.to_token_stream(), &dispatch(set));
+            let implementation = implementation(
+                aggregate,
+                &ident.to_token_stream(),
+                &dispatch(set),
+                snapshot(aggregate),
+            );
             let checks = name_checks(set);
             quote! {
                 #events
@@ -44,7 +49,8 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             let apply = quote! {
                 <#own as #es_core::ApplyTo<Self>>::apply_to(__event, self)
             };
-            let implementation = implementation(aggregate, &own.to_token_stream(), &apply);
+            let implementation =
+                implementation(aggregate, &own.to_token_stream(), &apply, snapshot(aggregate));
             quote! {
                 #implementation
                 #parts
@@ -67,11 +73,27 @@ pub(super) fn events(aggregate: &Aggregate<'_>, set: &EventSet, derives: &[Path]
     }
 }
 
+/// `const SNAPSHOT: Option<SnapshotType<Self>> = snapshot(100);`
+fn snapshot(aggregate: &Aggregate<'_>) -> Option<TokenStream> {
+    let SnapshotOption { every, .. } = aggregate.snapshot.value()?;
+    let es_core = &aggregate.crate_path;
+    let every = every.value()?;
+    // A state that serde can not write is reported at the struct.
+    let at_struct = es_core.at(aggregate.input.ident.span());
+    let ident = &aggregate.input.ident;
+    let span = ident.span();
+    let made = quote_spanned!(span=> #at_struct::__private::snapshot::<#ident>(#every));
+    Some(quote! {
+        const SNAPSHOT: ::core::option::Option<#es_core::SnapshotType<Self>> = #made;
+    })
+}
+
 /// `apply` is the body of `apply_event`.
 pub(super) fn implementation(
     aggregate: &Aggregate<'_>,
     events: &TokenStream,
     apply: &TokenStream,
+    snapshot: Option<TokenStream>,
 ) -> TokenStream {
     let Aggregate { input, crate_path: es_core, .. } = aggregate;
     let ident = &input.ident;
@@ -89,6 +111,7 @@ pub(super) fn implementation(
             const NAME: &'static ::core::primitive::str = #name;
             type Id = #id;
             type Event = #events;
+            #snapshot
             #fingerprint
 
             fn apply_event(&mut self, __event: &#events) {

@@ -2,8 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{WherePredicate, parse_quote};
+use syn::{Member, WherePredicate, parse_quote};
 
 use super::stored;
 use crate::model::Command;
@@ -13,6 +14,7 @@ use crate::model::Command;
 ///     type Aggregate = Account;
 ///     const NAME: &str = "Withdraw";
 ///     fn aggregate_id(&self) -> &AccountId { id_of::<Account, AccountId>(&self.account) }
+///     fn fingerprint(&self, f: &mut CommandFingerprint) { (&Field(&self.amount)).add_to(f, "amount"); }
 /// }
 /// ```
 pub(crate) fn command(command: &Command<'_>) -> TokenStream {
@@ -26,11 +28,38 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     implementation(
         command,
         &quote_spanned!(span=> #es_core::__private::id_of::<#aggregate, #ty>(&self.#member)),
+        fingerprint(command),
     )
 }
 
+fn fingerprint(command: &Command<'_>) -> Option<TokenStream> {
+    if command.telling.is_empty() {
+        return None;
+    }
+    let es_core = &command.crate_path;
+    let fields = command.telling.iter().map(|member| {
+        let name = match member {
+            Member::Named(ident) => ident.unraw().to_string(),
+            Member::Unnamed(index) => index.index.to_string(),
+        };
+        quote! {
+            (&#es_core::__private::fingerprint::Field(&self.#member)).add_to(__fingerprint, #name);
+        }
+    });
+    Some(quote! {
+        fn fingerprint(&self, __fingerprint: &mut #es_core::CommandFingerprint) {
+            use #es_core::__private::fingerprint::{Opaque as _, Written as _};
+            #(#fields)*
+        }
+    })
+}
+
 /// `id` is the body of `aggregate_id`. Without an aggregate there is nothing to say.
-pub(super) fn implementation(command: &Command<'_>, id: &TokenStream) -> TokenStream {
+pub(super) fn implementation(
+    command: &Command<'_>,
+    id: &TokenStream,
+    fingerprint: Option<TokenStream>,
+) -> TokenStream {
     let Some(aggregate) = command.aggregate.value() else { return TokenStream::new() };
     let (es_core, ident) = (&command.crate_path, &command.input.ident);
     let name = stored::name(&command.name, command.input);
@@ -57,12 +86,13 @@ pub(super) fn implementation(command: &Command<'_>, id: &TokenStream) -> TokenSt
     };
     quote! {
         #[automatically_derived]
-        #[allow(deprecated, unused_qualifications)]
+        #[allow(deprecated, unused_qualifications, clippy::needless_borrow)]
         impl #parameters #es_core::Command for #ident #arguments #conditions {
             type Aggregate = #aggregate;
             const NAME: &'static ::core::primitive::str = #name;
             #creates
             #method
+            #fingerprint
         }
     }
 }

@@ -57,14 +57,15 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             let set = generated.set.distinct();
             let events = of_aggregate::events(aggregate, &set, &generated.derives);
             let ident = &generated.set.ident;
-            let implementation = of_aggregate::implementation(aggregate, &quote!(#ident), &nothing);
+            let implementation =
+                of_aggregate::implementation(aggregate, &quote!(#ident), &nothing, None);
             quote! {
                 #events
                 #implementation
             }
         }
         AggregateEvents::Own(own) => {
-            of_aggregate::implementation(aggregate, &quote!(#own), &nothing)
+            of_aggregate::implementation(aggregate, &quote!(#own), &nothing, None)
         }
     }
 }
@@ -91,7 +92,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     if command.input.generics.lifetimes().next().is_some() {
         return TokenStream::new();
     }
-    of_command::implementation(command, &quote!(::core::unimplemented!()))
+    of_command::implementation(command, &quote!(::core::unimplemented!()), None)
 }
 
 pub(crate) fn aggregate_id(id: &AggregateId<'_>) -> TokenStream {

@@ -4,7 +4,9 @@ use proc_macro2::Ident;
 use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
-use crate::attribute::{AttributeKind, Attributes, EventsOption, Slot, events, value};
+use crate::attribute::{
+    AttributeKind, Attributes, EventsOption, Slot, SnapshotOption, events, snapshot, value,
+};
 use crate::crate_path::CratePath;
 use crate::ctxt::Ctxt;
 
@@ -24,6 +26,8 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) events: AggregateEvents,
     /// Options about a generated enum beside an enum that is not generated.
     pub(crate) idle_options: Vec<Ident>,
+    /// `snapshot(every = 100)`
+    pub(crate) snapshot: Slot<SnapshotOption>,
     pub(crate) register: bool,
 }
 
@@ -45,6 +49,7 @@ impl<'a> Aggregate<'a> {
             "events",
             "retired",
             "state_version",
+            "snapshot",
             "enum",
             "derive",
             "register",
@@ -57,13 +62,15 @@ impl<'a> Aggregate<'a> {
         let attributes = Attributes::new(ctxt, &Self::ATTRIBUTE, input);
         let (mut name, mut id, mut listed) = (Slot::default(), Slot::default(), Slot::default());
         let (mut register, mut crate_path) = (Slot::default(), Slot::default());
-        let (mut state_version, mut options) = (Slot::default(), SetOptions::default());
+        let (mut state_version, mut snapshot_option) = (Slot::default(), Slot::default());
+        let mut options = SetOptions::default();
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "id" => given.fill(&mut id, value::ty),
             "state_version" => given.fill(&mut state_version, value::number),
             "events" => given.fill(&mut listed, events),
             "enum" | "derive" | "retired" => options.take(given),
+            "snapshot" => given.fill(&mut snapshot_option, snapshot),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}
@@ -103,6 +110,7 @@ impl<'a> Aggregate<'a> {
             events_are_empty,
             events,
             idle_options,
+            snapshot: snapshot_option,
             register: register.into_value().unwrap_or(true),
         }
     }

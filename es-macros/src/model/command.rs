@@ -17,6 +17,8 @@ pub(crate) struct Command<'a> {
     pub(crate) creates: bool,
     /// The fields that are marked as the id; the rules want one.
     pub(crate) ids: Vec<IdField<'a>>,
+    /// The fields that tell the command from another one under its id.
+    pub(crate) telling: Vec<Member>,
 }
 
 /// A field that is marked as the id of the aggregate.
@@ -40,7 +42,7 @@ impl<'a> Command<'a> {
         name: "command",
         noun: "command",
         item_options: &["aggregate", "creates", "name", "crate"],
-        field_options: &["id"],
+        field_options: &["id", "varies"],
     };
 
     pub(crate) fn read(ctxt: &Ctxt, input: &'a DeriveInput) -> Self {
@@ -54,6 +56,7 @@ impl<'a> Command<'a> {
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}
         });
+        let (ids, telling) = read_fields(&attributes, input);
         Self {
             input,
             attribute: Self::ATTRIBUTE.first_on(input),
@@ -61,21 +64,31 @@ impl<'a> Command<'a> {
             aggregate,
             name,
             creates: creates.value().is_some(),
-            ids: read_ids(&attributes, input),
+            ids,
+            telling,
         }
     }
 }
 
-fn read_ids<'a>(attributes: &Attributes<'_>, input: &'a DeriveInput) -> Vec<IdField<'a>> {
-    let Data::Struct(data) = &input.data else { return Vec::new() };
-    let mut ids = Vec::new();
+fn read_fields<'a>(
+    attributes: &Attributes<'_>,
+    input: &'a DeriveInput,
+) -> (Vec<IdField<'a>>, Vec<Member>) {
+    let (mut ids, mut telling) = (Vec::new(), Vec::new());
+    let Data::Struct(data) = &input.data else { return (ids, telling) };
     for (field, member) in data.fields.iter().zip(data.fields.members()) {
-        let mut id = Slot::default();
-        attributes.read_field(field, |given| given.fill(&mut id, value::flag));
+        let (mut id, mut varies) = (Slot::default(), Slot::default());
+        attributes.read_field(field, |given| match given.name() {
+            "varies" => given.fill(&mut varies, value::flag),
+            "id" => given.fill(&mut id, value::flag),
+            _ => {}
+        });
         // With a value it does not take, it still says which field is the id.
         if id.key().is_some() {
             ids.push(IdField { field, member });
+        } else if varies.key().is_none() {
+            telling.push(member);
         }
     }
-    ids
+    (ids, telling)
 }

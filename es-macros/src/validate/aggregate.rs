@@ -1,9 +1,12 @@
 //! Rules of `#[derive(Aggregate)]`.
 
+use syn::{Data, Expr, Field, Path};
+
 use super::event_set::listed_events;
 use super::item;
 use super::missing::Required;
 use super::stored_name::{self, NameRule};
+use crate::attribute::SnapshotOption;
 use crate::ctxt::Ctxt;
 use crate::model::{Aggregate, AggregateEvents};
 use crate::written::written;
@@ -17,7 +20,7 @@ const NAME: NameRule = NameRule {
 
 /// Checks everything that one aggregate says.
 pub(crate) fn aggregate(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
-    if let syn::Data::Union(_) = aggregate.input.data {
+    if let Data::Union(_) = aggregate.input.data {
         ctxt.error(item::keyword(aggregate.input), "an aggregate is a struct or an enum");
         return;
     }
@@ -29,6 +32,7 @@ pub(crate) fn aggregate(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
     has_required_options(ctxt, aggregate);
     stored_name::check(ctxt, aggregate.input, aggregate.name.value(), &NAME);
     has_events(ctxt, aggregate);
+    snapshots_make_sense(ctxt, aggregate);
 }
 
 fn has_required_options(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
@@ -93,4 +97,53 @@ fn has_events(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
             }
         }
     }
+}
+
+fn snapshots_make_sense(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
+    let Some(SnapshotOption { key, every }) = aggregate.snapshot.value() else { return };
+    if every.is_missing() {
+        ctxt.error(key, "`snapshot` does not say how often\nhelp: write `snapshot(every = 100)`");
+    }
+    if let Some(number) = every.value()
+        && number.base10_digits() == "0"
+    {
+        ctxt.error(
+            number,
+            "`every` can not be 0: a snapshot is taken after every so many events\nhelp: write `every = 100`",
+        );
+    }
+    for field in fields(&aggregate.input.data) {
+        if let Some(skip) = skipped_by_serde(field) {
+            ctxt.error(
+                skip,
+                "a snapshot would lose this field: serde does not write it\nhelp: let serde write it, compute it where it is used, or take no snapshots",
+            );
+        }
+    }
+}
+
+fn fields(data: &Data) -> Vec<&Field> {
+    match data {
+        Data::Struct(data) => data.fields.iter().collect(),
+        Data::Enum(data) => data.variants.iter().flat_map(|variant| &variant.fields).collect(),
+        Data::Union(_) => Vec::new(),
+    }
+}
+
+/// The word that makes serde leave the field out, in writing or in reading.
+fn skipped_by_serde(field: &Field) -> Option<Path> {
+    let mut found = None;
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+        // What serde would not understand it reports itself.
+        let _ = attribute.parse_nested_meta(|meta| {
+            let skips = ["skip", "skip_serializing", "skip_deserializing"];
+            if skips.iter().any(|skip| meta.path.is_ident(skip)) {
+                found = Some(meta.path);
+            } else if let Ok(value) = meta.value() {
+                value.parse::<Expr>()?;
+            }
+            Ok(())
+        });
+    }
+    found
 }

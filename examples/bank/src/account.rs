@@ -24,11 +24,12 @@ pub use self::history::Moved;
 pub struct AccountId(pub u64);
 
 /// An account as its decisions see it. All money is whole haléř, 1/100 of a koruna.
-#[derive(Aggregate, Default, Debug, Clone, PartialEq, Eq)]
+#[derive(Aggregate, Serialize, Deserialize, Default, Debug, Clone, PartialEq, Eq)]
 #[aggregate(
     name = "account",
     id = AccountId,
     events(Opened, Deposited, Withdrawn, RoundingPosted, Closed),
+    snapshot(every = 100),
     derive(Debug, Clone, PartialEq, Eq)
 )]
 pub struct Account {
@@ -38,7 +39,8 @@ pub struct Account {
 }
 
 /// Where an account stands in its life.
-#[derive(Default, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Default, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nobody has opened it yet.
     #[default]

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use es_core::jiff::civil::Date;
+use es_transfer::Format;
 
 use es_core::Position;
 
@@ -58,6 +60,56 @@ pub enum Action {
         /// The number of the account.
         #[arg(value_name = "ID", value_parser = account)]
         account: AccountId,
+        /// As of when.
+        #[command(flatten)]
+        until: Until,
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Print who did what to one account and what it changed: CSV
+    /// `version,position,date,recorded_at,actor,command,command_id,correlation_id,event,changes`.
+    ///
+    /// Changes are the fields of the account that the event changed, as `/field: before -> after`,
+    /// separated by semicolons.
+    Audit {
+        /// The number of the account.
+        #[arg(value_name = "ID", value_parser = account)]
+        account: AccountId,
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Print the first event after which an account was below zero, and the command that led to it:
+    /// CSV `version,date,kind,amount,balance,command,command_id,actor`.
+    ///
+    /// No row is printed for an account that never was.
+    WhyNegative {
+        /// The number of the account.
+        #[arg(value_name = "ID", value_parser = account)]
+        account: AccountId,
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Write all events to a file, one a line, and print how many and their digest.
+    Export {
+        /// The file; it must not exist yet.
+        file: PathBuf,
+        /// How events stand in it: `jsonl` or `cloudevents` (CloudEvents 1.0).
+        #[arg(long, value_name = "FORMAT", default_value = "jsonl", value_parser = format)]
+        format: Format,
+        /// Where the accounts come from.
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Copy all events to another store, verify the copy, and print how many and their digest.
+    ///
+    /// Run again it goes on where it ended.
+    Copy {
+        /// The store: `sqlite:FILE`.
+        #[arg(long, value_name = "STORE", value_parser = sqlite_file)]
+        to: PathBuf,
         /// Where the accounts come from.
         #[command(flatten)]
         source: Source,
@@ -122,6 +174,39 @@ pub struct Source {
     /// sample, and a file holds what it holds.
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+}
+
+/// How far a statement goes.
+#[derive(Args, Debug, Clone, Copy)]
+#[group(multiple = false)]
+pub struct Until {
+    /// Only what happened up to and including this day, such as 1998-12-31.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub at: Option<Date>,
+    /// Only the events up to and including this version.
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+}
+
+/// Reads a format.
+fn format(text: &str) -> Result<Format, &'static str> {
+    [Format::JsonLines, Format::CloudEvents]
+        .into_iter()
+        .find(|format| format.to_string() == text)
+        .ok_or("there is no such format; there are `jsonl` and `cloudevents`")
+}
+
+/// Reads the file of an SQLite store.
+fn sqlite_file(text: &str) -> Result<PathBuf, &'static str> {
+    match text.strip_prefix("sqlite:") {
+        Some(file) if !file.is_empty() => Ok(file.into()),
+        _ => Err("a store to copy to is written as `sqlite:FILE`"),
+    }
+}
+
+/// Reads a day.
+fn date(text: &str) -> Result<Date, &'static str> {
+    text.parse().map_err(|_| "a day is written as 1998-12-31")
 }
 
 /// Reads the number of an account.

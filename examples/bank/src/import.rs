@@ -7,7 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use es_core::{CommandId, EventStore, ExecuteError, LoadError, Receipt, Runtime, Version};
+use es_core::{
+    CommandId, EventStore, ExecuteError, LoadError, Metadata, Receipt, Runtime, Version,
+};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::account::{
@@ -86,6 +88,9 @@ pub fn reconciling_id(transaction: u64) -> CommandId {
     CommandId::from_name(&format!("berka/{transaction}/reconcile"))
 }
 
+/// Who did what an import did.
+pub const ACTOR: &str = "import";
+
 /// Carries out every row in `tasks` tasks at once, over disjoint accounts: rows of one account stay
 /// in their order. With one task the whole store has the order of the file. `done` is called after
 /// every row.
@@ -103,7 +108,8 @@ pub async fn import<S: EventStore>(
     let done = Arc::new(done);
     let mut running = JoinSet::new();
     for rows in share_out(&movements.rows, tasks) {
-        let mut importer = Importer::new(runtime.clone());
+        let metadata = Metadata::default().with_actor(ACTOR);
+        let mut importer = Importer::new(runtime.with_metadata(metadata));
         let done = Arc::clone(&done);
         running.spawn(async move {
             for movement in &rows {
@@ -257,15 +263,17 @@ impl<S: EventStore> Importer<S> {
     async fn move_money(&mut self, row: &Movement) -> Result<Receipt, Stop> {
         let &Movement { account, occurred_at, amount, purpose, transaction, .. } = row;
         let id = movement_id(transaction);
+        // A row is a request: what it leads to has the id of its first command in common.
+        let request = *id.as_uuid();
         let runtime = &self.runtime;
         let moved = match row.direction {
             Direction::Credit => {
                 let deposit = runtime.execute(Deposit { account, amount, purpose });
-                deposit.command_id(id).occurred_at(occurred_at).await
+                deposit.command_id(id).correlation_id(request).occurred_at(occurred_at).await
             }
             Direction::Debit => {
                 let withdraw = runtime.execute(Withdraw { account, amount, purpose });
-                withdraw.command_id(id).occurred_at(occurred_at).await
+                withdraw.command_id(id).correlation_id(request).occurred_at(occurred_at).await
             }
         };
         let receipt = moved.map_err(|error| Stop::new(row, "amount", error))?;
@@ -302,10 +310,13 @@ impl<S: EventStore> Importer<S> {
 
     async fn reconcile(&mut self, row: &Movement) -> Result<(), Stop> {
         let &Movement { account, occurred_at, transaction, balance, .. } = row;
+        let request = *movement_id(transaction).as_uuid();
         let receipt = self
             .runtime
             .execute(Reconcile { account, stated_balance: balance })
             .command_id(reconciling_id(transaction))
+            .correlation_id(request)
+            .causation_id(request)
             .occurred_at(occurred_at)
             .await
             .map_err(|error| Stop::new(row, "balance", error))?;

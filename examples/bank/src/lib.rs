@@ -27,5 +27,11 @@ pub fn business_day(moment: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(moment).date()
 }
 
+/// The last moment of a day of the bank's books.
+pub fn end_of_business_day(day: Date) -> Timestamp {
+    let last = day.at(23, 59, 59, 999_999_999);
+    // The last day there is ends after the last moment there is.
+    TimeZone::UTC.to_timestamp(last).unwrap_or(Timestamp::MAX)
+}
 // Compares the events with `events.lock`: what was released must still be read.
 es_core::lock_test!();

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use es_core::{
-    EventStore, HandleError, InMemory, LoadError, NotRegistered, Position, ProjectionStatus,
-    ReadError, ReadModelError, RebuildError, Registry, RegistryError, Runtime, StartError,
-    StateProjection, UnknownProjection, WaitError,
+    DifferenceError, EventStore, HandleError, InMemory, LoadError, NotRegistered, Position,
+    ProjectionStatus, Query, ReadError, ReadModelError, RebuildError, Registry, RegistryError,
+    Runtime, StartError, StateProjection, StateStore, UnknownProjection, Version, WaitError,
 };
 use es_memory_store::MemoryStore;
 use es_sqlite_store::{OpenError, SqliteStore};
+use es_transfer::{Copy, ExportError, Exported, Format, TransferError, Verified, export};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::account::{Account, AccountId, Purpose};
@@ -60,7 +61,13 @@ pub enum Failure {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
+    Difference(#[from] DifferenceError),
+    #[error(transparent)]
     Wait(#[from] WaitError),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("{}: can not be written: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
     #[error("the standard output can not be written: {0}")]
@@ -96,11 +103,11 @@ pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(),
 /// # Errors
 /// When there is no tokio runtime.
 pub async fn start<S: Store>(store: S) -> Result<Runtime<S>, Failure> {
-    Ok(Runtime::builder(store).registry(S::registry()?).start().await?)
+    Ok(Runtime::builder(store).registry(S::registry()?).snapshots().start().await?)
 }
 
 /// A store that the bank can be kept in.
-pub trait Store: EventStore {
+pub trait Store: EventStore + StateStore {
     /// Whether it is empty at every start.
     const STARTS_EMPTY: bool;
 
@@ -179,13 +186,39 @@ async fn act_on<S: Store>(
             report::write_balances(out, &balances(runtime).await?)?;
             done
         }
-        Action::Statement { account, source } => {
+        Action::Statement { account, until, source } => {
             let done = fill(runtime, source).await?;
-            let lines = report::statement(runtime, *account).await?;
-            if lines.is_empty() {
-                return Err(Failure::NoAccount(*account));
-            }
+            exists(runtime, *account).await?;
+            let lines = report::statement(runtime, *account, until).await?;
             report::write_statement(out, &lines)?;
+            done
+        }
+        Action::Audit { account, source } => {
+            let done = fill(runtime, source).await?;
+            exists(runtime, *account).await?;
+            report::write_audit(out, &report::audit(runtime, *account).await?)?;
+            done
+        }
+        Action::WhyNegative { account, source } => {
+            let done = fill(runtime, source).await?;
+            exists(runtime, *account).await?;
+            let first = report::first_overdraft(runtime, *account).await?;
+            report::write_first_overdraft(out, first.as_ref())?;
+            done
+        }
+        Action::Export { file, format, source } => {
+            let done = fill(runtime, source).await?;
+            let Exported { events, digest, .. } = export_to(runtime, file, *format).await?;
+            writeln!(out, "events={events} digest={digest}")?;
+            done
+        }
+        Action::Copy { to, source } => {
+            let done = fill(runtime, source).await?;
+            let target = SqliteStore::open(to)?;
+            let copy = Copy::new(&**runtime.store(), &target);
+            let copied = copy.run(|_| {}).await?.copied;
+            let Verified { events, digest } = copy.verify().await?;
+            writeln!(out, "copied={copied} events={events} digest={digest}")?;
             done
         }
         Action::Summary { source } => {
@@ -287,6 +320,13 @@ async fn skip<S: Store>(
     if skipped { Ok(()) } else { Err(Failure::NotParked(position)) }
 }
 
+async fn exists<S: EventStore>(runtime: &Runtime<S>, account: AccountId) -> Result<(), Failure> {
+    match runtime.load::<Account>(&account).await?.version {
+        Version::ZERO => Err(Failure::NoAccount(account)),
+        _ => Ok(()),
+    }
+}
+
 /// A file and what came of it.
 struct Done {
     file: String,
@@ -365,6 +405,22 @@ async fn import_with_progress<S: EventStore>(
             Ok(Done { file, imported })
         }
         Err(error) => Err(Failure::Import { file, error }),
+    }
+}
+
+/// Writes all events to a file that is not there yet.
+async fn export_to<S: EventStore>(
+    runtime: &Runtime<S>,
+    path: &Path,
+    format: Format,
+) -> Result<Exported, Failure> {
+    let unwritable = |error| Failure::Write { path: path.to_owned(), error };
+    let mut file = File::create_new(path).map(BufWriter::new).map_err(unwritable)?;
+    let exported = export(&**runtime.store(), &Query::all(), format, &mut file, |_| {}).await;
+    match exported {
+        Ok(exported) => Ok(exported),
+        Err(ExportError::Write(error)) => Err(unwritable(error)),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 #[derive(Deserialize, Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) account_id: u64,
+    pub(crate) trans_id: u64,
     pub(crate) date: String,
     pub(crate) direction: String,
     pub(crate) purpose: String,

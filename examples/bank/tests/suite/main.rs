@@ -9,6 +9,8 @@ mod command_line;
 mod durable;
 mod earlier_years;
 mod importing;
+mod moving;
 mod oracle;
+mod past;
 mod projections;
 mod sqlite;

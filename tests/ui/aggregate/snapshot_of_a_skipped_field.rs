@@ -1,0 +1,18 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened")]
+struct Opened;
+
+#[derive(Aggregate, Default, Serialize, Deserialize)]
+#[aggregate(name = "account", id = u64, events(Opened), snapshot(every = 100))]
+struct Account {
+    #[serde(default, skip_serializing)]
+    open: bool,
+}
+
+impl Apply<Opened> for Account {
+    fn apply(&mut self, _: &Opened) {}
+}
+
+fn main() {}
