@@ -77,7 +77,8 @@ async fn every_change_of_an_event_names_that_event() {
     let head = whole.verify_chain(&stream(), None).await.unwrap().unwrap();
     assert_eq!((head.version.get(), events.len()), (12, 12));
 
-    let changes: [(&str, fn(&mut RecordedEvent)); 11] = [
+    type Change = (&'static str, fn(&mut RecordedEvent));
+    let changes: [Change; 11] = [
         ("id", |event| event.event_id = EventId::generate()),
         ("name", |event| event.name.push('!')),
         ("schema version", |event| event.schema_version = SchemaVersion::try_from(2).unwrap()),
