@@ -47,6 +47,7 @@ mod failure;
 mod fixture;
 mod histories;
 mod history;
+mod immediate;
 mod lists;
 mod news;
 mod order;

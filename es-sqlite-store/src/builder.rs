@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use es_core::{Clock, SystemClock};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use tokio::sync::{mpsc, watch};
 
 use crate::commits::Log;
@@ -106,6 +106,10 @@ impl SqliteStoreBuilder {
         };
         let io_failed = |error| OpenError::File { path: path.clone(), error };
         let mut connection = self.connect(&path)?;
+        // SQLite opens a file for reading alone when it may not write, and says nothing.
+        if connection.is_readonly(MAIN_DB).map_err(|error| failed(error.into()))? {
+            return Err(OpenError::ReadOnly { path });
+        }
         let from = match schema::kind(&connection).map_err(|error| not_ours(&path, error))? {
             Kind::New => 0,
             Kind::Store { version } => version,

@@ -56,10 +56,19 @@ pub enum OpenError {
         /// Its `PRAGMA user_version`.
         found: i64,
     },
+    /// This program may not write to the file, or the file system takes no changes.
+    #[error(
+        "`{}` is read-only, and a store writes to its file; let this program write to it and to its directory",
+        path.display()
+    )]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file, its directory or its lock file could not be used.
     #[error("`{}` can not be opened: {error}", path.display())]
     File {
-        /// The file.
+        /// The file itself or its lock file, whichever it was.
         path: PathBuf,
         /// What the system says.
         #[source]
@@ -227,7 +236,9 @@ impl Failure {
                     Some(ErrorCode::DiskFull) => {
                         "the disk is full or the file may not grow; make room"
                     }
-                    Some(ErrorCode::ReadOnly) => "the file or its directory is read-only",
+                    Some(ErrorCode::ReadOnly) => {
+                        "the file or its directory is read-only; let this program write to both"
+                    }
                     Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                         "another program holds a lock on the file"
                     }
@@ -235,7 +246,9 @@ impl Failure {
                         "the file is damaged; check it with `verify` and restore a backup"
                     }
                     Some(ErrorCode::SystemIoFailure) => "the disk failed to read or write",
-                    Some(ErrorCode::CannotOpen) => "a file of the store can not be opened",
+                    Some(ErrorCode::CannotOpen) => {
+                        "a file of the store can not be opened; is its directory there, and may this program write to it?"
+                    }
                     Some(ErrorCode::OutOfMemory) => "there is not enough memory",
                     Some(ErrorCode::ConstraintViolation) => {
                         "the tables contradict each other; check the file with `verify`"

@@ -16,11 +16,11 @@ pub(crate) struct WriterLock {
 
 impl WriterLock {
     pub(crate) fn acquire(database: &Path) -> Result<Self, OpenError> {
-        let failed = |error| OpenError::File { path: database.to_owned(), error };
         let path = beside(database, "-lock");
+        let failed = |error| OpenError::File { path: path.clone(), error };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(path).map_err(failed)?;
+        let mut file = options.open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {
                 file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;

@@ -18,6 +18,8 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 const FULL_DATABASE: &str = "ES_FULL_DATABASE";
+#[cfg(unix)]
+const READ_ONLY_DIRECTORY: &str = "ES_READ_ONLY_DIRECTORY";
 const IN_USE_DATABASE: &str = "ES_IN_USE_DATABASE";
 
 /// The n-th commit: two events to one of three streams.
@@ -209,6 +211,89 @@ async fn a_program_that_holds_the_lock_makes_appends_wait_and_then_fail_for_now(
     assert_eq!(error.category(), ErrorCategory::Transient, "{error}");
     other.execute_batch("ROLLBACK").unwrap();
     store.append(&commit(1)).await.unwrap();
+}
+
+/// Opens what it may not write to, as a user who has no rights beyond the permissions; does nothing
+/// when it is run as a test.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_process_that_may_not_write() {
+    let Ok(directory) = std::env::var(READ_ONLY_DIRECTORY) else { return };
+    for part in ["file", "directory", "lock", "new"] {
+        let database = Path::new(&directory).join(part).join("a.db");
+        match SqliteStore::open(&database) {
+            Err(error) => println!("refused: {part}: {error}"),
+            Ok(store) => panic!("{part} is opened: {:?}", store.append(&commit(1)).await),
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_may_not_be_written_to_is_refused_when_it_is_opened_and_stays_as_it_is() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let may = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    may(directory.path(), 0o755);
+    for part in ["file", "directory", "lock", "new"] {
+        let of_part = directory.path().join(part);
+        fs::create_dir(&of_part).unwrap();
+        if part != "new" {
+            let store = SqliteStore::open(of_part.join("a.db")).unwrap();
+            fill(&store, 2).await;
+        }
+    }
+    let of = |path: &str| directory.path().join(path);
+    for (path, mode) in [
+        ("file/a.db", 0o444),
+        ("file/a.db-lock", 0o666),
+        ("file", 0o777),
+        ("directory/a.db", 0o666),
+        ("directory/a.db-lock", 0o666),
+        ("directory", 0o555),
+        ("lock/a.db", 0o666),
+        ("lock/a.db-lock", 0o444),
+        ("lock", 0o777),
+        ("new", 0o555),
+    ] {
+        may(&of(path), mode);
+    }
+    let databases = ["file/a.db", "directory/a.db", "lock/a.db"];
+    let before = databases.map(|database| fs::read(of(database)).unwrap());
+
+    // Permissions do not bind root: it gives them up. Others may not read where the program lies.
+    let program = of("program");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut process = Command::new(&program);
+    process.args(["--exact", "the_process_that_may_not_write", "--nocapture"]);
+    process.env(READ_ONLY_DIRECTORY, directory.path()).current_dir(directory.path());
+    if fs::metadata(directory.path()).unwrap().uid() == 0 {
+        process.uid(65_534).gid(65_534);
+    }
+    let output = process.stderr(Stdio::inherit()).output().unwrap();
+    for (path, mode) in [("directory", 0o755), ("new", 0o755)] {
+        may(&of(path), mode);
+    }
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}");
+    let says = |part: &str, words: &[&str]| {
+        let line = printed.lines().find_map(|line| line.split_once(&format!("refused: {part}: ")));
+        let (_, message) = line.unwrap_or_else(|| panic!("{part}: {printed}"));
+        for word in words {
+            assert!(message.contains(word), "{part}: {message}");
+        }
+    };
+    says("file", &["file/a.db` is read-only", "let this program write to it"]);
+    says("directory", &["directory/a.db` can not be opened", "or its directory is read-only"]);
+    says("lock", &["lock/a.db-lock` can not be opened", "ermission denied"]);
+    says("new", &["new/a.db-lock` can not be opened", "ermission denied"]);
+
+    assert_eq!(databases.map(|database| fs::read(of(database)).unwrap()), before);
+    assert!(fs::read_dir(of("new")).unwrap().next().is_none());
 }
 
 /// Tries to open a file that is in use; does nothing when it is run as a test.

@@ -9,10 +9,10 @@ use es_core::conformance::{Fixture, Reopen};
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, ConditionalAppend,
-    Direction, EventId, EventStore, ExpectedRevision, ExpectedVersion, Metadata, NewEvent, Page,
-    Position, Query, QueryItem, QueryPage, QueryRange, ReadError, RecordedEvent, Revision,
-    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
-    StreamRange, Tag, Version, VersionConflict,
+    Direction, EventId, EventStore, ExpectedRevision, ExpectedVersion, ImmediateAppend, Metadata,
+    NewEvent, Page, Position, Query, QueryItem, QueryPage, QueryRange, ReadError, RecordedEvent,
+    Revision, StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId,
+    StreamPage, StreamRange, Tag, Version, VersionConflict,
 };
 use tokio::sync::watch;
 
@@ -88,6 +88,15 @@ bugs! {
     RetryNotSaid => "event_store::retry::a_commit_to_several_streams_is_repeated_as_one",
     /// The tags of a retry replace those of the first time.
     TagsOfRetry => "event_store::retry::tags_and_metadata_of_the_first_time_stay",
+    // Appending at once.
+    /// The way at once does not look at expected versions.
+    ImmediateVersionsNotChecked => "event_store::immediate::a_commit_at_once_is_refused_as_any_other",
+    /// Nor, in another store, at event ids.
+    ImmediateDuplicateOnRetry => "event_store::immediate::a_commit_at_once_is_repeated_as_any_other",
+    /// Who waits is told by the other way alone.
+    ImmediateNewsMissed => "event_store::immediate::a_commit_at_once_is_news",
+    /// The answer at once knows the first stream of a commit only.
+    ImmediateAnswersTooFew => "event_store::immediate::a_commit_at_once_is_answered_and_read_as_any_other",
     // Chains.
     ChainGoesOn => "event_store::chains::a_chain_ends_with_its_first_refusal",
     ChainRolledBack => "event_store::chains::a_chain_ends_at_an_event_id_that_is_taken",
@@ -607,7 +616,7 @@ impl BrokenStore {
         }
     }
 
-    async fn append_now(
+    async fn append_guarded(
         &self,
         commit: &Commit,
         conditions: &[AppendCondition],
@@ -797,7 +806,7 @@ impl BrokenStore {
 
 impl EventStore for BrokenStore {
     async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
-        self.append_now(commit, &[]).await
+        self.append_guarded(commit, &[]).await
     }
 
     async fn append_chain(&self, commits: &[Commit]) -> Vec<Result<Appended, AppendError>> {
@@ -960,6 +969,43 @@ impl EventStore for BrokenStore {
         let news = head.wait_for(|head| *head > position).await;
         Ok(news.map_or(position, |head| *head))
     }
+
+    fn immediate(&self) -> Option<&dyn ImmediateAppend> {
+        match self.bug {
+            None
+            | Some(
+                Bug::ImmediateVersionsNotChecked
+                | Bug::ImmediateDuplicateOnRetry
+                | Bug::ImmediateNewsMissed
+                | Bug::ImmediateAnswersTooFew,
+            ) => Some(self),
+            // It would go round the bug.
+            Some(_) => None,
+        }
+    }
+}
+
+impl ImmediateAppend for BrokenStore {
+    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        let mut log = lock(&self.log);
+        if !self.has(Bug::ImmediateDuplicateOnRetry)
+            && let Some(first_answer) = log.repeated(commit)?
+        {
+            return Ok(first_answer);
+        }
+        if !self.has(Bug::ImmediateVersionsNotChecked) {
+            log.check_versions(commit)?;
+        }
+        let mut appended = log.add(commit);
+        drop(log);
+        if !self.has(Bug::ImmediateNewsMissed) {
+            self.tell(appended.last_position);
+        }
+        if self.has(Bug::ImmediateAnswersTooFew) {
+            appended.more_versions.clear();
+        }
+        Ok(appended)
+    }
 }
 
 impl ConditionalAppend for BrokenStore {
@@ -968,7 +1014,7 @@ impl ConditionalAppend for BrokenStore {
         commit: &Commit,
         conditions: &[AppendCondition],
     ) -> Result<Appended, AppendError> {
-        self.append_now(commit, conditions).await
+        self.append_guarded(commit, conditions).await
     }
 }
 

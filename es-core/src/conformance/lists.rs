@@ -20,6 +20,12 @@ macro_rules! __event_store_checks {
                 a_refused_commit_leaves_nothing_behind = 4
                 events_that_were_refused_can_be_appended_later = 4
             }
+            store immediate {
+                a_commit_at_once_is_answered_and_read_as_any_other = 16
+                a_commit_at_once_is_refused_as_any_other = 16
+                a_commit_at_once_is_repeated_as_any_other = 16
+                a_commit_at_once_is_news = 16
+            }
             store retry {
                 a_commit_that_is_repeated_is_answered_as_the_first_time = 3
                 a_commit_of_a_new_stream_is_repeated_whatever_it_expects = 3

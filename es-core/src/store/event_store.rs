@@ -54,6 +54,8 @@ use crate::version::{ExpectedVersion, Position, Version};
 ///     none is missed, whenever it is appended.
 /// 15. A chain ends with its first refusal, and nothing after it is stored; see
 ///     [`append_chain`](Self::append_chain).
+/// 16. What [`immediate`](Self::immediate) gives appends exactly as [`append`](Self::append) does:
+///     the answer, the refusals, the retries, the news and what is read are the same.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event store",
     label = "not an event store",
@@ -133,7 +135,7 @@ pub trait EventStore: Send + Sync + 'static {
         position: Position,
     ) -> impl Future<Output = Result<Position, ReadError>> + Send;
 
-    /// The store's way to append without waiting, if it has one.
+    /// The store's way to append without waiting, if it has one (rule 16).
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         None
     }
