@@ -41,18 +41,14 @@ impl fmt::Debug for Name {
 }
 
 /// Whether two names are the same, also while compiling. Compares from the end, because stored names
-/// share their beginnings.
+/// share their beginnings, and with patterns: while compiling, each call of a function is dear.
 pub const fn is_same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    if one.len() != other.len() {
-        return false;
-    }
-    let mut rest = one.len();
-    while rest > 0 {
-        rest -= 1;
-        if one[rest] != other[rest] {
+    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
+    while let ([ones @ .., one_last], [others @ .., other_last]) = (one, other) {
+        if *one_last != *other_last {
             return false;
         }
+        (one, other) = (ones, others);
     }
-    true
+    matches!((one, other), ([], []))
 }

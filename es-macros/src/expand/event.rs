@@ -50,7 +50,7 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
 pub(super) fn implementation(event: &Event<'_>, more: TokenStream) -> TokenStream {
     let (es_core, ident) = (&event.crate_path, &event.input.ident);
     let name = stored::name(&event.name, event.input);
-    let version = stored::version(&event.version);
+    let version = stored::schema_version(&event.version, es_core);
     let codec = match event.codec.value() {
         Some(codec) => codec.to_token_stream(),
         None => quote!(#es_core::Json),
@@ -68,7 +68,7 @@ pub(super) fn implementation(event: &Event<'_>, more: TokenStream) -> TokenStrea
         #[allow(deprecated, unused_qualifications)]
         impl #parameters #es_core::Event for #ident #arguments #conditions {
             const NAME: &'static ::core::primitive::str = #name;
-            const VERSION: #es_core::SchemaVersion = #es_core::__private::schema_version(#version);
+            const VERSION: #es_core::SchemaVersion = #version;
             type Codec = #codec;
             #more
         }
