@@ -11,7 +11,7 @@ use crate::error::OpenError;
 /// It is a lock of the open file and not of the process, so that two stores of one process exclude
 /// each other too. The file stays: to remove it would be a race.
 pub(crate) struct WriterLock {
-    _file: File,
+    file: File,
 }
 
 impl WriterLock {
@@ -25,7 +25,7 @@ impl WriterLock {
             Ok(()) => {
                 file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
                 writeln!(file, "{}", std::process::id()).map_err(failed)?;
-                Ok(Self { _file: file })
+                Ok(Self { file })
             }
             Err(TryLockError::WouldBlock) => {
                 let mut process = String::new();
@@ -35,6 +35,15 @@ impl WriterLock {
             }
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+}
+
+/// Closing alone would leave the lock to a child process that is being made at this moment, and has a
+/// copy of the open file until it runs its own program.
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // What can not be unlocked is closed next.
+        let _ = self.file.unlock();
     }
 }
 
