@@ -2,8 +2,6 @@
 //!
 //! Serde reports its own mistakes; here an attribute that makes no sense is passed over.
 
-#![allow(dead_code, reason = "the whole of what serde says, of which each reader needs a part")]
-
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, Field, Fields, LitStr, Token};
 
