@@ -1,13 +1,13 @@
 //! The log: all events in their global order, and the indexes over them.
 
 use std::hash::BuildHasher;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, NewEvent,
-    Page, PageBuilder, Payload, Position, Query, QueryItem, QueryPage, QueryRange, Recorded,
-    RecordedEvent, StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, Tag, Version,
+    Page, PageBuilder, Position, Query, QueryItem, QueryPage, QueryRange, Recorded, RecordedEvent,
+    StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, StreamVisit, Tag, Version,
     VersionConflict,
 };
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -257,20 +257,39 @@ impl Log {
         let Some(stream) = self.stream(id) else {
             return StreamPage { events: Page::default(), version: Version::ZERO, next: None };
         };
-        let version = stream.version();
-        // Versions are counted from one, slots of the stream from zero.
-        let from = range.from.get().saturating_sub(1).min(version.get());
-        let to = range.to.get().min(version.get()).max(from);
-        let slots = &stream.slots[from as usize..to as usize];
+        let selected = stream.select(range);
+        let at_most = selected.slots.len() as u64;
         let (events, taken) = match range.direction {
-            Direction::Forward => self.fill(slots.iter().copied(), to - from, range.limit),
-            Direction::Backward => self.fill(slots.iter().rev().copied(), to - from, range.limit),
+            Direction::Forward => self.fill(selected.slots.iter().copied(), at_most, range.limit),
+            Direction::Backward => {
+                self.fill(selected.slots.iter().rev().copied(), at_most, range.limit)
+            }
         };
-        let next = (taken < to - from).then(|| match range.direction {
-            Direction::Forward => Version::new(from + taken + 1),
-            Direction::Backward => Version::new(to - taken),
-        });
-        StreamPage { events, version, next }
+        StreamPage { events, version: stream.version(), next: selected.behind(taken) }
+    }
+
+    pub(crate) fn visit_stream(
+        &self,
+        id: &StreamId,
+        range: StreamRange,
+        visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
+    ) -> StreamVisit {
+        let Some(stream) = self.stream(id) else {
+            return StreamVisit { version: Version::ZERO, next: None };
+        };
+        let selected = stream.select(range);
+        let mut taken = 0;
+        let mut show = |&slot| {
+            taken += 1;
+            visit(&self.recorded(slot))
+        };
+        let limited = selected.slots.len().min(range.limit);
+        // That the visitor breaks off says no more than how many it has taken.
+        let _ = match range.direction {
+            Direction::Forward => selected.slots[..limited].iter().try_for_each(&mut show),
+            Direction::Backward => selected.slots.iter().rev().take(limited).try_for_each(show),
+        };
+        StreamVisit { version: stream.version(), next: selected.behind(taken) }
     }
 
     pub(crate) fn read(&self, query: &Query, range: QueryRange) -> QueryPage {
@@ -355,7 +374,7 @@ impl Log {
             event_id: stored.event_id,
             name,
             schema_version,
-            payload: Payload::Bytes(stored.payload),
+            payload: stored.payload,
             tags: stored.tags.as_slice(),
             recorded_at: stored.recorded_at,
             occurred_at: stored.occurred_at,
@@ -367,6 +386,34 @@ impl Log {
 impl Stream {
     fn version(&self) -> Version {
         Version::new(self.slots.len() as u64)
+    }
+
+    /// The events in a range, whatever its limit.
+    fn select(&self, range: StreamRange) -> Selected<'_> {
+        // Versions are counted from one, slots of the stream from zero.
+        let length = self.slots.len() as u64;
+        let from = range.from.get().saturating_sub(1).min(length);
+        let to = range.to.get().min(length).max(from);
+        let slots = &self.slots[from as usize..to as usize];
+        Selected { slots, from, to, direction: range.direction }
+    }
+}
+
+/// A part of a stream.
+struct Selected<'a> {
+    slots: &'a [Slot],
+    from: u64,
+    to: u64,
+    direction: Direction,
+}
+
+impl Selected<'_> {
+    /// Where to go on behind so many of the events.
+    fn behind(&self, taken: u64) -> Option<Version> {
+        (taken < self.to - self.from).then(|| match self.direction {
+            Direction::Forward => Version::new(self.from + taken + 1),
+            Direction::Backward => Version::new(self.to - taken),
+        })
     }
 }
 
