@@ -82,6 +82,15 @@ impl Comparison {
         if !was_optional && is_optional {
             report!(self.found(Change::BecameOptional, Compatible, locked, now));
         }
+        if was_optional && is_optional {
+            match (locked.may_be_missing(), now.may_be_missing()) {
+                (true, false) => {
+                    report!(self.found(Change::NoLongerMissing, NeedsVersion, locked, now));
+                }
+                (false, true) => report!(self.found(Change::MayBeMissing, Compatible, locked, now)),
+                _ => {}
+            }
+        }
         match (was, is) {
             (Shape::Unknown, _) | (_, Shape::Unknown) => None,
             (Shape::Scalar(narrow), Shape::Scalar(wide)) => {
@@ -223,9 +232,6 @@ impl Comparison {
         }
         if was.default && !is.default {
             report!(self.found(Change::DefaultLost, NeedsVersion, &was.shape, &is.shape));
-        }
-        if !was.default && !is.default && was.may_be_missing() && is.is_nullable_but_there() {
-            report!(self.found(Change::NoLongerMissing, NeedsVersion, &was.shape, &is.shape));
         }
         if is.omittable && !was.omittable {
             let compatibility = if is.may_be_missing() { Compatible } else { NeedsVersion };
@@ -462,11 +468,6 @@ impl Field {
     pub const fn takes_the_rest(&self) -> bool {
         self.flatten
             && matches!(self.shape.present().0, Shape::Map(_) | Shape::Json | Shape::Opaque(_))
-    }
-
-    /// Whether it may be null, but not missing.
-    const fn is_nullable_but_there(&self) -> bool {
-        self.shape.is_optional() && !self.may_be_missing()
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Change {
     NoLongerOptional,
     /// It may be null still, but not missing any more.
     NoLongerMissing,
+    /// It may be missing, and not null alone.
+    MayBeMissing,
     /// A missing one is read as a default.
     DefaultGained,
     /// A missing one is not read as a default any more.
@@ -121,6 +123,7 @@ impl<'a> Difference<'a> {
             Change::BecameOptional => [" is always there in ", ", but optional here"],
             Change::NoLongerOptional => [" is optional in ", ", but not here"],
             Change::NoLongerMissing => [" may be missing in ", ", but not here"],
+            Change::MayBeMissing => [" must be there in ", ", but may be missing here"],
             Change::DefaultGained => [" has no default in ", ", but here it has"],
             Change::DefaultLost => [" has a default in ", ", but not here"],
             Change::MayBeLeftOut => [" is always written in ", ", but may be left out here"],
