@@ -29,7 +29,7 @@ macro_rules! changes {
         $(
             #[test]
             fn $title() {
-                #![allow(unused_imports, dead_code, unreachable_patterns)]
+                #![allow(unused_imports, dead_code, unreachable_patterns, unreachable_pub)]
                 mod was { use es_core::prelude::*; use std::collections::*; #[derive(EventData, Serialize, Deserialize)] $($was)* }
                 mod is { use es_core::prelude::*; use std::collections::*; #[derive(EventData, Serialize, Deserialize)] $($is)* }
                 use es_core::prelude::EventData;
