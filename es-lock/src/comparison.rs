@@ -199,7 +199,8 @@ impl Comparison {
             let is = now.get(index);
             if locked.find(is).is_none() {
                 let length = self.enter(is);
-                let found = self.found(is.added(), locked.with(is), &NOTHING, is.shape());
+                let (change, compatibility) = locked.with(is);
+                let found = self.found(change, compatibility, &NOTHING, is.shape());
                 self.path.cut(length);
                 report!(found);
             }
@@ -349,26 +350,35 @@ impl<'a> Members<'a> {
     }
 
     /// What it means that there is one more.
-    const fn with(self, new: Member<'_>) -> Compatibility {
-        let compatible = match (self, new) {
+    const fn with(self, new: Member<'_>) -> (Change, Compatibility) {
+        match (self, new) {
             (Self::Fields(_), Member::Field(field)) => {
-                field.may_be_missing() && (field.flatten || !self.any_name_read(new))
-            }
-            // Untagged ones come last, and only they can be read from what had no name so far.
-            (Self::Variants(Tagging::Untagged, _), _) => true,
-            (Self::Variants(_, variants), _) => {
-                let mut index = 0;
-                while index < variants.len() {
-                    if variants[index].is_untagged() {
-                        return NeedsVersion;
-                    }
-                    index += 1;
+                if !field.may_be_missing() {
+                    (Change::FieldAdded, NeedsVersion)
+                } else if !field.flatten && self.any_name_read(new) {
+                    (Change::NameTaken, NeedsVersion)
+                } else {
+                    (Change::FieldAdded, Compatible)
                 }
-                true
             }
-            _ => false,
-        };
-        if compatible { Compatible } else { NeedsVersion }
+            // What has no name comes last, and is read from what nothing else is read from.
+            (Self::Variants(Tagging::Untagged, _), _) => (Change::VariantAdded, Compatible),
+            _ if self.any_untagged() => (Change::VariantAdded, NeedsVersion),
+            _ => (Change::VariantAdded, Compatible),
+        }
+    }
+
+    /// Whether there is a variant without a name among those that have one.
+    const fn any_untagged(self) -> bool {
+        let Self::Variants(_, variants) = self else { return false };
+        let mut index = 0;
+        while index < variants.len() {
+            if variants[index].is_untagged() {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     const fn any_name_read(self, member: Member<'_>) -> bool {
@@ -446,13 +456,6 @@ impl<'a> Member<'a> {
 
     const fn is_flattened(self) -> bool {
         matches!(self, Self::Field(Field { flatten: true, .. }))
-    }
-
-    const fn added(self) -> Change {
-        match self {
-            Self::Field(_) => Change::FieldAdded,
-            Self::Variant(_) => Change::VariantAdded,
-        }
     }
 
     const fn removed(self) -> Change {

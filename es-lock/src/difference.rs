@@ -26,6 +26,8 @@ pub struct Difference<'a> {
 pub enum Change {
     /// There is a field more.
     FieldAdded,
+    /// There is a field more, of a name that another field was read from.
+    NameTaken,
     /// There is a field less.
     FieldRemoved,
     /// There is a variant more.
@@ -111,6 +113,9 @@ impl<'a> Difference<'a> {
         let was = match self.change {
             Change::FieldAdded | Change::VariantAdded => {
                 return text.text(" is not in ").text(locked);
+            }
+            Change::NameTaken => {
+                return text.text(" takes what another field has in ").text(locked);
             }
             Change::FieldRemoved | Change::VariantRemoved => {
                 return text.text(" is in ").text(locked).text(", but not here");

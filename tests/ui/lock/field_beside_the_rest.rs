@@ -13,6 +13,13 @@ struct Named {
 struct Opened {
     note: Option<u64>,
     #[serde(flatten)]
+    rest: BTreeMap<String, String>,
+}
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.named", lock = "field_beside_the_rest.lock")]
+struct NameGiven {
+    #[serde(flatten)]
     named: Named,
     #[serde(flatten)]
     rest: BTreeMap<String, String>,
