@@ -16,6 +16,8 @@ pub(crate) struct Comparison {
     /// Whether what is read in more ways here is read in fewer ways elsewhere: one variant of an
     /// untagged enum takes what the next one was read from.
     narrow: bool,
+    /// Whether the place is stored in another object than the path says.
+    flattened: bool,
 }
 
 /// Ends the walk if the difference is the one that is asked for.
@@ -32,7 +34,7 @@ static NOTHING: Shape = Shape::Unknown;
 impl Comparison {
     /// Begins at the path, and looks for the difference with the index.
     pub(crate) const fn new(at: &str, index: usize) -> Self {
-        Self { path: Text::new().text(at), before: index, narrow: false }
+        Self { path: Text::new().text(at), before: index, narrow: false, flattened: false }
     }
 
     const fn found<'a>(
@@ -60,7 +62,8 @@ impl Comparison {
         // What is written in another way is not read in another.
         let of_writing = matches!(change, Change::AlwaysWritten | Change::MayBeLeftOut);
         let compatibility = if self.narrow && !of_writing { NeedsVersion } else { compatibility };
-        Some(Difference { path: self.path, change, compatibility, locked, now, alias })
+        let (path, flattened) = (self.path, self.flattened);
+        Some(Difference { path, flattened, change, compatibility, locked, now, alias })
     }
 
     /// The next difference of two shapes.
@@ -183,14 +186,15 @@ impl Comparison {
         let mut index = 0;
         while index < locked.len() {
             let was = locked.get(index);
-            let (length, narrow) = (self.enter(was), self.narrow);
+            let (length, narrow, flattened) = (self.enter(was), self.narrow, self.flattened);
             self.narrow = narrow || locked.shares_with_others(index);
+            self.flattened = flattened || was.is_flattened();
             let found = match now.find(was) {
                 Some(is) => self.member(locked, was, is),
                 None => self.found(was.removed(), NeedsVersion, was.shape(), &NOTHING),
             };
             self.path.cut(length);
-            self.narrow = narrow;
+            (self.narrow, self.flattened) = (narrow, flattened);
             report!(found);
             index += 1;
         }

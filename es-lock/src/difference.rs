@@ -9,6 +9,8 @@ use crate::text::Text;
 #[derive(Clone, Copy, Debug)]
 pub struct Difference<'a> {
     pub(crate) path: Text,
+    /// Whether it stands in a flattened field: stored in another object than the path says.
+    pub(crate) flattened: bool,
     /// What happened to it.
     pub change: Change,
     /// Whether old payloads are still read.
@@ -159,7 +161,7 @@ impl<'a> Difference<'a> {
     /// What `#[upcast(from = .., ..)]` needs besides `from`, as far as the difference alone says.
     pub const fn step(&self, text: Text) -> Text {
         // A step names a field of objects and of what stands in them, not one of a variant or a map.
-        if is_plain(self.path()) {
+        if is_plain(self.path()) && !self.flattened {
             match self.change {
                 Change::FieldAdded | Change::DefaultLost => {
                     let text = push_field(text.text("add("), self.path());

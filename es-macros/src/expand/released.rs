@@ -118,6 +118,7 @@ fn comparison(
     let Expected { name, version, by_steps, .. } = expected;
     let newest = event.newest();
     let strict = event.codec_name().is_some() || beside_the_rest(&expected.shape, at);
+    let flattened = is_flattened(&expected.shape, at);
     let private = quote_spanned!(first=> #es_core::__private::check);
     let function = Ident::new("field_is_released", last);
     let call = quote_spanned! {last=>
@@ -129,6 +130,7 @@ fn comparison(
                 newest: #newest,
                 by_steps: #by_steps,
                 strict: #strict,
+                flattened: #flattened,
                 field: #at,
             },
         )
@@ -142,9 +144,13 @@ fn comparison(
 /// Whether the field is flattened beside one that takes the names that it does not have.
 fn beside_the_rest(shape: &Shape, name: &str) -> bool {
     let Shape::Struct(fields) = shape else { return false };
-    let named = |field: &Field| field.name.as_str() == name;
-    fields.iter().any(|field| named(field) && field.flatten)
-        && fields.iter().any(|field| !named(field) && field.takes_the_rest())
+    let takes_the_rest = |field: &Field| field.name.as_str() != name && field.takes_the_rest();
+    is_flattened(shape, name) && fields.iter().any(takes_the_rest)
+}
+
+fn is_flattened(shape: &Shape, name: &str) -> bool {
+    let Shape::Struct(fields) = shape else { return false };
+    fields.iter().any(|field| field.name.as_str() == name && field.flatten)
 }
 
 /// A new field must say its shape too: it is released next.
