@@ -1,6 +1,8 @@
 //! What serde makes of a payload after its type has changed, and what the lock says about the change:
 //! a change is compatible only if everything that was written is read, and means the same.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use es_core::lock::{Compatibility, differences};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
