@@ -1,13 +1,16 @@
-//! Appending at once: a second way in, and no other store.
+//! Appending and reading at once: a second way in and out, and no other store.
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::Poll;
 
 use crate::commit::{Appended, Commit};
-use crate::conformance::failure::Verdict;
+use crate::conformance::failure::{Breach, Verdict};
 use crate::conformance::sample::{commit, event, events, exact, stream, valid};
 use crate::conformance::subject::{Subject, poll_once};
-use crate::store::{AppendError, EventStore};
+use crate::recorded::RecordedEvent;
+use crate::store::{AppendError, Direction, EventStore, StreamRange, StreamVisit};
+use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Version};
 
 const VARIANTS: [ExpectedVersion; 5] =
@@ -133,6 +136,118 @@ pub(super) async fn a_commit_at_once_is_news<S: EventStore>(subject: Subject<S>)
         };
         let told = subject.soon("who waits to be told of a commit at once", waiting).await?;
         subject.same("the head that is told", last, subject.read("`wait_beyond`", told)?)?;
+    }
+    Ok(())
+}
+
+/// What is shown of a stream at once, at most `most` events. `None`: the store has no such way, and
+/// rule 17 asks nothing of it.
+fn shown<S: EventStore>(
+    subject: &Subject<S>,
+    stream: &StreamId,
+    range: StreamRange,
+    most: usize,
+) -> Result<Option<(Vec<RecordedEvent>, StreamVisit)>, Breach> {
+    let Some(store) = subject.store.immediate_read() else { return Ok(None) };
+    let mut events = Vec::new();
+    let visited = store.visit_stream(stream, range, &mut |recorded| {
+        events.push(recorded.to_event());
+        if events.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    let visited = subject.read("`visit_stream`", visited)?;
+    Ok(Some((events, visited)))
+}
+
+/// Ranges of a stream of `length` events, in both directions.
+fn ranges(length: u64) -> impl Iterator<Item = StreamRange> {
+    let versions = move || [0, 1, 2, length, length + 1, u64::MAX].map(Version::new);
+    let bounds =
+        move || versions().into_iter().flat_map(move |from| versions().map(|to| (from, to)));
+    let directions = [Direction::Forward, Direction::Backward];
+    let limits = [0, 1, 3, usize::MAX];
+    directions.into_iter().flat_map(move |direction| {
+        let range = move |(from, to), limit| StreamRange { from, to, direction, limit };
+        bounds().flat_map(move |bounds| limits.map(|limit| range(bounds, limit)))
+    })
+}
+
+pub(super) async fn events_shown_at_once_are_those_that_are_read<S: EventStore>(
+    subject: Subject<S>,
+) -> Verdict {
+    const LENGTH: u64 = 7;
+    for _ in 0..LENGTH {
+        subject.append(&commit("a", ExpectedVersion::Any, events(1))).await?;
+        subject.append(&commit("ab", ExpectedVersion::Any, events(1))).await?;
+    }
+    for id in ["a", "nobody"] {
+        for range in ranges(LENGTH) {
+            let Some((shown, visited)) = shown(&subject, &stream(id), range, usize::MAX)? else {
+                return Ok(());
+            };
+            let page = subject.stream_page(&stream(id), range).await?;
+            // A page may end early, and so may what is shown; the one begins as the other.
+            let read: Vec<_> = page.events.iter().map(|recorded| recorded.to_event()).collect();
+            let both = read.len().min(shown.len());
+            let what = format_args!("what is shown of `{id}` in {range:?}");
+            subject.same(what, &read[..both], &shown[..both])?;
+            subject.same("the version that is shown", page.version, visited.version)?;
+            let rest = read.get(both).map(|event| event.version);
+            if shown.len() <= read.len() {
+                subject.same("where to go on", rest.or(page.next), visited.next)?;
+            }
+            let stuck = shown.is_empty() && range.limit > 0 && visited.next.is_some();
+            subject.require(!stuck, "an event, if there are more", "none")?;
+            let most = format_args!("at most {} events", range.limit);
+            subject.require(shown.len() <= range.limit, most, shown.len())?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn whoever_breaks_off_is_told_where_to_go_on<S: EventStore>(
+    subject: Subject<S>,
+) -> Verdict {
+    subject.append(&commit("a", ExpectedVersion::NoStream, events(6))).await?;
+    for direction in [Direction::Forward, Direction::Backward] {
+        for most in 1..8 {
+            let whole = StreamRange { direction, ..StreamRange::all() };
+            let (mut range, mut all) = (whole, Vec::new());
+            // Each round shows at least one event.
+            for _ in 0..6 {
+                let Some((shown, visited)) = shown(&subject, &stream("a"), range, most)? else {
+                    return Ok(());
+                };
+                subject.require(
+                    shown.len() <= most,
+                    format_args!("no more than the {most} events that the visitor takes"),
+                    shown.len(),
+                )?;
+                all.extend(shown);
+                match visited.next {
+                    Some(next) => range = range.continued(next),
+                    None => break,
+                }
+            }
+            let page = subject.stream_page(&stream("a"), whole).await?;
+            let read: Vec<_> = page.events.iter().map(|recorded| recorded.to_event()).collect();
+            subject.same(format_args!("the events by {most}"), read, all)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn what_was_acknowledged_is_shown_at_once<S: EventStore>(
+    subject: Subject<S>,
+) -> Verdict {
+    for round in 1..30 {
+        let appended = subject.append(&commit("a", ExpectedVersion::Any, events(1))).await?;
+        let range = StreamRange::after(Version::new(round - 1));
+        let Some((shown, visited)) = shown(&subject, &stream("a"), range, usize::MAX)? else {
+            return Ok(());
+        };
+        let versions = shown.iter().map(|event| event.version).collect();
+        subject.same("the events that are shown", vec![appended.version], versions)?;
+        subject.same("the version that is shown", appended.version, visited.version)?;
     }
     Ok(())
 }

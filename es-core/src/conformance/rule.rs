@@ -24,14 +24,8 @@ pub enum Contract {
 
 impl Contract {
     /// All of them.
-    pub const ALL: &[Self] = &[
-        Self::Log,
-        Self::Conditions,
-        Self::Records,
-        Self::Copies,
-        Self::Projections,
-        Self::Rows,
-    ];
+    pub const ALL: &[Self] =
+        &[Self::Log, Self::Conditions, Self::Records, Self::Copies, Self::Projections, Self::Rows];
 
     /// The name of the trait.
     pub const fn port(self) -> &'static str {
