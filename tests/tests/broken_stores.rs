@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use es_core::conformance::{Check, Contract, Failure, Rule};
 use es_core::conformance::{
-    conditional_append, durable_event_store, durable_state_store, event_store, state_store,
+    conditional_append, durable_event_store, durable_projection_rows, durable_projection_store,
+    durable_recorded_append, durable_state_store, event_store, projection_rows, projection_store,
+    recorded_append, state_store,
 };
 use es_tests::broken::{Broken, Bug};
 
@@ -15,8 +17,14 @@ fn checks() -> Vec<Check<Broken>> {
     let mut checks = event_store();
     checks.extend(conditional_append());
     checks.extend(state_store());
+    checks.extend(recorded_append());
+    checks.extend(projection_store());
+    checks.extend(projection_rows());
     checks.extend(durable_event_store());
     checks.extend(durable_state_store());
+    checks.extend(durable_recorded_append());
+    checks.extend(durable_projection_store());
+    checks.extend(durable_projection_rows());
     checks
 }
 
@@ -70,14 +78,21 @@ async fn every_bug_is_caught_by_the_check_that_is_meant_to() {
 #[test]
 fn every_rule_has_a_check_and_every_check_a_rule() {
     let checked: BTreeSet<_> = checks().iter().map(Check::rule).collect();
-    let rules: BTreeSet<_> = [Contract::Log, Contract::Conditions, Contract::Records]
-        .into_iter()
-        .flat_map(Contract::rules)
-        .collect();
+    let rules: BTreeSet<_> = Contract::ALL.iter().flat_map(|contract| contract.rules()).collect();
     let unchecked: Vec<_> = rules.difference(&checked).map(Rule::to_string).collect();
     assert!(unchecked.is_empty(), "no check holds a store to\n{}", unchecked.join("\n"));
     let unknown: Vec<_> = checked.difference(&rules).collect();
     assert!(unknown.is_empty(), "no such rule: {unknown:?}");
+}
+
+/// A check that no bug is caught by may be one that can not fail.
+#[test]
+fn every_check_is_named_by_a_bug() {
+    let naming: BTreeSet<_> = Bug::ALL.iter().map(|bug| bug.caught_by()).collect();
+    let checks = checks();
+    let unproven: Vec<_> =
+        checks.iter().map(Check::name).filter(|name| !naming.contains(name)).collect();
+    assert!(unproven.is_empty(), "no bug is caught by\n{}", unproven.join("\n"));
 }
 
 /// Names are what a test run shows and what tables refer to.

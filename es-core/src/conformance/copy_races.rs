@@ -1,5 +1,9 @@
 //! Many who take over events at once.
 
+use std::sync::Arc;
+
+use tokio::sync::Barrier;
+
 use crate::conformance::copies::{history, recorded, time};
 use crate::conformance::failure::Verdict;
 use crate::conformance::sample::{commit, events, note, stream, valid};
@@ -38,10 +42,12 @@ pub(super) async fn of_two_histories_of_one_stream_exactly_one_is_taken_over<S: 
 ) -> Verdict {
     for round in 0..50 {
         let id = format!("forked {round}");
+        let barrier = Arc::new(Barrier::new(COPIERS));
         let copiers = (0..COPIERS).map(|copier| {
-            let (subject, id) = (subject.clone(), id.clone());
+            let (subject, id, barrier) = (subject.clone(), id.clone(), Arc::clone(&barrier));
             async move {
                 let mut commits = history(&id, 0, 3);
+                barrier.wait().await;
                 // Half of them write by the other way.
                 if copier % 2 == 0 {
                     let answers = subject.store.append_recorded(&commits).await;
