@@ -25,8 +25,8 @@ macro_rules! __event_store_checks {
                 a_commit_at_once_is_refused_as_any_other = 16
                 a_commit_at_once_is_repeated_as_any_other = 16
                 a_commit_at_once_is_news = 16
-                events_shown_at_once_are_those_that_are_read = 17
-                whoever_breaks_off_is_told_where_to_go_on = 17
+                what_is_shown_at_once_is_what_is_read = 17
+                who_breaks_off_is_told_where_to_go_on = 17
                 what_was_acknowledged_is_shown_at_once = 17
             }
             store retry {

@@ -47,7 +47,7 @@ bugs! {
     BurntEventIds => "event_store::append::events_that_were_refused_can_be_appended_later",
     /// Positions inside a commit have gaps.
     PositionsWithGaps => "event_store::append::positions_rise_and_those_of_a_commit_are_contiguous",
-    /// The events of a commit are stored in the order of their ids.
+    /// The events of a commit are stored from the last to the first.
     EventsReordered => "event_store::append::a_commit_to_several_streams_is_stored_whole",
     /// Versions are kept in sixteen bits.
     ShortVersions => "event_store::append::versions_go_beyond_sixteen_bits",
@@ -82,12 +82,12 @@ bugs! {
     /// The answer at once knows the first stream of a commit only.
     ImmediateAnswersTooFew => "event_store::immediate::a_commit_at_once_is_answered_and_read_as_any_other",
     // Reading at once.
-    /// The limit is not looked at.
-    ImmediateReadWithoutLimit => "event_store::immediate::events_shown_at_once_are_those_that_are_read",
-    /// The event at which the visitor broke off is shown again.
-    ImmediateReadRepeats => "event_store::immediate::whoever_breaks_off_is_told_where_to_go_on",
+    /// What is shown begins with the first event of the stream, wherever the range begins.
+    ShownFromTheBeginning => "event_store::immediate::what_is_shown_at_once_is_what_is_read",
+    /// Who breaks off is told that everything was shown.
+    BreakIsTheEnd => "event_store::immediate::who_breaks_off_is_told_where_to_go_on",
     /// The newest event is not shown yet.
-    ImmediateReadStale => "event_store::immediate::what_was_acknowledged_is_shown_at_once",
+    ShownLater => "event_store::immediate::what_was_acknowledged_is_shown_at_once",
     // Chains.
     ChainGoesOn => "event_store::chains::a_chain_ends_with_its_first_refusal",
     ChainRolledBack => "event_store::chains::a_chain_ends_at_an_event_id_that_is_taken",

@@ -331,7 +331,7 @@ impl Log {
         let mut version = self.version(&to.stream);
         let mut events = to.events.clone();
         match self.bug {
-            Some(Bug::EventsReordered) => events.sort_by_key(|event| event.payload.clone()),
+            Some(Bug::EventsReordered) => events.reverse(),
             Some(Bug::LongCommitCut) => events.truncate(1000),
             _ => {}
         }

@@ -209,12 +209,9 @@ impl EventStore for BrokenStore {
 
     fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
         match self.bug {
-            None
-            | Some(
-                Bug::ImmediateReadWithoutLimit
-                | Bug::ImmediateReadRepeats
-                | Bug::ImmediateReadStale,
-            ) => Some(self),
+            None | Some(Bug::ShownFromTheBeginning | Bug::BreakIsTheEnd | Bug::ShownLater) => {
+                Some(self)
+            }
             // It would go round the bug.
             Some(_) => None,
         }
@@ -243,32 +240,26 @@ impl ImmediateRead for BrokenStore {
         visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
     ) -> Result<StreamVisit, ReadError> {
         let log = lock(&self.log);
-        let stale = |event: &&RecordedEvent| {
-            !(self.has(Bug::ImmediateReadStale) && log.stale_id == Some(event.event_id))
-        };
-        let mut wanted: Vec<_> = log
-            .events
-            .iter()
-            .filter(|event| event.stream == *stream)
-            .filter(|event| range.from <= event.version && event.version <= range.to)
-            .filter(stale)
-            .collect();
+        let from_the_beginning = self.has(Bug::ShownFromTheBeginning);
+        let later = if self.has(Bug::ShownLater) { log.stale_id } else { None };
+        let wanted = log.events.iter().filter(|event| event.stream == *stream).filter(|event| {
+            (from_the_beginning || event.version >= range.from) && event.version <= range.to
+        });
+        let mut wanted: Vec<_> = wanted.filter(|event| later != Some(event.event_id)).collect();
         if range.direction == Direction::Backward {
             wanted.reverse();
         }
-        let limit = if self.has(Bug::ImmediateReadWithoutLimit) { usize::MAX } else { range.limit };
-        let mut taken = 0;
-        for event in wanted.iter().take(limit) {
-            let broken_off = visit(&event.as_recorded()).is_break();
-            if broken_off && self.has(Bug::ImmediateReadRepeats) && taken > 0 {
-                break;
-            }
-            taken += 1;
-            if broken_off {
+        let mut shown = 0;
+        for event in wanted.iter().take(range.limit) {
+            shown += 1;
+            if visit(&event.as_recorded()).is_break() {
+                if self.has(Bug::BreakIsTheEnd) {
+                    shown = wanted.len();
+                }
                 break;
             }
         }
-        let next = wanted.get(taken).map(|event| event.version);
+        let next = wanted.get(shown).map(|event| event.version);
         Ok(StreamVisit { version: log.version(stream), next })
     }
 }
