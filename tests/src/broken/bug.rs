@@ -263,3 +263,75 @@ bugs! {
     CopiedIdsForgotten => "durable_recorded_append::reopened_copies::a_copy_goes_on_after_the_store_was_opened_again",
     RevisionsForgotten => "durable_state_store::reopened_records::no_revision_comes_again_after_the_store_was_opened_again",
 }
+
+impl Bug {
+    /// Bugs that a further check must catch, which none is made for.
+    pub const FURTHER: &[(Self, &str)] = &[
+        (Self::OtherPayloadAccepted, "event_store::retry::a_commit_in_another_order_is_refused"),
+        (
+            Self::RestOfRetryStored,
+            "event_store::retry::a_refused_event_id_keeps_nothing_of_its_commit",
+        ),
+        (
+            Self::DuplicateOnRetry,
+            "event_store::chains::a_chain_that_is_repeated_is_answered_as_the_first_time",
+        ),
+        (Self::OnlyFirstItem, "event_store::queries::a_query_of_many_items_is_answered"),
+        (Self::TagsWithOr, "event_store::queries::any_query_selects_what_its_definition_says"),
+        (Self::EventsReordered, "event_store::order::the_global_order_is_the_order_of_the_commits"),
+        (
+            Self::AfterIncluded,
+            "event_store::order::nothing_appears_at_or_below_a_position_that_was_seen",
+        ),
+        (Self::IgnoresCase, "event_store::content::categories_are_odd_texts_too"),
+        (Self::NewsMissed, "event_store::news::waiting_that_was_dropped_loses_nothing"),
+        (Self::NewsMissed, "event_store::news::two_who_answer_each_other_never_wait_for_ever"),
+        (Self::DuplicateOnRetry, "event_store::races::one_commit_that_many_repeat_is_stored_once"),
+        (
+            Self::ExistsIsAny,
+            "event_store::histories::any_sequence_of_calls_is_answered_as_the_contract_says",
+        ),
+        (
+            Self::ConditionIgnoresTags,
+            "conditional_append::conditions::a_condition_matches_what_a_read_finds",
+        ),
+        (
+            Self::ConditionBlindToOthers,
+            "conditional_append::conditions::a_read_that_found_nothing_still_guards",
+        ),
+        (
+            Self::TokenIsHead,
+            "conditional_append::conditions::the_token_of_a_limited_read_guards_what_it_did_not_see",
+        ),
+        (
+            Self::ConditionOnlyOwnStreams,
+            "conditional_append::conditions::a_condition_on_all_events_guards_the_whole_store",
+        ),
+        (
+            Self::OtherPayloadAccepted,
+            "conditional_append::conditions::an_id_with_another_event_is_refused_under_conditions_too",
+        ),
+        (
+            Self::ConditionConflictsWithAll,
+            "conditional_append::conditions::without_conditions_it_appends_as_append_does",
+        ),
+        (
+            Self::ConditionNotAtomic,
+            "conditional_append::condition_races::two_rules_that_read_what_the_other_writes_do_not_both_win",
+        ),
+        (Self::SwapNotAtomic, "state_store::record_races::no_increment_of_a_counter_is_lost"),
+        (Self::ListCut, "state_store::record_races::a_list_is_complete_while_others_write"),
+        (
+            Self::LastCommitLost,
+            "durable_event_store::reopened_events::versions_positions_and_times_go_on",
+        ),
+        (
+            Self::LastCommitLost,
+            "durable_event_store::reopened_events::old_news_is_answered_and_new_news_is_waited_for",
+        ),
+        (
+            Self::RecordsLost,
+            "durable_state_store::reopened_records::the_expected_revision_is_checked_after_the_store_was_opened_again",
+        ),
+    ];
+}
