@@ -398,7 +398,7 @@ pub(super) async fn a_copy_that_is_dropped_leaves_whole_commits_from_the_beginni
 /// Polls a future at most so many times.
 fn drive<F: Future>(mut future: Pin<&mut F>, times: usize) {
     for _ in 0..times {
-        if let Poll::Ready(_) = poll_once(future.as_mut()) {
+        if poll_once(future.as_mut()).is_ready() {
             return;
         }
     }
