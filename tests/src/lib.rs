@@ -9,6 +9,7 @@ pub mod history;
 pub mod list_store;
 pub mod paused;
 pub mod tally;
+pub mod wrapped;
 
 /// The program of the README, which runs as it is shown.
 #[cfg(doctest)]
