@@ -10,8 +10,8 @@ mod state_store;
 pub use self::erased::{DynEventStore, SharedEventStore};
 pub use self::error::{AppendError, ConditionFailed, ReadError, StateError, VersionConflict};
 pub use self::event_store::{
-    ChainLink, ConditionalAppend, Direction, EventStore, ImmediateAppend, QueryPage, QueryRange,
-    StreamPage, StreamRange,
+    ChainLink, ConditionalAppend, Direction, EventStore, ImmediateAppend, InPlaceAppend, QueryPage,
+    QueryRange, StreamPage, StreamRange,
 };
 pub(crate) use self::projection_store::{AnyRowFamily, AnyRowWork};
 pub use self::projection_store::{

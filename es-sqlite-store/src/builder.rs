@@ -20,7 +20,7 @@ use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
 use crate::rows::Texts;
 use crate::schema::{self, Kind};
-use crate::writer::{self, Writer};
+use crate::writer::{self, Turns, Writer};
 use crate::{Durability, SqliteStore};
 
 const PAGE_BYTES: u64 = 4096;
@@ -143,24 +143,30 @@ impl SqliteStoreBuilder {
         let (queue, jobs) = mpsc::channel(self.queue.get());
         let (head, seen) = watch::channel(log.head());
         let checkpoint_pages = self.checkpoint_bytes / PAGE_BYTES;
+        let checkpoint_pages = i32::try_from(checkpoint_pages).unwrap_or(i32::MAX).max(1);
         let writer = Writer {
             connection,
             log,
             recent_ids: Arc::clone(&recent_ids),
-            jobs,
             head,
             clock: self.clock,
             presence: Presence::of(&path),
             log_pages,
-            checkpoint_pages: i32::try_from(checkpoint_pages).unwrap_or(i32::MAX).max(1),
+            checkpoint_pages,
+            next_checkpoint: checkpoint_pages,
+            // Nobody knows the disk yet: the thread finds out.
+            synced_in: Duration::MAX,
+            busy: self.busy,
             data_version,
             stale: false,
             texts: Texts::default(),
         };
-        let writer = writer.start().map_err(io_failed)?;
+        let turns = Arc::new(Turns::new(writer));
+        let writer = turns.start(jobs).map_err(io_failed)?;
         Ok(SqliteStore {
             readers: Some(readers),
             queue: Some(queue),
+            turns,
             writer: Some(writer),
             head: seen,
             read_ahead: ReadAhead::new(),

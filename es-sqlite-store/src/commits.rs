@@ -172,7 +172,8 @@ impl Log {
         Ok(answers)
     }
 
-    fn append(
+    /// Appends a commit or refuses it.
+    pub(crate) fn append(
         &mut self,
         connection: &Connection,
         commit: &Commit,

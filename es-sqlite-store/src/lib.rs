@@ -63,11 +63,12 @@ use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynProjectionStore, EventId,
-    EventStore, ExpectedRevision, Position, ProjectionStore, Query, QueryPage, QueryRange,
-    ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Revision, RowWork, StateCommit,
-    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
-    StreamRange,
+    EventStore, ExpectedRevision, InPlaceAppend, Position, ProjectionStore, Query, QueryPage,
+    QueryRange, ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Revision, RowWork,
+    StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId,
+    StreamPage, StreamRange,
 };
+use tokio::runtime::RuntimeFlavor;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use crate::builder::SqliteStoreBuilder;
@@ -80,7 +81,7 @@ use crate::read_ahead::ReadAhead;
 use crate::readers::Readers;
 pub use crate::rows::{Sqlite, SqliteTransaction};
 pub use crate::writer::Checkpointed;
-use crate::writer::Job;
+use crate::writer::{Job, Turns};
 pub use rusqlite;
 
 /// Events and state records in one SQLite file. See [the front page](crate) for what it promises.
@@ -88,6 +89,7 @@ pub struct SqliteStore {
     // Taken when the store is dropped, in the order of that.
     readers: Option<Readers>,
     queue: Option<mpsc::Sender<Job>>,
+    turns: Arc<Turns>,
     writer: Option<JoinHandle<()>>,
     head: watch::Receiver<Position>,
     read_ahead: ReadAhead,
@@ -331,9 +333,34 @@ impl EventStore for SqliteStore {
         }
     }
 
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+        Some(self)
+    }
+
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
         Some(self)
     }
+}
+
+impl InPlaceAppend for SqliteStore {
+    /// On a thread of a tokio runtime with several workers: the others go on while this one waits
+    /// for the disk.
+    fn try_append(&self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
+        let queue = self.queue.as_ref()?;
+        // Who waits in the queue was here before.
+        if queue.capacity() < queue.max_capacity() || !others_go_on() {
+            return None;
+        }
+        self.turns.append_in_place(commit)
+    }
+}
+
+/// Whether this thread may wait for the disk without keeping a whole program from its work.
+fn others_go_on() -> bool {
+    let current = tokio::runtime::Handle::try_current();
+    current.is_ok_and(|tokio| {
+        tokio.runtime_flavor() == RuntimeFlavor::MultiThread && tokio.metrics().num_workers() > 1
+    })
 }
 
 impl ProjectionStore for SqliteStore {

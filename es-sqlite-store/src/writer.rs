@@ -1,11 +1,15 @@
-//! The writer: one thread that stores everything that waits in one transaction.
+//! The writer: whoever has its turn stores everything that waits in one transaction.
 //!
 //! A transaction costs an fsync, and an fsync costs as much for many commits as for one. While one
 //! runs, the next commits queue, and share the next. Everybody is answered after the fsync.
+//!
+//! The turn is that of a thread. To wake it and to be woken by it takes longer than a fast disk
+//! needs, so that an append which finds the writer idle can have the turn [in place](Turns::append_in_place).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use es_core::bytes::Bytes;
 use es_core::{
@@ -28,6 +32,14 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// So many are taken from the queue at once.
 const TAKEN_TOGETHER: usize = 256;
+
+/// What is appended in place is at most so large.
+const IN_PLACE_EVENTS: usize = 64;
+const IN_PLACE_BYTES: usize = 256 * 1024;
+
+/// Nothing is appended in place while the disk takes longer than this: a thread that could do other
+/// work would wait for it, and against that what it costs to wake another one is little.
+const IN_PLACE_SYNC: Duration = Duration::from_millis(2);
 
 /// What is asked of the writer.
 pub(crate) enum Job {
@@ -87,17 +99,9 @@ pub struct Checkpointed {
 impl Job {
     fn size(&self) -> (usize, usize) {
         match self {
-            Self::Append { commits, .. } => {
-                let appends = commits.iter().flat_map(Commit::streams);
-                appends.flat_map(|append| &append.events).fold((0, 0), |(events, bytes), event| {
-                    (events + 1, bytes + event.payload.len())
-                })
-            }
+            Self::Append { commits, .. } => total(commits.iter().map(size)),
             Self::AppendRecorded { commits, .. } => {
-                let appends = commits.iter().flat_map(|recorded| recorded.commit.streams());
-                appends.flat_map(|append| &append.events).fold((0, 0), |(events, bytes), event| {
-                    (events + 1, bytes + event.payload.len())
-                })
+                total(commits.iter().map(|recorded| size(&recorded.commit)))
             }
             Self::Put { value, .. } => (1, value.len()),
             Self::Commit { commit, .. } => {
@@ -166,11 +170,108 @@ impl Job {
     }
 }
 
+/// The writer, for whoever has its turn. It is gone when its thread has ended, or when somebody
+/// panicked in the middle of a transaction.
+pub(crate) struct Turns(Mutex<Option<Box<Writer>>>);
+
+impl Turns {
+    pub(crate) fn new(writer: Writer) -> Self {
+        Self(Mutex::new(Some(Box::new(writer))))
+    }
+
+    /// Starts the thread that has the turn when somebody is in the queue.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        jobs: mpsc::Receiver<Job>,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let turns = Ending(Arc::clone(self));
+        let thread = std::thread::Builder::new().name("es-sqlite-writer".to_owned());
+        thread.spawn(move || turns.0.serve(jobs))
+    }
+
+    fn serve(&self, mut jobs: mpsc::Receiver<Job>) {
+        let mut company = 1;
+        let mut taken = Vec::new();
+        while jobs.blocking_recv_many(&mut taken, TAKEN_TOGETHER) > 0 {
+            let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let served = have(place, |writer| {
+                gather(&mut jobs, &mut taken, company);
+                company = taken.len();
+                writer.carry_out(std::mem::take(&mut taken));
+                writer.checkpoint_when_due();
+            });
+            if served.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Appends a commit on this thread if that is soon done: nobody has the turn, the disk is fast
+    /// and the commit small.
+    pub(crate) fn append_in_place(&self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
+        let place = match self.0.try_lock() {
+            Ok(place) => place,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        have(place, |writer| writer.append_in_place(commit)).flatten()
+    }
+}
+
+/// The turn. Who panics in it takes the writer along.
+fn have<T>(
+    mut place: MutexGuard<'_, Option<Box<Writer>>>,
+    work: impl FnOnce(&mut Writer) -> T,
+) -> Option<T> {
+    let mut writer = place.take()?;
+    let done = work(&mut writer);
+    *place = Some(writer);
+    Some(done)
+}
+
+/// The end of the writer's thread, however that ends: those who wait for news are told.
+struct Ending(Arc<Turns>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        drop(self.0.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// Takes what waits. After a round of many, those who were answered are about to come back: it is
+/// worth a moment to let them.
+fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, company: usize) {
+    let (mut events, mut bytes, mut sized) = (0, 0, 0);
+    let mut patience = if company > 1 { PATIENCE } else { 0 };
+    loop {
+        for job in &jobs[sized..] {
+            let (more_events, more_bytes) = job.size();
+            (events, bytes) = (events + more_events, bytes + more_bytes);
+        }
+        sized = jobs.len();
+        if events >= MOST_EVENTS || bytes >= MOST_BYTES {
+            return;
+        }
+        while let Ok(job) = queue.try_recv() {
+            jobs.push(job);
+            if jobs.len() - sized >= TAKEN_TOGETHER {
+                break;
+            }
+        }
+        if jobs.len() == sized {
+            if patience == 0 || jobs.len() >= company {
+                return;
+            }
+            patience -= 1;
+            std::thread::yield_now();
+        }
+    }
+}
+
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) log: Log,
     pub(crate) recent_ids: Arc<RecentIds>,
-    pub(crate) jobs: mpsc::Receiver<Job>,
     pub(crate) head: watch::Sender<Position>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) presence: Presence,
@@ -178,6 +279,12 @@ pub(crate) struct Writer {
     pub(crate) log_pages: Arc<AtomicI32>,
     /// At how many of them they are copied into the database file.
     pub(crate) checkpoint_pages: i32,
+    /// At how many of them that is due next.
+    pub(crate) next_checkpoint: i32,
+    /// How long the last transaction took to be on disk.
+    pub(crate) synced_in: Duration,
+    /// How long to wait for another program's lock.
+    pub(crate) busy: Duration,
     pub(crate) data_version: i64,
     /// The log is not what the file holds, and must be loaded again.
     pub(crate) stale: bool,
@@ -193,62 +300,49 @@ enum Ended {
 }
 
 impl Writer {
-    pub(crate) fn start(self) -> std::io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().name("es-sqlite-writer".to_owned()).spawn(move || self.run())
+    /// Appends a commit in a transaction of its own, unless that may take long. Then nothing has
+    /// happened.
+    fn append_in_place(&mut self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
+        let (events, bytes) = size(commit);
+        let short = events <= IN_PLACE_EVENTS && bytes <= IN_PLACE_BYTES;
+        if !short || self.synced_in > IN_PLACE_SYNC || self.checkpoint_is_due() {
+            return None;
+        }
+        self.begin_at_once()?;
+        let appended = self.write(|writer| {
+            let Self { connection, log, clock, .. } = writer;
+            log.append(connection, commit, &[], clock.now())
+        });
+        Some(match appended {
+            Ok(answer) => {
+                self.publish();
+                answer
+            }
+            Err(Ended::RolledBack(failure)) => Err(failure.into()),
+            Err(Ended::Unknown(failure)) => Err(AppendError::OutcomeUnknown(unknown(failure))),
+        })
     }
 
-    fn run(mut self) {
-        let mut next_checkpoint = self.checkpoint_pages;
-        let mut company = 1;
-        let mut jobs = Vec::new();
-        while self.jobs.blocking_recv_many(&mut jobs, TAKEN_TOGETHER) > 0 {
-            self.gather(&mut jobs, company);
-            company = jobs.len();
-            let jobs = std::mem::take(&mut jobs);
-            self.carry_out(jobs);
-            next_checkpoint = self.checkpoint_when_due(next_checkpoint);
+    /// Begins a transaction without waiting for another program's lock. What keeps it from that is
+    /// for the thread to find out and to wait for.
+    fn begin_at_once(&mut self) -> Option<()> {
+        self.connection.busy_timeout(Duration::ZERO).ok()?;
+        let begun = self.begin();
+        if self.connection.busy_timeout(self.busy).is_err() {
+            self.roll_back();
+            return None;
         }
-    }
-
-    /// Takes what waits. After a round of many, those who were answered are about to come back: it
-    /// is worth a moment to let them.
-    fn gather(&mut self, jobs: &mut Vec<Job>, company: usize) {
-        let (mut events, mut bytes, mut sized) = (0, 0, 0);
-        let mut patience = if company > 1 { PATIENCE } else { 0 };
-        loop {
-            for job in &jobs[sized..] {
-                let (more_events, more_bytes) = job.size();
-                (events, bytes) = (events + more_events, bytes + more_bytes);
-            }
-            sized = jobs.len();
-            if events >= MOST_EVENTS || bytes >= MOST_BYTES {
-                return;
-            }
-            while let Ok(job) = self.jobs.try_recv() {
-                jobs.push(job);
-                if jobs.len() - sized >= TAKEN_TOGETHER {
-                    break;
-                }
-            }
-            if jobs.len() == sized {
-                if patience == 0 || jobs.len() >= company {
-                    return;
-                }
-                patience -= 1;
-                std::thread::yield_now();
-            }
-        }
+        begun.ok()
     }
 
     fn carry_out(&mut self, jobs: Vec<Job>) {
-        match self.transaction(&jobs) {
+        let done = match self.begin() {
+            Ok(()) => self.write(|writer| writer.outcomes(&jobs)),
+            Err(failure) => Err(Ended::RolledBack(failure)),
+        };
+        match done {
             Ok(outcomes) => {
-                self.log.committed();
-                self.head.send_if_modified(|head| {
-                    let moved = *head != self.log.head();
-                    *head = self.log.head();
-                    moved
-                });
+                self.publish();
                 for (job, outcome) in jobs.into_iter().zip(outcomes) {
                     match job {
                         Job::Checkpoint { answer } => {
@@ -271,8 +365,7 @@ impl Writer {
                 }
             }
             Err(Ended::Unknown(failure)) => {
-                let failure = failure.explained();
-                tracing::error!(%failure, "a commit failed, and it is not known whether it is stored");
+                let failure = unknown(failure);
                 for job in jobs {
                     job.leave_open(failure.clone());
                 }
@@ -280,12 +373,10 @@ impl Writer {
         }
     }
 
-    /// Carries out jobs in one transaction and waits until it is on disk.
-    fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, Ended> {
-        self.presence.check().map_err(Ended::RolledBack)?;
-        self.begin().map_err(Ended::RolledBack)?;
-        match self.outcomes(jobs) {
-            Ok(outcomes) => self.commit().map(|()| outcomes),
+    /// Writes in the transaction that has begun, and waits until it is on disk.
+    fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Ended> {
+        match work(self) {
+            Ok(done) => self.commit().map(|()| done),
             Err(failure) => {
                 self.roll_back();
                 Err(Ended::RolledBack(failure))
@@ -293,7 +384,18 @@ impl Writer {
         }
     }
 
+    /// Shows what was committed.
+    fn publish(&mut self) {
+        self.log.committed();
+        self.head.send_if_modified(|head| {
+            let moved = *head != self.log.head();
+            *head = self.log.head();
+            moved
+        });
+    }
+
     fn begin(&mut self) -> Result<(), Failure> {
+        self.presence.check()?;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let prepared = self.refresh();
         if prepared.is_err() {
@@ -343,8 +445,10 @@ impl Writer {
     }
 
     fn commit(&mut self) -> Result<(), Ended> {
+        let begun = Instant::now();
         let committed =
             self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        self.synced_in = begun.elapsed();
         let Err(error) = committed else {
             return self.presence.check().map_err(|removed| {
                 self.stale = true;
@@ -372,15 +476,22 @@ impl Writer {
         }
     }
 
+    fn checkpoint_is_due(&self) -> bool {
+        self.log_pages.load(Ordering::Relaxed) >= self.next_checkpoint
+    }
+
     /// Copies the write-ahead log into the database file when it is long, after everybody was
-    /// answered. Answers with the length at which to do it again.
-    fn checkpoint_when_due(&self, due: i32) -> i32 {
+    /// answered.
+    fn checkpoint_when_due(&mut self) {
         let pages = self.log_pages.load(Ordering::Relaxed);
-        if pages < due {
+        if !self.checkpoint_is_due() {
             // It begins anew after it was copied whole.
-            return if pages < due - self.checkpoint_pages { self.checkpoint_pages } else { due };
+            if pages < self.next_checkpoint - self.checkpoint_pages {
+                self.next_checkpoint = self.checkpoint_pages;
+            }
+            return;
         }
-        match self.checkpoint("PASSIVE") {
+        self.next_checkpoint = match self.checkpoint("PASSIVE") {
             Ok(Checkpointed { log_pages, copied_pages, .. }) if log_pages == copied_pages => {
                 self.checkpoint_pages
             }
@@ -390,7 +501,7 @@ impl Writer {
                 tracing::warn!(%error, "the write-ahead log could not be copied into the database");
                 pages.saturating_add(self.checkpoint_pages)
             }
-        }
+        };
     }
 
     fn checkpoint(&self, mode: &str) -> Result<Checkpointed, MaintenanceError> {
@@ -407,6 +518,22 @@ impl Writer {
             copied_pages: u64::try_from(copied).unwrap_or(0),
         })
     }
+}
+
+fn unknown(failure: Failure) -> StoreFailure {
+    let failure = failure.explained();
+    tracing::error!(%failure, "a commit failed, and it is not known whether it is stored");
+    failure
+}
+
+fn total(sizes: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
+    sizes.fold((0, 0), |(events, bytes), size| (events + size.0, bytes + size.1))
+}
+
+/// How many events and how many bytes of payloads a commit has.
+fn size(commit: &Commit) -> (usize, usize) {
+    let events = commit.streams().flat_map(|append| &append.events);
+    events.fold((0, 0), |(events, bytes), event| (events + 1, bytes + event.payload.len()))
 }
 
 /// How often the writer yields to those who are about to append again.

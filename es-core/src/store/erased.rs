@@ -10,7 +10,7 @@ use crate::query::Query;
 use crate::recorded::RecordedEvent;
 use crate::store::error::{AppendError, ReadError};
 use crate::store::event_store::{
-    EventStore, ImmediateAppend, QueryPage, QueryRange, StreamPage, StreamRange,
+    EventStore, ImmediateAppend, InPlaceAppend, QueryPage, QueryRange, StreamPage, StreamRange,
 };
 use crate::store::projection_store::DynProjectionStore;
 use crate::stream::StreamId;
@@ -48,6 +48,8 @@ pub trait DynEventStore: Send + Sync + 'static {
     fn wait_beyond(&self, position: Position) -> Answer<'_, Result<Position, ReadError>>;
     /// See [`EventStore::immediate`].
     fn immediate(&self) -> Option<&dyn ImmediateAppend>;
+    /// See [`EventStore::in_place`].
+    fn in_place(&self) -> Option<&dyn InPlaceAppend>;
     /// See [`EventStore::projection_store`].
     fn projection_store(&self) -> Option<&dyn DynProjectionStore>;
 }
@@ -94,6 +96,10 @@ impl<S: EventStore> DynEventStore for S {
 
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         EventStore::immediate(self)
+    }
+
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+        EventStore::in_place(self)
     }
 
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
@@ -147,6 +153,10 @@ impl EventStore for SharedEventStore {
 
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         self.0.immediate()
+    }
+
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+        self.0.in_place()
     }
 
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {

@@ -54,8 +54,9 @@ use crate::version::{ExpectedVersion, Position, Version};
 ///     none is missed, whenever it is appended.
 /// 15. A chain ends with its first refusal, and nothing after it is stored; see
 ///     [`append_chain`](Self::append_chain).
-/// 16. What [`immediate`](Self::immediate) gives appends exactly as [`append`](Self::append) does:
-///     the answer, the refusals, the retries, the news and what is read are the same.
+/// 16. What [`immediate`](Self::immediate) and [`in_place`](Self::in_place) give appends exactly as
+///     [`append`](Self::append) does: the answer, the refusals, the retries, the news and what is
+///     read are the same.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event store",
     label = "not an event store",
@@ -140,6 +141,12 @@ pub trait EventStore: Send + Sync + 'static {
         None
     }
 
+    /// The store's way to append on the thread that asks, if that can be sooner than to have another
+    /// one do it (rule 16).
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+        None
+    }
+
     /// The store itself, if it is a [`ProjectionStore`](crate::ProjectionStore): so that a runtime
     /// finds the home of the durable projections that are registered.
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
@@ -155,6 +162,18 @@ pub trait ImmediateAppend {
     /// # Errors
     /// As [`EventStore::append`].
     fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError>;
+}
+
+/// A store that waits in order to append, and can be faster when the thread that asks does the waiting
+/// itself: as one whose disk answers sooner than another thread can be woken.
+pub trait InPlaceAppend {
+    /// The same as [`EventStore::append`], on this thread. `None`: nothing has happened, and it is
+    /// better waited for.
+    ///
+    /// For a caller who knows of no other append that is about to come: those that wait together can
+    /// share what one costs, and one that is made in place shares it with none. The store decides
+    /// whether this thread may wait, and for how long.
+    fn try_append(&self, commit: &Commit) -> Option<Result<Appended, AppendError>>;
 }
 
 /// Where the commits of a chain have come to; see [`EventStore::append_chain`].
