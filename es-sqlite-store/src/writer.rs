@@ -395,6 +395,7 @@ impl Writer {
     }
 
     fn begin(&mut self) -> Result<(), Failure> {
+        // Who removes the file from now on takes along what is stored here, as at any later time.
         self.presence.check()?;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let prepared = self.refresh();
@@ -449,12 +450,7 @@ impl Writer {
         let committed =
             self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
         self.synced_in = begun.elapsed();
-        let Err(error) = committed else {
-            return self.presence.check().map_err(|removed| {
-                self.stale = true;
-                Ended::Unknown(removed)
-            });
-        };
+        let Err(error) = committed else { return Ok(()) };
         // A transaction that is still open was not committed. One that SQLite has ended itself was
         // rolled back in its eyes; after a failed write or sync nobody knows what the disk has.
         let certain = !self.connection.is_autocommit()
