@@ -370,7 +370,9 @@ impl Log {
                 connection.prepare_cached(INSERT_TAG)?.execute(params![tag.as_str(), position])?;
             }
         }
-        self.streams.insert(append.stream.clone(), stream);
+        if let Some(known) = self.streams.get_mut(&append.stream) {
+            *known = stream;
+        }
         Ok(stream.version)
     }
 }

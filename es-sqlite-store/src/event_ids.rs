@@ -11,13 +11,14 @@ use es_core::{EventId, Position};
 use hashbrown::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::error::{Damage, Failure};
+use crate::error::{Damage, Failure, event_id};
 use crate::record::Record;
 
 /// So many go into the table together.
 const TOGETHER: usize = 512;
 
 const POSITION: &str = "SELECT position FROM event_ids WHERE event_id = ?1";
+const GREATEST: &str = "SELECT max(event_id) FROM event_ids";
 const INSERT: &str = "INSERT INTO event_ids (event_id, position) VALUES (?1, ?2)";
 const INDEXED: &str = "SELECT ids_up_to FROM store";
 const SET_INDEXED: &str = "UPDATE store SET ids_up_to = ?1";
@@ -45,6 +46,9 @@ pub(crate) struct EventIds {
     recent: Arc<RecentIds>,
     /// Of the transaction that is open.
     uncommitted: HashMap<EventId, i64>,
+    /// The greatest one in the table: most ids are made in the order of time, and need not be looked
+    /// for there.
+    greatest: Option<EventId>,
     /// The recent ones are in the table once the transaction is committed.
     indexed: bool,
 }
@@ -65,7 +69,12 @@ impl EventIds {
             found.insert(record.fields.event_id, position);
         }
         recent.change(|recent| *recent = found);
-        Ok(Self { recent, uncommitted: HashMap::new(), indexed: false })
+        let greatest = connection.prepare_cached(GREATEST)?.query_row([], |row| {
+            // Below what is none at all everything is looked for.
+            let id = |bytes: &[u8]| event_id(bytes.try_into().unwrap_or([u8::MAX; 16]));
+            Ok(row.get_ref(0)?.as_blob_or_null()?.map(id))
+        })?;
+        Ok(Self { recent, uncommitted: HashMap::new(), greatest, indexed: false })
     }
 
     pub(crate) fn position(
@@ -74,7 +83,10 @@ impl EventIds {
         id: EventId,
     ) -> Result<Option<i64>, Failure> {
         let known = self.uncommitted.get(&id).copied().or_else(|| self.recent.position(id));
-        if known.is_some() { Ok(known) } else { Ok(indexed(connection, id)?) }
+        if known.is_some() || Some(id) > self.greatest {
+            return Ok(known);
+        }
+        Ok(indexed(connection, id)?)
     }
 
     pub(crate) fn add(&mut self, id: EventId, position: i64) {
@@ -92,6 +104,7 @@ impl EventIds {
         };
         // In the order of the table, so that neighbours share a page.
         ids.sort_unstable();
+        self.greatest = self.greatest.max(ids.last().map(|(id, _)| *id));
         let mut insert = connection.prepare_cached(INSERT)?;
         let mut last = 0;
         for (id, position) in ids {
@@ -105,7 +118,7 @@ impl EventIds {
 
     /// After a transaction: readers may know of its events.
     pub(crate) fn committed(&mut self) {
-        let Self { recent, uncommitted, indexed } = self;
+        let Self { recent, uncommitted, indexed, .. } = self;
         if *indexed || !uncommitted.is_empty() {
             recent.change(|recent| {
                 if std::mem::take(indexed) {

@@ -32,7 +32,8 @@
 //! # Threads
 //!
 //! A store has a thread that writes and a few that read. Its futures only wait for them and run on
-//! any executor. Dropping a store waits until everything that was appended is written; share a store
+//! any executor. Only what is appended through [`InPlaceAppend`], as a runtime does with a command that
+//! is alone, is written on the thread that asks. Dropping a store waits until everything that was appended is written; share a store
 //! as an `Arc`.
 
 mod builder;
