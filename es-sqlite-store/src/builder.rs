@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use es_core::{Clock, SystemClock};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
@@ -14,13 +14,15 @@ use tokio::sync::{mpsc, watch};
 use crate::commits::Log;
 use crate::error::{Failure, OpenError};
 use crate::event_ids::RecentIds;
+use crate::head::Head;
 use crate::lock::WriterLock;
+use crate::news::News;
 use crate::presence::Presence;
 use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
 use crate::rows::Texts;
 use crate::schema::{self, Kind};
-use crate::writer::{self, Turns, Writer};
+use crate::writer::{self, Others, Turns, Writer};
 use crate::{Durability, SqliteStore};
 
 const PAGE_BYTES: u64 = 4096;
@@ -35,6 +37,7 @@ pub struct SqliteStoreBuilder {
     queue: NonZeroUsize,
     busy: Duration,
     checkpoint_bytes: u64,
+    shared: bool,
 }
 
 impl SqliteStoreBuilder {
@@ -47,6 +50,7 @@ impl SqliteStoreBuilder {
             queue: const { NonZeroUsize::new(1024).unwrap() },
             busy: Duration::from_secs(5),
             checkpoint_bytes: 16 * 1024 * 1024,
+            shared: false,
         }
     }
 
@@ -90,6 +94,27 @@ impl SqliteStoreBuilder {
         self
     }
 
+    /// Shares the file with other stores, in this process and in others, that are opened like this
+    /// too. Without it a store has its file alone.
+    ///
+    /// Stores that share a file write in turns. Each costs the others the time of its transactions,
+    /// and sees what they have acknowledged; waiting for news of them takes up to 5 milliseconds
+    /// more. A process that is stopped in the middle of a transaction keeps the lock on the file until
+    /// it goes on or ends: the others get a transient error after
+    /// [`busy_timeout`](Self::busy_timeout).
+    ///
+    /// ```
+    /// use es_sqlite_store::SqliteStore;
+    ///
+    /// # fn example(directory: &std::path::Path) -> Result<(), es_sqlite_store::OpenError> {
+    /// let store = SqliteStore::builder(directory.join("bank.db")).shared().open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
     /// Opens the store, and makes the file if it is not there.
     ///
     /// This reads and writes files on the thread that calls it.
@@ -99,29 +124,14 @@ impl SqliteStoreBuilder {
     /// it is as it was.
     pub fn open(self) -> Result<SqliteStore, OpenError> {
         let path = absolute(&self.path)?;
-        let lock = WriterLock::acquire(&path)?;
-        let failed = |failure: Failure| OpenError::Database {
-            path: path.clone(),
-            failure: failure.explained(),
-        };
+        let failed = |failure| database_failed(&path, failure);
         let io_failed = |error| OpenError::File { path: path.clone(), error };
-        let mut connection = self.connect(&path)?;
-        // SQLite opens a file for reading alone when it may not write, and says nothing.
-        if connection.is_readonly(MAIN_DB).map_err(|error| failed(error.into()))? {
-            return Err(OpenError::ReadOnly { path });
-        }
-        let from = match schema::kind(&connection).map_err(|error| not_ours(&path, error))? {
-            Kind::New => 0,
-            Kind::Store { version } => version,
-            Kind::Newer { version } => {
-                return Err(OpenError::NewerSchema { path, found: version });
-            }
-            Kind::Other { application_id } => {
-                return Err(OpenError::OtherApplication { path, application_id });
-            }
+        let (lock, mut connection) = if self.shared {
+            self.open_shared(&path)?
+        } else {
+            let lock = WriterLock::alone(&path)?;
+            (lock, self.bring_up_to_date(&path)?)
         };
-        self.configure(&connection).map_err(failed)?;
-        schema::migrate(&mut connection, from).map_err(|error| failed(error.into()))?;
         let identity = schema::identity(&connection).map_err(|error| failed(error.into()))?;
         let identity = identity.ok_or_else(|| OpenError::Identity { path: path.clone() })?;
         let recent_ids = Arc::<RecentIds>::default();
@@ -141,7 +151,17 @@ impl SqliteStoreBuilder {
         let readers = Readers::start(connections.map_err(|error| failed(error.into()))?);
         let readers = readers.map_err(io_failed)?;
         let (queue, jobs) = mpsc::channel(self.queue.get());
-        let (head, seen) = watch::channel(log.head());
+        let (head, published) = watch::channel(log.head());
+        let head = Arc::new(head);
+        let news = if self.shared {
+            let connection = readers::connect(&path, self.busy);
+            let connection = connection.map_err(|error| failed(error.into()))?;
+            Some(News::start(connection, Arc::downgrade(&head)).map_err(io_failed)?)
+        } else {
+            None
+        };
+        // From now on whoever writes waits for the lock in its own way.
+        connection.busy_timeout(Duration::ZERO).map_err(|error| failed(error.into()))?;
         let checkpoint_pages = self.checkpoint_bytes / PAGE_BYTES;
         let checkpoint_pages = i32::try_from(checkpoint_pages).unwrap_or(i32::MAX).max(1);
         let writer = Writer {
@@ -158,7 +178,9 @@ impl SqliteStoreBuilder {
             synced_in: Duration::MAX,
             busy: self.busy,
             data_version,
-            stale: false,
+            // Others may have written since it was loaded.
+            stale: self.shared,
+            others: self.shared.then(Others::unknown),
             texts: Texts::default(),
         };
         let turns = Arc::new(Turns::new(writer));
@@ -168,7 +190,8 @@ impl SqliteStoreBuilder {
             queue: Some(queue),
             turns,
             writer: Some(writer),
-            head: seen,
+            news,
+            head: Head::new(published, self.shared),
             read_ahead: ReadAhead::new(),
             recent_ids,
             identity,
@@ -177,6 +200,50 @@ impl SqliteStoreBuilder {
             busy: self.busy,
             _lock: lock,
         })
+    }
+
+    /// Opens a file that others share. What is to be done to its schema is done alone.
+    fn open_shared(&self, path: &Path) -> Result<(WriterLock, Connection), OpenError> {
+        let begun = Instant::now();
+        loop {
+            let refused = match WriterLock::shared(path)? {
+                Some(lock) => {
+                    let connection = self.connect(path)?;
+                    if examine(&connection, path)? == schema::VERSION {
+                        self.configure(&connection)
+                            .map_err(|failure| database_failed(path, failure))?;
+                        return Ok((lock, connection));
+                    }
+                    drop((connection, lock));
+                    match WriterLock::alone(path) {
+                        Ok(alone) => {
+                            drop((self.bring_up_to_date(path)?, alone));
+                            continue;
+                        }
+                        Err(OpenError::Shared { path } | OpenError::InUse { path, .. }) => {
+                            OpenError::SchemaInUse { path }
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                // Somebody has it alone, or is just bringing it up to date.
+                None => WriterLock::has_it_alone(path),
+            };
+            if begun.elapsed() >= self.busy {
+                return Err(refused);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Opens a file that nobody else can open meanwhile.
+    fn bring_up_to_date(&self, path: &Path) -> Result<Connection, OpenError> {
+        let failed = |failure| database_failed(path, failure);
+        let mut connection = self.connect(path)?;
+        let from = examine(&connection, path)?;
+        self.configure(&connection).map_err(failed)?;
+        schema::migrate(&mut connection, from).map_err(|error| failed(error.into()))?;
+        Ok(connection)
     }
 
     fn connect(&self, path: &Path) -> Result<Connection, OpenError> {
@@ -208,6 +275,28 @@ impl SqliteStoreBuilder {
     }
 }
 
+/// The version of the schema of a file that may be a store of this crate; zero if it is empty.
+fn examine(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
+    // SQLite opens a file for reading alone when it may not write, and says nothing.
+    let read_only = connection.is_readonly(MAIN_DB);
+    if read_only.map_err(|error| database_failed(path, error.into()))? {
+        return Err(OpenError::ReadOnly { path: path.to_owned() });
+    }
+    let path = || path.to_owned();
+    match schema::kind(connection).map_err(|error| not_ours(&path(), error))? {
+        Kind::New => Ok(0),
+        Kind::Store { version } => Ok(version),
+        Kind::Newer { version } => Err(OpenError::NewerSchema { path: path(), found: version }),
+        Kind::Other { application_id } => {
+            Err(OpenError::OtherApplication { path: path(), application_id })
+        }
+    }
+}
+
+fn database_failed(path: &Path, failure: Failure) -> OpenError {
+    OpenError::Database { path: path.to_owned(), failure: failure.explained() }
+}
+
 /// The one path of a file, so that its lock is the same for everybody.
 fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
     let failed = |error| OpenError::File { path: path.to_owned(), error };
@@ -230,6 +319,6 @@ fn not_ours(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
-        _ => OpenError::Database { path, failure: Failure::from(error).explained() },
+        _ => database_failed(&path, error.into()),
     }
 }

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::commits::Log;
 use crate::error::{Failure, MaintenanceError};
 use crate::event_ids::RecentIds;
+use crate::news::raise;
 use crate::presence::Presence;
 use crate::rows::{Sqlite, Texts};
 use crate::state_records;
@@ -272,7 +273,7 @@ pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) log: Log,
     pub(crate) recent_ids: Arc<RecentIds>,
-    pub(crate) head: watch::Sender<Position>,
+    pub(crate) head: Arc<watch::Sender<Position>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) presence: Presence,
     /// How many pages the write-ahead log has, as SQLite says after each commit.
@@ -288,8 +289,46 @@ pub(crate) struct Writer {
     pub(crate) data_version: i64,
     /// The log is not what the file holds, and must be loaded again.
     pub(crate) stale: bool,
+    /// What is known of others who write to the file, if it is shared.
+    pub(crate) others: Option<Others>,
     pub(crate) texts: Texts,
 }
+
+/// Others who share the file: they must get their turn too.
+pub(crate) struct Others {
+    /// When one of them was last seen to have written.
+    seen: Option<Instant>,
+    /// Since when it is this writer's turn.
+    turn_since: Instant,
+}
+
+impl Others {
+    pub(crate) fn unknown() -> Self {
+        Self { seen: None, turn_since: Instant::now() }
+    }
+
+    fn have_written(&mut self) {
+        let now = Instant::now();
+        (self.seen, self.turn_since) = (Some(now), now);
+    }
+
+    /// Whether others may wait, and have for long.
+    fn are_due(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.elapsed() < COMPANY) && self.turn_since.elapsed() >= TURN
+    }
+}
+
+/// How long a writer goes on while others may wait, and how long it then lets them: longer than they
+/// pause between two looks at the lock.
+const TURN: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(3);
+
+/// Who was not seen to write for so long is not waited for.
+const COMPANY: Duration = Duration::from_secs(1);
+
+/// How long a writer pauses between two looks at a lock that is taken: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_micros(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
 /// Why a transaction did not come to its end.
 enum Ended {
@@ -305,10 +344,12 @@ impl Writer {
     fn append_in_place(&mut self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
         let (events, bytes) = size(commit);
         let short = events <= IN_PLACE_EVENTS && bytes <= IN_PLACE_BYTES;
-        if !short || self.synced_in > IN_PLACE_SYNC || self.checkpoint_is_due() {
+        let others_are_due = self.others.as_ref().is_some_and(Others::are_due);
+        if !short || self.synced_in > IN_PLACE_SYNC || self.checkpoint_is_due() || others_are_due {
             return None;
         }
-        self.begin_at_once()?;
+        // What keeps it from that is for the thread to find out and to wait for.
+        self.try_begin().ok()?;
         let appended = self.write(|writer| {
             let Self { connection, log, clock, .. } = writer;
             log.append(connection, commit, &[], clock.now())
@@ -321,18 +362,6 @@ impl Writer {
             Err(Ended::RolledBack(failure)) => Err(failure.into()),
             Err(Ended::Unknown(failure)) => Err(AppendError::OutcomeUnknown(unknown(failure))),
         })
-    }
-
-    /// Begins a transaction without waiting for another program's lock. What keeps it from that is
-    /// for the thread to find out and to wait for.
-    fn begin_at_once(&mut self) -> Option<()> {
-        self.connection.busy_timeout(Duration::ZERO).ok()?;
-        let begun = self.begin();
-        if self.connection.busy_timeout(self.busy).is_err() {
-            self.roll_back();
-            return None;
-        }
-        begun.ok()
     }
 
     fn carry_out(&mut self, jobs: Vec<Job>) {
@@ -387,14 +416,30 @@ impl Writer {
     /// Shows what was committed.
     fn publish(&mut self) {
         self.log.committed();
-        self.head.send_if_modified(|head| {
-            let moved = *head != self.log.head();
-            *head = self.log.head();
-            moved
-        });
+        raise(&self.head, self.log.head());
     }
 
+    /// Begins a transaction, and waits for others who hold SQLite's lock.
     fn begin(&mut self) -> Result<(), Failure> {
+        if let Some(others) = &mut self.others
+            && others.are_due()
+        {
+            std::thread::sleep(REST);
+            others.turn_since = Instant::now();
+        }
+        let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
+        loop {
+            match self.try_begin() {
+                Err(failure) if failure.is_busy() && begun.elapsed() < self.busy => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                begun_or_failed => return begun_or_failed,
+            }
+        }
+    }
+
+    fn try_begin(&mut self) -> Result<(), Failure> {
         // Who removes the file from now on takes along what is stored here, as at any later time.
         self.presence.check()?;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -405,11 +450,21 @@ impl Writer {
         prepared
     }
 
-    /// Forgets what is known of the log if somebody else has changed the file.
+    /// Takes over what somebody else has done to the file, if anybody has.
     fn refresh(&mut self) -> Result<(), Failure> {
         let version = data_version(&self.connection)?;
         if self.stale || version != self.data_version {
-            self.log = Log::load(&self.connection, Arc::clone(&self.recent_ids))?;
+            let caught_up = match &mut self.others {
+                Some(others) => {
+                    others.have_written();
+                    !self.stale && self.log.catch_up(&self.connection)?
+                }
+                // A hand at the file: whatever it has done.
+                None => false,
+            };
+            if !caught_up {
+                self.log = Log::load(&self.connection, Arc::clone(&self.recent_ids))?;
+            }
             (self.data_version, self.stale) = (version, false);
         }
         self.log.begin(&self.connection)
@@ -502,12 +557,13 @@ impl Writer {
 
     fn checkpoint(&self, mode: &str) -> Result<Checkpointed, MaintenanceError> {
         let sql = format!("PRAGMA wal_checkpoint({mode})");
-        let (busy, log, copied) = self
-            .connection
-            .query_row(&sql, [], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-            })
-            .map_err(Failure::from)?;
+        // Only here SQLite itself may wait for somebody.
+        self.connection.busy_timeout(self.busy).map_err(Failure::from)?;
+        let done = self.connection.query_row(&sql, [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        self.connection.busy_timeout(Duration::ZERO).map_err(Failure::from)?;
+        let (busy, log, copied) = done.map_err(Failure::from)?;
         Ok(Checkpointed {
             complete: busy == 0 && log == copied,
             log_pages: u64::try_from(log).unwrap_or(0),
