@@ -27,6 +27,9 @@ use crate::{Durability, SqliteStore};
 
 const PAGE_BYTES: u64 = 4096;
 
+/// How long to wait for one who brings a file up to date.
+const UPDATE: Duration = Duration::from_secs(60);
+
 /// How a store is opened; see [`SqliteStore::builder`].
 #[must_use = "nothing is opened before `open`"]
 pub struct SqliteStoreBuilder {
@@ -206,7 +209,7 @@ impl SqliteStoreBuilder {
     fn open_shared(&self, path: &Path) -> Result<(WriterLock, Connection), OpenError> {
         let begun = Instant::now();
         loop {
-            let refused = match WriterLock::shared(path)? {
+            let (refused, patience) = match WriterLock::shared(path)? {
                 Some(lock) => {
                     let connection = self.connect(path)?;
                     if examine(&connection, path)? == schema::VERSION {
@@ -215,21 +218,24 @@ impl SqliteStoreBuilder {
                         return Ok((lock, connection));
                     }
                     drop((connection, lock));
-                    match WriterLock::alone(path) {
-                        Ok(alone) => {
-                            drop((self.bring_up_to_date(path)?, alone));
+                    match WriterLock::for_a_moment(path) {
+                        Ok(lock) => {
+                            drop((self.bring_up_to_date(path)?, lock));
                             continue;
                         }
                         Err(OpenError::Shared { path } | OpenError::InUse { path, .. }) => {
-                            OpenError::SchemaInUse { path }
+                            (OpenError::SchemaInUse { path }, self.busy)
                         }
                         Err(error) => return Err(error),
                     }
                 }
-                // Somebody has it alone, or is just bringing it up to date.
-                None => WriterLock::has_it_alone(path),
+                None => {
+                    let process = WriterLock::holder(path);
+                    let patience = if process.is_some() { self.busy } else { UPDATE };
+                    (OpenError::NotShared { path: path.to_owned(), process }, patience)
+                }
             };
-            if begun.elapsed() >= self.busy {
+            if begun.elapsed() >= patience {
                 return Err(refused);
             }
             std::thread::sleep(Duration::from_millis(2));

@@ -15,14 +15,21 @@ pub(crate) struct WriterLock {
 }
 
 impl WriterLock {
-    /// The lock of a store that has its file alone.
+    /// The lock of a store that has its file alone. It says whose it is.
     pub(crate) fn alone(database: &Path) -> Result<Self, OpenError> {
+        let mut lock = Self::for_a_moment(database)?;
+        writeln!(lock.file, "{}", std::process::id())
+            .map_err(|error| OpenError::File { path: beside(database, "-lock"), error })?;
+        Ok(lock)
+    }
+
+    /// The lock of one who has the file alone, and soon gives it back.
+    pub(crate) fn for_a_moment(database: &Path) -> Result<Self, OpenError> {
         let (path, mut file) = open(database)?;
         let failed = |error| OpenError::File { path: path.clone(), error };
         match file.try_lock() {
             Ok(()) => {
                 file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-                writeln!(file, "{}", std::process::id()).map_err(failed)?;
                 Ok(Self { file })
             }
             Err(TryLockError::WouldBlock) => {
@@ -46,10 +53,9 @@ impl WriterLock {
         }
     }
 
-    /// Whoever has the file alone, as far as can be told.
-    pub(crate) fn has_it_alone(database: &Path) -> OpenError {
-        let process = open(database).ok().and_then(|(_, mut file)| process(&mut file));
-        OpenError::NotShared { path: database.to_owned(), process }
+    /// The process that has the file alone; none if it says nothing, because it has it for a moment.
+    pub(crate) fn holder(database: &Path) -> Option<u32> {
+        open(database).ok().and_then(|(_, mut file)| process(&mut file))
     }
 }
 
