@@ -45,48 +45,22 @@ impl Files {
     }
 }
 
-mod one_that_shares {
+mod in_turns {
     use super::*;
 
-    struct One(Files);
-
-    impl Fixture for One {
-        type Store = SqliteStore;
-
-        async fn empty(&self) -> SqliteStore {
-            share(&self.0.next())
-        }
-    }
-
-    impl Reopen for One {
-        async fn reopen(&self, store: SqliteStore) -> SqliteStore {
-            let path = store.path().to_owned();
-            drop(store);
-            share(&path)
-        }
-    }
-
-    es_core::conformance::store_tests!(
-        One(Files::new()) => EventStore, ConditionalAppend, StateStore, DurableEventStore, DurableStateStore
-    );
-}
-
-mod two_that_take_turns {
-    use super::*;
-
-    /// Every call goes to the store that the last one did not go to, as to another process.
-    struct Two {
-        stores: [SqliteStore; 2],
+    /// Every call goes to the next store, as to another process.
+    struct InTurns<const COUNT: usize> {
+        stores: [SqliteStore; COUNT],
         calls: AtomicU32,
     }
 
-    impl Two {
+    impl<const COUNT: usize> InTurns<COUNT> {
         fn next(&self) -> &SqliteStore {
-            &self.stores[self.calls.fetch_add(1, Ordering::Relaxed) as usize % 2]
+            &self.stores[self.calls.fetch_add(1, Ordering::Relaxed) as usize % COUNT]
         }
     }
 
-    impl EventStore for Two {
+    impl<const COUNT: usize> EventStore for InTurns<COUNT> {
         async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
             self.next().append(commit).await
         }
@@ -120,7 +94,7 @@ mod two_that_take_turns {
         }
     }
 
-    impl ConditionalAppend for Two {
+    impl<const COUNT: usize> ConditionalAppend for InTurns<COUNT> {
         async fn append_if(
             &self,
             commit: &Commit,
@@ -130,7 +104,7 @@ mod two_that_take_turns {
         }
     }
 
-    impl StateStore for Two {
+    impl<const COUNT: usize> StateStore for InTurns<COUNT> {
         async fn get(&self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
             self.next().get(key).await
         }
@@ -162,28 +136,48 @@ mod two_that_take_turns {
         }
     }
 
-    struct Pairs(Files);
+    /// So many stores on one file.
+    struct Stores<const COUNT: usize>(Files);
 
-    impl Fixture for Pairs {
-        type Store = Two;
-
-        async fn empty(&self) -> Two {
-            let path = self.0.next();
-            Two { stores: [share(&path), share(&path)], calls: AtomicU32::new(0) }
+    impl<const COUNT: usize> Stores<COUNT> {
+        fn open(path: &Path) -> InTurns<COUNT> {
+            InTurns { stores: std::array::from_fn(|_| share(path)), calls: AtomicU32::new(0) }
         }
     }
 
-    impl Reopen for Pairs {
-        async fn reopen(&self, two: Two) -> Two {
-            let path = two.stores[0].path().to_owned();
-            drop(two);
-            Two { stores: [share(&path), share(&path)], calls: AtomicU32::new(0) }
+    impl<const COUNT: usize> Fixture for Stores<COUNT> {
+        type Store = InTurns<COUNT>;
+
+        async fn empty(&self) -> InTurns<COUNT> {
+            Self::open(&self.0.next())
         }
     }
 
-    es_core::conformance::store_tests!(
-        Pairs(Files::new()) => EventStore, ConditionalAppend, StateStore, DurableEventStore, DurableStateStore
-    );
+    impl<const COUNT: usize> Reopen for Stores<COUNT> {
+        async fn reopen(&self, stores: InTurns<COUNT>) -> InTurns<COUNT> {
+            let path = stores.stores[0].path().to_owned();
+            drop(stores);
+            Self::open(&path)
+        }
+    }
+
+    mod one {
+        use super::*;
+
+        es_core::conformance::store_tests!(
+            Stores::<1>(Files::new()) =>
+            EventStore, ConditionalAppend, StateStore, DurableEventStore, DurableStateStore
+        );
+    }
+
+    mod two {
+        use super::*;
+
+        es_core::conformance::store_tests!(
+            Stores::<2>(Files::new()) =>
+            EventStore, ConditionalAppend, StateStore, DurableEventStore, DurableStateStore
+        );
+    }
 }
 
 fn commit(stream: u64, events: usize) -> Commit {
