@@ -3,6 +3,8 @@
 mod erased;
 mod error;
 mod event_store;
+mod immediate;
+mod in_place;
 mod projection_store;
 mod recorded_append;
 mod state_store;
@@ -10,9 +12,11 @@ mod state_store;
 pub use self::erased::{DynEventStore, SharedEventStore};
 pub use self::error::{AppendError, ConditionFailed, ReadError, StateError, VersionConflict};
 pub use self::event_store::{
-    ChainLink, ConditionalAppend, Direction, EventStore, ImmediateAppend, InPlaceAppend, QueryPage,
-    QueryRange, StreamPage, StreamRange,
+    ChainLink, ConditionalAppend, Direction, EventStore, QueryPage, QueryRange, StreamPage,
+    StreamRange,
 };
+pub use self::immediate::{ImmediateAppend, ImmediateRead, StreamVisit};
+pub use self::in_place::InPlaceAppend;
 pub(crate) use self::projection_store::{AnyRowFamily, AnyRowWork};
 pub use self::projection_store::{
     DynProjectionStore, GaveUp, NoRows, ProjectionStore, RowFamily, RowScope, RowWork, StateChange,

@@ -22,21 +22,24 @@
 //! and ids. Payloads of one segment lie together; those above 64 KiB are kept as they come and are
 //! not copied. A store holds at most 4,294,967,295 events and then says so.
 
+mod event_ids;
 mod log;
 mod merge;
 mod names;
 mod segment;
 mod states;
 
+use std::ops::ControlFlow;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, ChainLink, Clock, Commit, ConditionalAppend,
-    DynProjectionStore, EventId, EventStore, ImmediateAppend, Position, Query, QueryPage,
-    QueryRange, ReadError, RecordedAppend, RecordedCommit, RecordedEvent, StreamId, StreamPage,
-    StreamRange, SystemClock,
+    DynProjectionStore, EventId, EventStore, ImmediateAppend, ImmediateRead, Position, Query,
+    QueryPage, QueryRange, ReadError, Recorded, RecordedAppend, RecordedCommit, RecordedEvent,
+    StreamId, StreamPage, StreamRange, StreamVisit, SystemClock,
 };
 use tokio::sync::Notify;
 
@@ -48,6 +51,8 @@ pub struct MemoryStore {
     log: RwLock<Log>,
     /// Wakes those who wait for news.
     news: Notify,
+    /// How many wait for news.
+    waiting: AtomicUsize,
     states: States,
     identity: Uuid,
     clock: Arc<dyn Clock>,
@@ -64,6 +69,7 @@ impl MemoryStore {
         Self {
             log: RwLock::default(),
             news: Notify::new(),
+            waiting: AtomicUsize::new(0),
             states: States::default(),
             identity: *EventId::generate().as_uuid(),
             clock: Arc::new(clock),
@@ -81,13 +87,37 @@ impl MemoryStore {
             let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
             log.append(commit, conditions, now)?
         };
-        self.news.notify_waiters();
+        self.tell();
         Ok(appended)
+    }
+
+    /// Wakes those who wait, after something was appended.
+    fn tell(&self) {
+        // Who is not counted yet will look at the log after this append has let go of its lock.
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.news.notify_waiters();
+        }
     }
 
     // Nothing panics while the lock is held for writing, so a poisoned log is whole all the same.
     fn log(&self) -> RwLockReadGuard<'_, Log> {
         self.log.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts one who waits, also when the wait is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn count(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -123,6 +153,7 @@ impl EventStore for MemoryStore {
     }
 
     async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
+        let _waiting = Waiting::count(&self.waiting);
         loop {
             let mut news = pin!(self.news.notified());
             // Listen first and look then, or what is appended in between is not heard of.
@@ -139,6 +170,10 @@ impl EventStore for MemoryStore {
         Some(self)
     }
 
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
+        Some(self)
+    }
+
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
         Some(self)
     }
@@ -147,6 +182,17 @@ impl EventStore for MemoryStore {
 impl ImmediateAppend for MemoryStore {
     fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
         self.append_guarded(commit, &[])
+    }
+}
+
+impl ImmediateRead for MemoryStore {
+    fn visit_stream(
+        &self,
+        stream: &StreamId,
+        range: StreamRange,
+        visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
+    ) -> Result<StreamVisit, ReadError> {
+        Ok(self.log().visit_stream(stream, range, visit))
     }
 }
 
@@ -174,7 +220,7 @@ impl RecordedAppend for MemoryStore {
                 }
             }
         }
-        self.news.notify_waiters();
+        self.tell();
         answers
     }
 }

@@ -1,17 +1,17 @@
 //! The log: all events in their global order, and the indexes over them.
 
-use std::hash::BuildHasher;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, NewEvent,
-    Page, PageBuilder, Payload, Position, Query, QueryItem, QueryPage, QueryRange, Recorded,
-    RecordedEvent, StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, Tag, Version,
+    Page, PageBuilder, Position, Query, QueryItem, QueryPage, QueryRange, Recorded, RecordedEvent,
+    StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, StreamVisit, Tag, Version,
     VersionConflict,
 };
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::HashMap;
 
+use crate::event_ids::EventIds;
 use crate::merge::{Merge, within};
 use crate::names::{Names, Postings};
 use crate::segment::{Microseconds, NewEntry, SEGMENT_EVENTS, Segment, Slot};
@@ -28,8 +28,7 @@ pub(crate) struct Log {
     last_recorded_at: Microseconds,
     streams: Vec<Stream>,
     by_stream: HashMap<StreamId, u32>,
-    by_id: HashTable<Slot>,
-    id_hasher: DefaultHashBuilder,
+    ids: EventIds,
     names: Names,
     tags: Postings<Tag>,
 }
@@ -47,8 +46,7 @@ impl Default for Log {
             last_recorded_at: Microseconds::NONE,
             streams: Vec::new(),
             by_stream: HashMap::new(),
-            by_id: HashTable::new(),
-            id_hasher: DefaultHashBuilder::default(),
+            ids: EventIds::default(),
             names: Names::default(),
             tags: Postings::default(),
         }
@@ -101,14 +99,14 @@ impl Log {
 
     /// The first answer to the commit if it is stored.
     fn repeated(&self, commit: &Commit) -> Result<Option<Appended>, AppendError> {
-        let mut stored = commit
-            .streams()
-            .flat_map(|append| append.events.iter())
-            .filter_map(|event| Some((event.id, self.slot_of(event.id)?)));
-        match stored.next() {
-            None => Ok(None),
-            Some((event_id, slot)) => self.first_answer(commit, event_id, slot).map(Some),
+        for append in commit.streams() {
+            for event in &append.events {
+                if let Some(slot) = self.slot_of(event.id) {
+                    return self.first_answer(commit, event.id, slot).map(Some);
+                }
+            }
         }
+        Ok(None)
     }
 
     /// The first answer to a commit of which an event is stored at `slot`.
@@ -219,10 +217,8 @@ impl Log {
             };
             self.segment_with_room().push(&entry);
             self.length += 1;
-            let (segments, hasher) = (&self.segments, &self.id_hasher);
-            self.by_id.insert_unique(hash(hasher, event.id), slot, |&slot| {
-                hash(hasher, event_id(segments, slot))
-            });
+            let segments = &self.segments;
+            self.ids.add(event.id, slot, |slot| event_id(segments, slot));
         }
         self.streams[stream as usize].version()
     }
@@ -257,20 +253,39 @@ impl Log {
         let Some(stream) = self.stream(id) else {
             return StreamPage { events: Page::default(), version: Version::ZERO, next: None };
         };
-        let version = stream.version();
-        // Versions are counted from one, slots of the stream from zero.
-        let from = range.from.get().saturating_sub(1).min(version.get());
-        let to = range.to.get().min(version.get()).max(from);
-        let slots = &stream.slots[from as usize..to as usize];
+        let selected = stream.select(range);
+        let at_most = selected.slots.len() as u64;
         let (events, taken) = match range.direction {
-            Direction::Forward => self.fill(slots.iter().copied(), to - from, range.limit),
-            Direction::Backward => self.fill(slots.iter().rev().copied(), to - from, range.limit),
+            Direction::Forward => self.fill(selected.slots.iter().copied(), at_most, range.limit),
+            Direction::Backward => {
+                self.fill(selected.slots.iter().rev().copied(), at_most, range.limit)
+            }
         };
-        let next = (taken < to - from).then(|| match range.direction {
-            Direction::Forward => Version::new(from + taken + 1),
-            Direction::Backward => Version::new(to - taken),
-        });
-        StreamPage { events, version, next }
+        StreamPage { events, version: stream.version(), next: selected.behind(taken) }
+    }
+
+    pub(crate) fn visit_stream(
+        &self,
+        id: &StreamId,
+        range: StreamRange,
+        visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
+    ) -> StreamVisit {
+        let Some(stream) = self.stream(id) else {
+            return StreamVisit { version: Version::ZERO, next: None };
+        };
+        let selected = stream.select(range);
+        let mut taken = 0;
+        let mut show = |&slot| {
+            taken += 1;
+            visit(&self.recorded(slot))
+        };
+        let limited = selected.slots.len().min(range.limit);
+        // That the visitor breaks off says no more than how many it has taken.
+        let _ = match range.direction {
+            Direction::Forward => selected.slots[..limited].iter().try_for_each(&mut show),
+            Direction::Backward => selected.slots.iter().rev().take(limited).try_for_each(show),
+        };
+        StreamVisit { version: stream.version(), next: selected.behind(taken) }
     }
 
     pub(crate) fn read(&self, query: &Query, range: QueryRange) -> QueryPage {
@@ -310,23 +325,39 @@ impl Log {
     ) -> Matches<'a> {
         let everything =
             query.items().iter().any(|item| item.names().is_empty() && item.tags().is_empty());
+        let end = slots.end.min(self.length.into());
+        let all = slots.start.min(end)..end;
         if everything {
-            let end = slots.end.min(self.length.into());
-            return Matches::All { slots: slots.start.min(end)..end, direction };
+            return Matches::All { slots: all, direction };
         }
-        let mut lists = Vec::new();
-        for item in query.items() {
-            // The rarest tag finds the fewest events; what it finds must be looked at. Without
-            // tags the names find just what is wanted.
-            let rarest =
-                item.tags().iter().map(|tag| self.tags.slots(tag)).min_by_key(|slots| slots.len());
-            match rarest {
-                Some(found) => lists.push((within(found, &slots), Some(item))),
-                None => lists.extend(
-                    item.names().iter().map(|name| (within(self.names.slots(name), &slots), None)),
-                ),
+        let items = query.items();
+        let lists = if items.iter().all(|item| item.tags().is_empty()) {
+            // The names find just what is wanted.
+            let mut names: Vec<_> = items.iter().flat_map(QueryItem::names).collect();
+            names.sort_unstable();
+            names.dedup();
+            let lists = names.iter().map(|name| within(self.names.slots(name), &slots));
+            let lists: Vec<_> = lists.map(|list| (list, None)).collect();
+            // An event has one name: if so many are wanted, all are.
+            if lists.iter().map(|(list, _)| list.len() as u64).sum::<u64>() == all.end - all.start {
+                return Matches::All { slots: all, direction };
             }
-        }
+            lists
+        } else {
+            let mut lists = Vec::new();
+            for item in items {
+                // The rarest tag finds the fewest events; what it finds must be looked at.
+                let tagged = item.tags().iter().map(|tag| self.tags.slots(tag));
+                match tagged.min_by_key(|slots| slots.len()) {
+                    Some(found) => lists.push((within(found, &slots), Some(item))),
+                    None => {
+                        let named = item.names().iter().map(|name| self.names.slots(name));
+                        lists.extend(named.map(|found| (within(found, &slots), None)));
+                    }
+                }
+            }
+            lists
+        };
         Matches::Some(Merge::new(lists, direction))
     }
 
@@ -339,8 +370,7 @@ impl Log {
     }
 
     fn slot_of(&self, id: EventId) -> Option<Slot> {
-        let is_it = |slot: &Slot| event_id(&self.segments, *slot) == id;
-        self.by_id.find(hash(&self.id_hasher, id), is_it).copied()
+        self.ids.find(id, |slot| event_id(&self.segments, slot))
     }
 
     #[inline]
@@ -355,7 +385,7 @@ impl Log {
             event_id: stored.event_id,
             name,
             schema_version,
-            payload: Payload::Bytes(stored.payload),
+            payload: stored.payload,
             tags: stored.tags.as_slice(),
             recorded_at: stored.recorded_at,
             occurred_at: stored.occurred_at,
@@ -368,15 +398,38 @@ impl Stream {
     fn version(&self) -> Version {
         Version::new(self.slots.len() as u64)
     }
+
+    /// The events in a range, whatever its limit.
+    fn select(&self, range: StreamRange) -> Selected<'_> {
+        // Versions are counted from one, slots of the stream from zero.
+        let length = self.slots.len() as u64;
+        let from = range.from.get().saturating_sub(1).min(length);
+        let to = range.to.get().min(length).max(from);
+        let slots = &self.slots[from as usize..to as usize];
+        Selected { slots, from, to, direction: range.direction }
+    }
+}
+
+/// A part of a stream.
+struct Selected<'a> {
+    slots: &'a [Slot],
+    from: u64,
+    to: u64,
+    direction: Direction,
+}
+
+impl Selected<'_> {
+    /// Where to go on behind so many of the events.
+    fn behind(&self, taken: u64) -> Option<Version> {
+        (taken < self.to - self.from).then(|| match self.direction {
+            Direction::Forward => Version::new(self.from + taken + 1),
+            Direction::Backward => Version::new(self.to - taken),
+        })
+    }
 }
 
 fn position(slot: Slot) -> Position {
     Position::new(u64::from(slot) + 1)
-}
-
-/// As one number, which is cheaper to hash than sixteen bytes.
-fn hash(hasher: &DefaultHashBuilder, id: EventId) -> u64 {
-    hasher.hash_one(id.as_uuid().as_u128())
 }
 
 fn event_id(segments: &[Segment], slot: Slot) -> EventId {

@@ -9,9 +9,9 @@ use crate::identity::EventId;
 use crate::query::Query;
 use crate::recorded::RecordedEvent;
 use crate::store::error::{AppendError, ReadError};
-use crate::store::event_store::{
-    EventStore, ImmediateAppend, InPlaceAppend, QueryPage, QueryRange, StreamPage, StreamRange,
-};
+use crate::store::event_store::{EventStore, QueryPage, QueryRange, StreamPage, StreamRange};
+use crate::store::immediate::{ImmediateAppend, ImmediateRead};
+use crate::store::in_place::InPlaceAppend;
 use crate::store::projection_store::DynProjectionStore;
 use crate::stream::StreamId;
 use crate::version::Position;
@@ -50,6 +50,8 @@ pub trait DynEventStore: Send + Sync + 'static {
     fn immediate(&self) -> Option<&dyn ImmediateAppend>;
     /// See [`EventStore::in_place`].
     fn in_place(&self) -> Option<&dyn InPlaceAppend>;
+    /// See [`EventStore::immediate_read`].
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead>;
     /// See [`EventStore::projection_store`].
     fn projection_store(&self) -> Option<&dyn DynProjectionStore>;
 }
@@ -100,6 +102,10 @@ impl<S: EventStore> DynEventStore for S {
 
     fn in_place(&self) -> Option<&dyn InPlaceAppend> {
         EventStore::in_place(self)
+    }
+
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
+        EventStore::immediate_read(self)
     }
 
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
@@ -157,6 +163,10 @@ impl EventStore for SharedEventStore {
 
     fn in_place(&self) -> Option<&dyn InPlaceAppend> {
         self.0.in_place()
+    }
+
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
+        self.0.immediate_read()
     }
 
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {

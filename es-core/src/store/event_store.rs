@@ -7,6 +7,8 @@ use crate::identity::EventId;
 use crate::query::Query;
 use crate::recorded::{Page, RecordedEvent};
 use crate::store::error::{AppendError, ReadError, VersionConflict};
+use crate::store::immediate::{ImmediateAppend, ImmediateRead};
+use crate::store::in_place::InPlaceAppend;
 use crate::store::projection_store::DynProjectionStore;
 use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Position, Version};
@@ -57,6 +59,8 @@ use crate::version::{ExpectedVersion, Position, Version};
 /// 16. What [`immediate`](Self::immediate) and [`in_place`](Self::in_place) give appends exactly as
 ///     [`append`](Self::append) does: the answer, the refusals, the retries, the news and what is
 ///     read are the same.
+/// 17. What [`immediate_read`](Self::immediate_read) gives shows exactly the events that
+///     [`read_stream`](Self::read_stream) reads, in the same order.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event store",
     label = "not an event store",
@@ -147,33 +151,16 @@ pub trait EventStore: Send + Sync + 'static {
         None
     }
 
+    /// The store's way to read without waiting, if it has one (rule 17).
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
+        None
+    }
+
     /// The store itself, if it is a [`ProjectionStore`](crate::ProjectionStore): so that a runtime
     /// finds the home of the durable projections that are registered.
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
         None
     }
-}
-
-/// A store that need not wait for anything in order to append, as one in memory: no future is made
-/// where nothing can be pending.
-pub trait ImmediateAppend {
-    /// The same as [`EventStore::append`], at once.
-    ///
-    /// # Errors
-    /// As [`EventStore::append`].
-    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError>;
-}
-
-/// A store that waits in order to append, and can be faster when the thread that asks does the waiting
-/// itself: as one whose disk answers sooner than another thread can be woken.
-pub trait InPlaceAppend {
-    /// The same as [`EventStore::append`], on this thread. `None`: nothing has happened, and it is
-    /// better waited for.
-    ///
-    /// For a caller who knows of no other append that is about to come: those that wait together can
-    /// share what one costs, and one that is made in place shares it with none. The store decides
-    /// whether this thread may wait, and for how long.
-    fn try_append(&self, commit: &Commit) -> Option<Result<Appended, AppendError>>;
 }
 
 /// Where the commits of a chain have come to; see [`EventStore::append_chain`].
