@@ -43,10 +43,14 @@ es_core::conformance::store_tests!(
 
 /// What is appended in place is appended as any other.
 mod in_place {
+    use std::path::Path;
+
     use es_core::{
         AppendError, Appended, Commit, EventId, EventStore, InPlaceAppend, Position, Query,
         QueryPage, QueryRange, ReadError, RecordedEvent, StreamId, StreamPage, StreamRange,
     };
+
+    use es_sqlite_store::Durability;
 
     use super::*;
 
@@ -90,19 +94,27 @@ mod in_place {
         }
     }
 
+    /// No power is lost here.
+    fn open(path: &Path) -> InPlace {
+        InPlace(SqliteStore::builder(path).durability(Durability::Process).open().unwrap())
+    }
+
     struct InPlaceFiles(Files);
 
     impl Fixture for InPlaceFiles {
         type Store = InPlace;
 
         async fn empty(&self) -> InPlace {
-            InPlace(self.0.empty().await)
+            let number = self.0.made.fetch_add(1, Ordering::Relaxed);
+            open(&self.0.directory.path().join(format!("{number}.db")))
         }
     }
 
     impl Reopen for InPlaceFiles {
         async fn reopen(&self, store: InPlace) -> InPlace {
-            InPlace(self.0.reopen(store.0).await)
+            let path = store.0.path().to_owned();
+            drop(store);
+            open(&path)
         }
     }
 

@@ -1,4 +1,4 @@
-//! Stores that share a file keep the contracts of all ports: one alone, and two that take turns.
+//! Stores that share a file and take turns keep the contracts of the ports.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -48,19 +48,22 @@ impl Files {
 mod in_turns {
     use super::*;
 
+    /// So many stores on one file. One passes too, and two are the harder case.
+    const STORES: usize = 2;
+
     /// Every call goes to the next store, as to another process.
-    struct InTurns<const COUNT: usize> {
-        stores: [SqliteStore; COUNT],
+    struct InTurns {
+        stores: [SqliteStore; STORES],
         calls: AtomicU32,
     }
 
-    impl<const COUNT: usize> InTurns<COUNT> {
+    impl InTurns {
         fn next(&self) -> &SqliteStore {
-            &self.stores[self.calls.fetch_add(1, Ordering::Relaxed) as usize % COUNT]
+            &self.stores[self.calls.fetch_add(1, Ordering::Relaxed) as usize % STORES]
         }
     }
 
-    impl<const COUNT: usize> EventStore for InTurns<COUNT> {
+    impl EventStore for InTurns {
         async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
             self.next().append(commit).await
         }
@@ -94,7 +97,7 @@ mod in_turns {
         }
     }
 
-    impl<const COUNT: usize> ConditionalAppend for InTurns<COUNT> {
+    impl ConditionalAppend for InTurns {
         async fn append_if(
             &self,
             commit: &Commit,
@@ -104,7 +107,7 @@ mod in_turns {
         }
     }
 
-    impl<const COUNT: usize> StateStore for InTurns<COUNT> {
+    impl StateStore for InTurns {
         async fn get(&self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
             self.next().get(key).await
         }
@@ -136,48 +139,34 @@ mod in_turns {
         }
     }
 
-    /// So many stores on one file.
-    struct Stores<const COUNT: usize>(Files);
+    struct Stores(Files);
 
-    impl<const COUNT: usize> Stores<COUNT> {
-        fn open(path: &Path) -> InTurns<COUNT> {
+    impl Stores {
+        fn open(path: &Path) -> InTurns {
             InTurns { stores: std::array::from_fn(|_| share(path)), calls: AtomicU32::new(0) }
         }
     }
 
-    impl<const COUNT: usize> Fixture for Stores<COUNT> {
-        type Store = InTurns<COUNT>;
+    impl Fixture for Stores {
+        type Store = InTurns;
 
-        async fn empty(&self) -> InTurns<COUNT> {
+        async fn empty(&self) -> InTurns {
             Self::open(&self.0.next())
         }
     }
 
-    impl<const COUNT: usize> Reopen for Stores<COUNT> {
-        async fn reopen(&self, stores: InTurns<COUNT>) -> InTurns<COUNT> {
+    impl Reopen for Stores {
+        async fn reopen(&self, stores: InTurns) -> InTurns {
             let path = stores.stores[0].path().to_owned();
             drop(stores);
             Self::open(&path)
         }
     }
 
-    mod one {
-        use super::*;
-
-        es_core::conformance::store_tests!(
-            Stores::<1>(Files::new()) =>
-            EventStore, ConditionalAppend, StateStore, DurableEventStore, DurableStateStore
-        );
-    }
-
-    mod two {
-        use super::*;
-
-        es_core::conformance::store_tests!(
-            Stores::<2>(Files::new()) =>
-            EventStore, ConditionalAppend, StateStore, DurableEventStore, DurableStateStore
-        );
-    }
+    es_core::conformance::store_tests!(
+        Stores(Files::new()) =>
+        EventStore, ConditionalAppend, StateStore, DurableEventStore, DurableStateStore
+    );
 }
 
 fn commit(stream: u64, events: usize) -> Commit {

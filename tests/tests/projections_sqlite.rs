@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use es_core::prelude::*;
 use es_core::{Differences, Registry, Runtime, WaitError};
 use es_sqlite_store::{Durability, SqliteStore};
 use es_tests::counter::{Counter, LowerByOnes, Raise};
