@@ -84,7 +84,8 @@ impl SqliteStoreBuilder {
     }
 
     /// How long to wait for another program that holds a lock on the file, such as `sqlite3` in a
-    /// transaction that writes: 5 seconds if nothing is said. Then the error is transient.
+    /// transaction that writes: 5 seconds if nothing is said. Then the error is transient. So long a
+    /// store that is to be [shared](Self::shared) also waits for one that has the file alone.
     pub fn busy_timeout(mut self, wait: Duration) -> Self {
         self.busy = wait;
         self
