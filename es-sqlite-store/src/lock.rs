@@ -35,6 +35,7 @@ impl WriterLock {
             Err(TryLockError::WouldBlock) => {
                 // Only others who share it let somebody share it.
                 if file.try_lock_shared().is_ok() {
+                    drop(Self { file });
                     return Err(OpenError::Shared { path: database.to_owned() });
                 }
                 Err(OpenError::InUse { path: database.to_owned(), process: process(&mut file) })
