@@ -221,8 +221,8 @@ pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, ImmediateRead,
-    MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange,
-    ReadError, RecordedAppend, RecordedCommit, Revision, RowFamily, RowScope, RowWork,
+    InPlaceAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage,
+    QueryRange, ReadError, RecordedAppend, RecordedCommit, Revision, RowFamily, RowScope, RowWork,
     SharedEventStore, StateChange, StateCommit, StateError, StateKey, StatePage, StateRecord,
     StateStore, StreamPage, StreamRange, StreamVisit, VersionConflict,
 };

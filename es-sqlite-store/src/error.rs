@@ -27,6 +27,36 @@ pub enum OpenError {
         /// The process that has it open, if it could be told.
         process: Option<u32>,
     },
+    /// Other stores have the file open and share it, and this one wants it alone.
+    #[error(
+        "`{}` is in use by stores that share it; open it with `shared()` here too, or close them first",
+        path.display()
+    )]
+    Shared {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another store has the file open alone, and this one wants to share it.
+    #[error(
+        "`{}` is in use{} alone; open it with `shared()` there too, or close it there first",
+        path.display(),
+        process.map_or_else(String::new, |process| format!(" by process {process}"))
+    )]
+    NotShared {
+        /// The file.
+        path: PathBuf,
+        /// The process that has it open, if it could be told.
+        process: Option<u32>,
+    },
+    /// The file must be brought to the schema of this version, and other stores have it open.
+    #[error(
+        "`{}` has an older schema, and stores of an older version share it; close them, so that it can be brought up to date",
+        path.display()
+    )]
+    SchemaInUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file holds something else.
     #[error("`{}` is not an SQLite database; choose another file", path.display())]
     NotADatabase {
@@ -285,6 +315,12 @@ impl Failure {
         }
     }
 
+    /// Somebody else holds SQLite's lock.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite(error)
+            if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+    }
+
     pub(crate) fn explained(self) -> StoreFailure {
         match self {
             Self::Sqlite(error) => {
@@ -296,7 +332,7 @@ impl Failure {
                         "the file or its directory is read-only; let this program write to both"
                     }
                     Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                        "another program holds a lock on the file"
+                        "another program holds the lock on the file, and has for longer than is waited; is one stopped in the middle of a transaction?"
                     }
                     Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                         "the file is damaged, or the disk can not read it; check it with `verify` and restore a backup"

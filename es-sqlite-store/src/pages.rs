@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::error::{Damage, Failure};
-use crate::event_ids;
+use crate::event_ids::{self, RecentIds};
 use crate::event_types::{self, BLOCK, Blocks, block_of};
 use crate::matches::Matches;
 use crate::names::Names;
@@ -167,6 +167,25 @@ impl Reader<'_> {
             Some(position) => Some(position),
             None => event_ids::indexed(self.connection, event_id)?,
         };
+        self.found(event_id, position, head)
+    }
+
+    /// The event with this id, also if another process has just stored it.
+    pub(crate) fn find_shared(
+        &mut self,
+        event_id: EventId,
+        recent: &RecentIds,
+    ) -> Result<Option<RecordedEvent>, Failure> {
+        let position = recent.find(self.connection, event_id)?;
+        self.found(event_id, position, Position::MAX)
+    }
+
+    fn found(
+        &mut self,
+        event_id: EventId,
+        position: Option<i64>,
+        head: Position,
+    ) -> Result<Option<RecordedEvent>, Failure> {
         let Some(position) = position.filter(|position| *position <= bound(head.get())) else {
             return Ok(None);
         };
@@ -290,6 +309,25 @@ impl Reading<'_> {
             Ok(!self.more)
         })
     }
+}
+
+/// Shows the events above a position up to and including another one, each with the number of its
+/// stream.
+pub(crate) fn each(
+    reader: &mut Reader<'_>,
+    after: Position,
+    up_to: Position,
+    mut show: impl FnMut(i64, es_core::Recorded<'_>),
+) -> Result<(), Failure> {
+    let mut statement = reader.connection.prepare_cached(FORWARD)?;
+    let mut rows = statement.query([bound(after.get()), bound(up_to.get())])?;
+    while let Some(row) = rows.next()? {
+        let (record, payload) = (record(row)?, row.get_ref(1)?);
+        reader.names.recorded(reader.connection, &record, payload, |recorded| {
+            show(record.fields.stream, recorded);
+        })?;
+    }
+    Ok(())
 }
 
 #[inline]

@@ -80,3 +80,85 @@ es_core::conformance::store_tests!(
     DurableEventStore, DurableStateStore, DurableRecordedAppend, DurableProjectionStore,
     DurableProjectionRows
 );
+
+/// What is appended in place is appended as any other.
+mod in_place {
+    use std::path::Path;
+
+    use es_core::{
+        AppendError, Appended, Commit, EventId, EventStore, InPlaceAppend, Position, Query,
+        QueryPage, QueryRange, ReadError, RecordedEvent, StreamId, StreamPage, StreamRange,
+    };
+
+    use es_sqlite_store::Durability;
+
+    use super::*;
+
+    /// A store whose every append is tried in place first, also beside others.
+    struct InPlace(SqliteStore);
+
+    impl EventStore for InPlace {
+        async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
+            match self.0.try_append(commit) {
+                Some(answer) => answer,
+                None => self.0.append(commit).await,
+            }
+        }
+
+        async fn append_chain(&self, commits: &[Commit]) -> Vec<Result<Appended, AppendError>> {
+            self.0.append_chain(commits).await
+        }
+
+        async fn read_stream(
+            &self,
+            stream: &StreamId,
+            range: StreamRange,
+        ) -> Result<StreamPage, ReadError> {
+            self.0.read_stream(stream, range).await
+        }
+
+        async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
+            self.0.read(query, range).await
+        }
+
+        async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
+            self.0.find(event_id).await
+        }
+
+        async fn head(&self) -> Result<Position, ReadError> {
+            self.0.head().await
+        }
+
+        async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
+            self.0.wait_beyond(position).await
+        }
+    }
+
+    /// No power is lost here.
+    fn open(path: &Path) -> InPlace {
+        InPlace(SqliteStore::builder(path).durability(Durability::Process).open().unwrap())
+    }
+
+    struct InPlaceFiles(Files);
+
+    impl Fixture for InPlaceFiles {
+        type Store = InPlace;
+
+        async fn empty(&self) -> InPlace {
+            let number = self.0.made.fetch_add(1, Ordering::Relaxed);
+            open(&self.0.directory.path().join(format!("{number}.db")))
+        }
+    }
+
+    impl Reopen for InPlaceFiles {
+        async fn reopen(&self, store: InPlace) -> InPlace {
+            let path = store.0.path().to_owned();
+            drop(store);
+            open(&path)
+        }
+    }
+
+    es_core::conformance::store_tests!(
+        InPlaceFiles(Files::new()) => EventStore, DurableEventStore
+    );
+}

@@ -6,6 +6,7 @@ pub mod broken;
 pub mod counter;
 pub mod faulty;
 pub mod history;
+pub mod in_place;
 pub mod list_store;
 pub mod paused;
 pub mod tally;
