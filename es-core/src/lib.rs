@@ -197,11 +197,11 @@ pub use crate::fingerprint::Fingerprint;
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
-    DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsPage, HandleError,
-    InDocuments, InMemory, InRows, Keys, Project, ProjectError, ProjectRows, Projection,
-    ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus, ProjectionView,
-    ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection, RowTables, Skip,
-    StateProjection, Wait,
+    DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsIn, DocumentsPage,
+    HandleError, InDocuments, InMemory, InRows, Inline, InlinePlace, Inlined, Keys, Project,
+    ProjectError, ProjectRows, Projection, ProjectionHandle, ProjectionHome, ProjectionState,
+    ProjectionStatus, ProjectionView, ReadModelError, Rebuild, RebuildError, RebuildProgress,
+    RowProjection, RowTables, Skip, StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
@@ -220,11 +220,12 @@ pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
-    DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, ImmediateRead,
-    MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange,
-    ReadError, RecordedAppend, RecordedCommit, Revision, RowFamily, RowScope, RowWork,
-    SharedEventStore, StateChange, StateCommit, StateError, StateKey, StatePage, StateRecord,
-    StateStore, StreamPage, StreamRange, StreamVisit, VersionConflict,
+    DynInlineStore, DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend,
+    ImmediateRead, InlineRefusal, InlineRows, InlineSet, InlineStep, InlineStore, MAX_STATE_BYTES,
+    MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange, ReadError,
+    RecordedAppend, RecordedCommit, Revision, RowFamily, RowScope, RowWork, SharedEventStore,
+    StateChange, StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore, StreamPage,
+    StreamRange, StreamVisit, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

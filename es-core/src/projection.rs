@@ -13,6 +13,7 @@ pub(crate) mod feed;
 mod generation;
 mod handle;
 pub(crate) mod host;
+pub(crate) mod inline;
 mod lease;
 mod ledger;
 mod memory;
@@ -37,7 +38,8 @@ pub use self::document::{
 };
 pub use self::error::ProjectError;
 pub use self::handle::{Differences, HandleError, ProjectionHandle, Rebuild, RebuildError, Skip};
-pub use self::host::{AnyHost, HomeOf, InDocuments, InMemory, InRows};
+pub use self::host::{AnyHost, DocumentsIn, HomeOf, InDocuments, InMemory, InRows, Inlined};
+pub use self::inline::{Inline, InlinePlace};
 pub use self::row::{ProjectRows, RowProjection, RowTables};
 pub use self::status::{ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress};
 pub use self::view::ProjectionView;
@@ -81,6 +83,10 @@ pub use self::wait::Wait;
 /// | `documents(key = path)` | the document of each key that `path(event, recorded)` gives | in the store |
 /// | `rows = Family` | nothing: handlers are [`ProjectRows`] | in tables that your own SQL writes |
 ///
+/// With `inline`, documents and rows are changed in the step that appends the events, in stores that
+/// are an [`InlineStore`](crate::InlineStore): what is read is never behind, and an event that can
+/// not be applied is refused, with its command.
+///
 /// # Contract
 /// 1. What a projection holds depends on the events alone: not on time, chance or other state.
 /// 2. `VERSION` rises with every change of what is held; the read model is then built anew.
@@ -99,7 +105,8 @@ pub trait Projection: Send + Sync + 'static {
     const FINGERPRINT: Fingerprint;
     /// The events that are projected.
     type Event: EventSet;
-    /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`].
+    /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`]; or one of the last two
+    /// [`Inlined`].
     type Home;
 }
 

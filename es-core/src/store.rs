@@ -4,6 +4,7 @@ mod erased;
 mod error;
 mod event_store;
 mod immediate;
+mod inline_store;
 mod projection_store;
 mod recorded_append;
 mod state_store;
@@ -15,6 +16,10 @@ pub use self::event_store::{
     StreamRange,
 };
 pub use self::immediate::{ImmediateAppend, ImmediateRead, StreamVisit};
+pub(crate) use self::inline_store::AnyStep;
+pub use self::inline_store::{
+    DynInlineStore, InlineRefusal, InlineRows, InlineSet, InlineStep, InlineStore,
+};
 pub(crate) use self::projection_store::{AnyRowFamily, AnyRowWork};
 pub use self::projection_store::{
     DynProjectionStore, GaveUp, NoRows, ProjectionStore, RowFamily, RowScope, RowWork, StateChange,

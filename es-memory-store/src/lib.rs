@@ -31,7 +31,7 @@ mod states;
 
 use std::ops::ControlFlow;
 use std::pin::pin;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use es_core::uuid::Uuid;
 use es_core::{
@@ -80,11 +80,15 @@ impl MemoryStore {
         // The clock is somebody else's: it is not asked under the lock.
         let now = self.clock.now();
         let appended = {
-            let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
-            log.append(commit, conditions, now)?
+            let mut log = self.log_to_write();
+            log.append(&self.states, commit, conditions, now)?
         };
         self.news.notify_waiters();
         Ok(appended)
+    }
+
+    fn log_to_write(&self) -> RwLockWriteGuard<'_, Log> {
+        self.log.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     // Nothing panics while the lock is held for writing, so a poisoned log is whole all the same.
@@ -175,10 +179,10 @@ impl RecordedAppend for MemoryStore {
         let mut answers = Vec::with_capacity(commits.len());
         let mut link = ChainLink::default();
         {
-            let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+            let mut log = self.log_to_write();
             for RecordedCommit { commit, recorded_at } in commits {
                 let answer = match link.check(commit) {
-                    Ok(()) => log.append(commit, &[], *recorded_at),
+                    Ok(()) => log.append(&self.states, commit, &[], *recorded_at),
                     Err(conflict) => Err(conflict.into()),
                 };
                 let refused = answer.is_err();

@@ -11,14 +11,13 @@ use es_core::{Clock, SystemClock};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use tokio::sync::{mpsc, watch};
 
-use crate::commits::Log;
+use crate::commits::{Inlines, Log};
 use crate::error::{Failure, OpenError};
 use crate::event_ids::RecentIds;
 use crate::lock::WriterLock;
 use crate::presence::Presence;
 use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
-use crate::rows::Texts;
 use crate::schema::{self, Kind};
 use crate::writer::{self, Writer};
 use crate::{Durability, SqliteStore};
@@ -155,7 +154,7 @@ impl SqliteStoreBuilder {
             checkpoint_pages: i32::try_from(checkpoint_pages).unwrap_or(i32::MAX).max(1),
             data_version,
             stale: false,
-            texts: Texts::default(),
+            inlines: Inlines::default(),
         };
         let writer = writer.start().map_err(io_failed)?;
         Ok(SqliteStore {

@@ -62,11 +62,11 @@ use std::time::Duration;
 use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynProjectionStore, EventId,
-    EventStore, ExpectedRevision, Position, ProjectionStore, Query, QueryPage, QueryRange,
-    ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Revision, RowWork, StateCommit,
-    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
-    StreamRange,
+    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynInlineStore,
+    DynProjectionStore, EventId, EventStore, ExpectedRevision, Inline, InlineStore, Position,
+    ProjectionStore, Query, QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit,
+    RecordedEvent, Revision, RowWork, StateCommit, StateError, StateKey, StatePage, StateRecord,
+    StateStore, StoreFailure, StreamId, StreamPage, StreamRange,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -347,6 +347,10 @@ impl ProjectionStore for SqliteStore {
         Some(self.opening)
     }
 
+    fn inline_store(&self) -> Option<&dyn DynInlineStore> {
+        Some(self)
+    }
+
     async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {
         let keys = keys.to_vec();
         let read = self.readers()?.read(move |reader| {
@@ -364,6 +368,14 @@ impl ProjectionStore for SqliteStore {
     ) -> Result<Revision, StateError> {
         let (answer, answered) = oneshot::channel();
         self.enqueue(Job::Commit { commit, rows, answer }).await?;
+        answered.await.unwrap_or_else(|_| Err(StateError::OutcomeUnknown(lost_answer())))
+    }
+}
+
+impl InlineStore for SqliteStore {
+    async fn enlist(&self, inline: Inline, stay: bool) -> Result<(), StateError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::Enlist { inline, stay, answer }).await?;
         answered.await.unwrap_or_else(|_| Err(StateError::OutcomeUnknown(lost_answer())))
     }
 }

@@ -9,17 +9,17 @@ use std::thread::JoinHandle;
 
 use es_core::bytes::Bytes;
 use es_core::{
-    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Position,
+    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Inline, Position,
     RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey, StoreFailure,
 };
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::commits::Log;
+use crate::commits::{Inlines, Log};
 use crate::error::{Failure, MaintenanceError};
 use crate::event_ids::RecentIds;
 use crate::presence::Presence;
-use crate::rows::{Sqlite, Texts};
+use crate::rows::Sqlite;
 use crate::state_records;
 
 /// A transaction takes no more commits when it has so many events or so many bytes.
@@ -56,6 +56,11 @@ pub(crate) enum Job {
         rows: Option<RowWork<Sqlite>>,
         answer: oneshot::Sender<Result<Revision, StateError>>,
     },
+    Enlist {
+        inline: Inline,
+        stay: bool,
+        answer: oneshot::Sender<Result<(), StateError>>,
+    },
     Checkpoint {
         answer: oneshot::Sender<Result<Checkpointed, MaintenanceError>>,
     },
@@ -67,6 +72,7 @@ enum Outcome {
     Put(Result<Revision, StateError>),
     Remove(Result<(), StateError>),
     Commit(Result<Revision, StateError>),
+    Enlist(Result<(), StateError>),
     /// Is done between transactions.
     Checkpoint,
 }
@@ -104,7 +110,7 @@ impl Job {
                 let values = commit.changes.iter().filter_map(|change| change.value.as_ref());
                 (commit.changes.len().max(1), values.map(Bytes::len).sum())
             }
-            Self::Remove { .. } | Self::Checkpoint { .. } => (1, 0),
+            Self::Remove { .. } | Self::Enlist { .. } | Self::Checkpoint { .. } => (1, 0),
         }
     }
 
@@ -120,7 +126,8 @@ impl Job {
             (Self::Put { answer, .. }, Outcome::Put(result)) => {
                 let _ = answer.send(result);
             }
-            (Self::Remove { answer, .. }, Outcome::Remove(result)) => {
+            (Self::Remove { answer, .. }, Outcome::Remove(result))
+            | (Self::Enlist { answer, .. }, Outcome::Enlist(result)) => {
                 let _ = answer.send(result);
             }
             (Self::Commit { answer, .. }, Outcome::Commit(result)) => {
@@ -140,7 +147,7 @@ impl Job {
             Self::Put { answer, .. } | Self::Commit { answer, .. } => {
                 let _ = answer.send(Err(failure.into()));
             }
-            Self::Remove { answer, .. } => {
+            Self::Remove { answer, .. } | Self::Enlist { answer, .. } => {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Checkpoint { answer } => {
@@ -158,7 +165,7 @@ impl Job {
             Self::Put { answer, .. } | Self::Commit { answer, .. } => {
                 let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
             }
-            Self::Remove { answer, .. } => {
+            Self::Remove { answer, .. } | Self::Enlist { answer, .. } => {
                 let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
             }
             Self::Checkpoint { .. } => {}
@@ -181,7 +188,7 @@ pub(crate) struct Writer {
     pub(crate) data_version: i64,
     /// The log is not what the file holds, and must be loaded again.
     pub(crate) stale: bool,
-    pub(crate) texts: Texts,
+    pub(crate) inlines: Inlines,
 }
 
 /// Why a transaction did not come to its end.
@@ -244,6 +251,7 @@ impl Writer {
         match self.transaction(&jobs) {
             Ok(outcomes) => {
                 self.log.committed();
+                self.inlines.set.committed();
                 self.head.send_if_modified(|head| {
                     let moved = *head != self.log.head();
                     *head = self.log.head();
@@ -313,16 +321,16 @@ impl Writer {
     }
 
     fn outcomes(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, Failure> {
-        let Self { connection, log, clock, texts, .. } = self;
+        let Self { connection, log, clock, inlines, .. } = self;
         let now = clock.now();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             outcomes.push(match job {
-                Job::Append { commits, conditions, .. } => {
-                    Outcome::Append(log.append_chain(connection, commits, conditions, now)?)
-                }
+                Job::Append { commits, conditions, .. } => Outcome::Append(
+                    log.append_chain(connection, inlines, commits, conditions, now)?,
+                ),
                 Job::AppendRecorded { commits, .. } => {
-                    Outcome::Append(log.append_recorded(connection, commits)?)
+                    Outcome::Append(log.append_recorded(connection, inlines, commits)?)
                 }
                 Job::Put { key, value, expected, .. } => {
                     Outcome::Put(state_records::put(connection, key, value, *expected)?)
@@ -334,8 +342,11 @@ impl Writer {
                     connection,
                     commit,
                     rows.as_ref(),
-                    texts,
+                    &mut inlines.texts,
                 )?),
+                Job::Enlist { inline, stay, .. } => {
+                    Outcome::Enlist(log.enlist(connection, inlines, inline, *stay)?)
+                }
                 Job::Checkpoint { .. } => Outcome::Checkpoint,
             });
         }
@@ -348,6 +359,7 @@ impl Writer {
         let Err(error) = committed else {
             return self.presence.check().map_err(|removed| {
                 self.stale = true;
+                self.inlines.set.rolled_back();
                 Ended::Unknown(removed)
             });
         };
@@ -364,6 +376,7 @@ impl Writer {
 
     fn roll_back(&mut self) {
         self.stale = true;
+        self.inlines.set.rolled_back();
         // After some errors SQLite has done it itself.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")

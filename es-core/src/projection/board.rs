@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use crate::error::ignore_poison;
+use crate::projection::inline::Standing;
 use crate::projection::status::{ProjectionHome, ProjectionState, ProjectionStatus};
 use crate::version::Position;
 
@@ -19,6 +20,8 @@ pub(crate) struct Board {
     rebuilt: AtomicU64,
     /// The positions that somebody has decided to skip.
     skips: Mutex<Arc<BTreeSet<Position>>>,
+    /// How far the projection is, while it is changed in the step of every append.
+    inline: Mutex<Option<Standing>>,
 }
 
 impl Board {
@@ -30,6 +33,7 @@ impl Board {
             rebuilds: AtomicU64::new(0),
             rebuilt: AtomicU64::new(0),
             skips: Mutex::default(),
+            inline: Mutex::default(),
         }
     }
 
@@ -92,6 +96,27 @@ impl Board {
     pub(crate) fn skip(&self, position: Position) {
         let mut skips = ignore_poison(self.skips.lock());
         Arc::make_mut(&mut skips).insert(position);
+    }
+
+    /// How far the projection is, if it is changed in the step of every append now.
+    pub(crate) fn inline(&self) -> Option<Standing> {
+        *ignore_poison(self.inline.lock())
+    }
+
+    /// Waits until an inline projection takes part in appends, or will not before somebody does
+    /// something.
+    pub(crate) async fn inline_or_not(&self) {
+        let settled = |status: &ProjectionStatus| {
+            matches!(status.state, ProjectionState::Inline | ProjectionState::Parked { .. })
+                || status.state.has_ended()
+                || !status.dead_letters.is_empty()
+        };
+        // The sender lives here.
+        let _ = self.watch().wait_for(settled).await;
+    }
+
+    pub(crate) fn set_inline(&self, standing: Option<Standing>) {
+        *ignore_poison(self.inline.lock()) = standing;
     }
 
     /// How many rebuilds were asked for.

@@ -17,7 +17,7 @@ use crate::event_set::EventSet;
 use crate::projection::batch::{self, Batch, Chunk};
 use crate::projection::board::Board;
 use crate::projection::generation::{Generations, document_key, document_space};
-use crate::projection::host::{Host, InDocuments, Needs, ProjectionType, Start};
+use crate::projection::host::{Host, Needs, ProjectionType, Start};
 use crate::projection::session::{
     ChangedDocuments, Changes, Failure, KeySet, Part, Session, guarded,
 };
@@ -96,13 +96,15 @@ impl Keys {
 /// A projection in documents, in this process.
 pub(crate) struct DocumentHost<P> {
     board: Board,
+    inline: bool,
     projection: PhantomData<fn() -> P>,
 }
 
 impl<P: DocumentProjection> DocumentHost<P> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(inline: bool) -> Self {
         Self {
             board: Board::new(P::NAME, P::VERSION, ProjectionHome::Documents),
+            inline,
             projection: PhantomData,
         }
     }
@@ -145,6 +147,10 @@ impl<P: DocumentProjection> Host for DocumentHost<P> {
 
     fn needs(&self) -> Needs {
         Needs::Documents
+    }
+
+    fn is_inline(&self) -> bool {
+        self.inline
     }
 
     fn as_any(&self) -> &(dyn Any + Send + Sync) {
@@ -371,7 +377,7 @@ pub struct DocumentsPage<P> {
     pub next: Option<String>,
 }
 
-impl<P: DocumentProjection<Home = InDocuments>, S: EventStore> Documents<P, S> {
+impl<P: DocumentProjection, S: EventStore> Documents<P, S> {
     pub(crate) fn of(store: &Arc<S>, host: Arc<dyn Host>) -> Option<Self> {
         let known = host.as_any().is::<DocumentHost<P>>();
         known.then(|| Self { store: Arc::clone(store), host, projection: PhantomData })

@@ -208,6 +208,9 @@ pub(crate) struct Checkpoint {
     pub(crate) events: u64,
     /// When the last of them was recorded.
     pub(crate) applied_until: Option<Timestamp>,
+    /// Whether it, or a key of it, stands still before an event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stuck: bool,
 }
 
 impl Checkpoint {

@@ -71,7 +71,10 @@ impl<S: EventStore> ProjectionHandle<S> {
         let settled = watch.wait_for(|status| {
             matches!(
                 status.state,
-                ProjectionState::Live | ProjectionState::Standby | ProjectionState::Parked { .. }
+                ProjectionState::Live
+                    | ProjectionState::Inline
+                    | ProjectionState::Standby
+                    | ProjectionState::Parked { .. }
             ) || status.state.has_ended()
         });
         // Both ends are fine, and the sender lives in the host.

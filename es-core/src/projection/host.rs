@@ -18,7 +18,7 @@ use crate::projection::state::Hosted;
 use crate::projection::{DocumentProjection, Projection, StateProjection};
 use crate::query::Query;
 use crate::recorded::Page;
-use crate::store::{AnyRowFamily, RowFamily};
+use crate::store::{AnyRowFamily, EventStore, InlineRows, InlineStore, RowFamily};
 
 /// The home of a projection that is kept in memory.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,10 @@ pub struct InDocuments;
 /// The home of a projection that is kept in rows of the stores of one family.
 #[derive(Clone, Copy, Debug)]
 pub struct InRows<R>(PhantomData<fn() -> R>);
+
+/// The home of a projection that is kept in `H` and changed in the step that appends its events.
+#[derive(Clone, Copy, Debug)]
+pub struct Inlined<H>(PhantomData<fn() -> H>);
 
 /// A projection in a process, its type forgotten.
 pub struct AnyHost(pub(crate) Arc<dyn Host>);
@@ -56,16 +60,42 @@ impl<P: StateProjection<Home = Self> + Default> HomeOf<P> for InMemory {
 #[diagnostic::do_not_recommend]
 impl<P: DocumentProjection<Home = Self>> HomeOf<P> for InDocuments {
     fn host() -> AnyHost {
-        AnyHost(Arc::new(DocumentHost::<P>::new()))
+        AnyHost(Arc::new(DocumentHost::<P>::new(false)))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: DocumentProjection<Home = Self>> HomeOf<P> for Inlined<InDocuments> {
+    fn host() -> AnyHost {
+        AnyHost(Arc::new(DocumentHost::<P>::new(true)))
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<P: RowProjection<Family = R>, R: RowFamily> HomeOf<P> for InRows<R> {
     fn host() -> AnyHost {
-        AnyHost(Arc::new(RowHost::<P>::new()))
+        AnyHost(Arc::new(RowHost::<P>::new(false)))
     }
 }
+
+#[diagnostic::do_not_recommend]
+impl<P: RowProjection<Family = R>, R: InlineRows> HomeOf<P> for Inlined<InRows<R>> {
+    fn host() -> AnyHost {
+        AnyHost(Arc::new(RowHost::<P>::new(true)))
+    }
+}
+
+/// A home of documents that stores of type `S` have.
+#[diagnostic::on_unimplemented(
+    message = "a projection that is kept `{Self}` has no documents to read in `{S}`",
+    label = "has no documents there"
+)]
+pub trait DocumentsIn<S> {}
+
+impl<S: EventStore> DocumentsIn<S> for InDocuments {}
+
+// What is missing is said of the store.
+impl<S: InlineStore> DocumentsIn<S> for Inlined<InDocuments> {}
 
 /// A projection of a running program.
 pub(crate) trait Host: Send + Sync {
@@ -82,6 +112,10 @@ pub(crate) trait Host: Send + Sync {
     }
     /// What the store must be able to do.
     fn needs(&self) -> Needs;
+    /// Whether it is changed in the step that appends its events.
+    fn is_inline(&self) -> bool {
+        false
+    }
     /// The tables of a generation, for a projection that keeps rows.
     fn tables(&self) -> Option<&dyn TableWork> {
         None

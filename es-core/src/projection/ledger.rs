@@ -18,6 +18,7 @@ use crate::projection::generation::{
 };
 use crate::projection::handle::Skip;
 use crate::projection::host::ProjectionType;
+use crate::projection::inline::{Inline, Swap};
 use crate::projection::lease::Lease;
 use crate::projection::row::Slot;
 use crate::projection::session::{Changes, Failure};
@@ -135,6 +136,7 @@ impl Ledger {
                     position: Position::ZERO,
                     events: 0,
                     applied_until: None,
+                    stuck: false,
                 };
                 let mut commit = StateCommit::default();
                 let failure = Slot::default();
@@ -292,6 +294,7 @@ impl Ledger {
             position: entry.position(),
             events: self.checkpoint.events + changes.events,
             applied_until: entry.last_recorded_at.or(self.checkpoint.applied_until),
+            stuck: entry.stop.is_some() || !entry.letters.is_empty() || !self.parked.is_empty(),
             ..self.checkpoint.clone()
         };
         let mut commit = self.guarded(&checkpoint)?;
@@ -340,7 +343,9 @@ impl Ledger {
         failed: Option<DeadLetter>,
     ) -> Result<(), StateError> {
         let (name, generation) = (self.projection.name, self.generation);
-        let checkpoint = self.checkpoint.clone();
+        let others = self.parked.keys().any(|parked| parked != key);
+        let stuck = failed.is_some() || others || self.stop.is_some();
+        let checkpoint = Checkpoint { stuck, ..self.checkpoint.clone() };
         let mut commit = self.guarded(&checkpoint)?;
         if let Some((_, value)) = document {
             let key = document_key(name, generation, key);
@@ -421,6 +426,42 @@ impl Ledger {
             }
             attempts += 1;
         }
+    }
+
+    /// Gives the lease back, and stores nothing: somebody else may have moved the checkpoint.
+    pub(crate) async fn leave(self, store: &dyn DynProjectionStore) -> Result<(), StateError> {
+        self.lease.give_back(store).await
+    }
+
+    /// Whether nothing of it stands still.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.stop.is_none() && !self.stop_is_stored && self.parked.is_empty()
+    }
+
+    /// Brings the generation of an inline projection up to the head and makes it live, in one step
+    /// of the store's: nothing can be appended in between. `false` if it is to catch up first.
+    pub(crate) async fn swap_in_step<S: EventStore>(
+        &self,
+        place: &Workplace<S>,
+    ) -> Result<bool, Exit> {
+        let mut generations = self.standing.generations.clone();
+        generations.swap(self.generation, &self.projection);
+        let failure = Slot::default();
+        let swap = Swap {
+            generation: self.generation,
+            generations,
+            expected: self.standing.revision,
+            failure: Arc::clone(&failure),
+        };
+        let inline = Inline::swapping(Arc::clone(&place.host), swap);
+        let store = place.durable()?.dyn_inline();
+        let store = store
+            .ok_or_else(|| Exit::Failed("the store keeps no inline projections".to_owned()))?;
+        place
+            .patiently(|| store.dyn_enlist(inline.clone(), false))
+            .await
+            .map_err(|exit| explained(exit, &failure))?;
+        Ok(!inline.has_fallen())
     }
 
     /// Gives the lease back.

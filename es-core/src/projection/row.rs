@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::event_set::EventSet;
 use crate::projection::batch::{self, Batch, Chunk, panic_message};
 use crate::projection::board::Board;
-use crate::projection::host::{Host, InRows, Needs, ProjectionType, Start};
+use crate::projection::host::{Host, Needs, ProjectionType, Start};
 use crate::projection::session::{Changes, Failure, Part, Session, guarded};
 use crate::projection::{ProjectError, Projection, ProjectionHome};
 use crate::query::Query;
@@ -21,7 +21,7 @@ use crate::store::{AnyRowFamily, AnyRowWork, GaveUp, RowFamily, RowScope, RowWor
 type Transaction<'t, R> = <R as RowFamily>::Transaction<'t>;
 
 /// A projection that is kept in rows. `#[projection(rows = Family)]` generates it.
-pub trait RowProjection: Projection<Home = InRows<Self::Family>> + RowTables<Self::Family> {
+pub trait RowProjection: Projection + RowTables<Self::Family> {
     /// The stores that it can live in.
     type Family: RowFamily;
 
@@ -95,13 +95,15 @@ pub(crate) type Slot<T> = Arc<Mutex<Option<T>>>;
 /// A projection in rows, in this process.
 pub(crate) struct RowHost<P> {
     board: Board,
+    inline: bool,
     projection: PhantomData<fn() -> P>,
 }
 
 impl<P: RowProjection> RowHost<P> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(inline: bool) -> Self {
         Self {
             board: Board::new(P::NAME, P::VERSION, ProjectionHome::Rows),
+            inline,
             projection: PhantomData,
         }
     }
@@ -145,6 +147,10 @@ impl<P: RowProjection> Host for RowHost<P> {
 
     fn needs(&self) -> Needs {
         Needs::Rows(AnyRowFamily::of::<P::Family>())
+    }
+
+    fn is_inline(&self) -> bool {
+        self.inline
     }
 
     fn tables(&self) -> Option<&dyn TableWork> {

@@ -127,10 +127,17 @@ struct Place {
     stream: String,
     version: Version,
     event: String,
+    /// What went wrong, without the place.
+    reason: String,
 }
 
 impl Failure {
-    fn new(index: usize, recorded: &Recorded<'_>, error: String, transient: bool) -> Self {
+    fn new(
+        index: usize,
+        recorded: &Recorded<'_>,
+        (error, reason): (String, String),
+        transient: bool,
+    ) -> Self {
         Self {
             index,
             key: None,
@@ -139,6 +146,7 @@ impl Failure {
                 stream: recorded.stream.as_str().to_owned(),
                 version: recorded.version,
                 event: recorded.name.to_owned(),
+                reason,
             }),
             error,
             transient,
@@ -147,18 +155,37 @@ impl Failure {
 
     /// The event could not be read.
     pub(crate) fn unread(index: usize, recorded: &Recorded<'_>, error: &DecodeError) -> Self {
-        Self::new(index, recorded, error.to_string(), false)
+        let error = error.to_string();
+        Self::new(index, recorded, (error.clone(), error), false)
     }
 
     /// The projection said no.
     pub(crate) fn refused(index: usize, recorded: &Recorded<'_>, error: &ProjectError) -> Self {
         let transient = error.category() == ErrorCategory::Transient;
-        Self::new(index, recorded, describe(recorded, &error.to_string()), transient)
+        let reason = error.to_string();
+        Self::new(index, recorded, (describe(recorded, &reason), reason), transient)
     }
 
     /// This went wrong with the event.
     pub(crate) fn because(index: usize, recorded: &Recorded<'_>, what: &str) -> Self {
-        Self::new(index, recorded, describe(recorded, what), false)
+        Self::new(index, recorded, (describe(recorded, what), what.to_owned()), false)
+    }
+
+    pub(crate) fn stream(&self) -> &str {
+        &self.place.stream
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.place.version
+    }
+
+    pub(crate) fn event(&self) -> &str {
+        &self.place.event
+    }
+
+    /// What went wrong, without the place of the event.
+    pub(crate) fn reason(&self) -> &str {
+        &self.place.reason
     }
 
     pub(crate) fn of_key(mut self, key: &str) -> Self {

@@ -89,6 +89,8 @@ pub enum ProjectionState {
     CatchingUp,
     /// It has seen everything and waits for news.
     Live,
+    /// It is changed in the step of every append, and is never behind.
+    Inline,
     /// Its first generation of this version is being built beside one of another version, and is
     /// not served yet.
     Rebuilding,

@@ -8,6 +8,7 @@ use std::task::Poll;
 use crate::projection::ProjectionState;
 use crate::projection::feed::READERS;
 use crate::projection::host::{Host, Needs};
+use crate::projection::inline::Inline;
 use crate::projection::ledger::Standing;
 use crate::projection::memory;
 use crate::projection::worker::{Exit, Role, Worker, Workplace};
@@ -17,14 +18,17 @@ use crate::store::{EventStore, StateCommit};
 /// also after any other end.
 pub(crate) fn run<S: EventStore>(place: Workplace<S>) -> impl Future<Output = ()> + Send {
     // Made here and not in the block: a task may be dropped before it begins.
-    let ended = Ended(Arc::clone(&place.host));
+    let ended = Ended(Arc::clone(&place.host), place.inline.clone());
     async move {
         let exit = match place.host.needs() {
             Needs::Events => memory::run(&place).await,
             Needs::Documents | Needs::Rows(_) => supervise(&place).await,
         };
+        if let Some(inline) = &place.inline {
+            inline.end();
+        }
         let state = match exit {
-            Exit::Stopped | Exit::Changed => ProjectionState::Stopped,
+            Exit::Stopped | Exit::Changed | Exit::Inline => ProjectionState::Stopped,
             Exit::Failed(error) => {
                 tracing::error!(projection = place.name(), %error, "projection failed");
                 ProjectionState::Failed { error }
@@ -40,10 +44,13 @@ pub(crate) fn run<S: EventStore>(place: Workplace<S>) -> impl Future<Output = ()
 
 /// Says that a projection has ended if nothing else has: its task was aborted, its tokio runtime
 /// ended, or the store panicked.
-struct Ended(Arc<dyn Host>);
+struct Ended(Arc<dyn Host>, Option<Inline>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
+        if let Some(inline) = &self.1 {
+            inline.end();
+        }
         self.0.board().end(if std::thread::panicking() {
             ProjectionState::Failed { error: "the task that ran it panicked".to_owned() }
         } else {
@@ -55,7 +62,7 @@ impl Drop for Ended {
 async fn supervise<S: EventStore>(place: &Workplace<S>) -> Exit {
     loop {
         match work(place).await {
-            Exit::Changed => {}
+            Exit::Changed | Exit::Inline => {}
             exit => return exit,
         }
         // What changes again and again must not keep the thread.
@@ -98,7 +105,7 @@ async fn work<S: EventStore>(place: &Workplace<S>) -> Exit {
         let (role, _) = workers.swap_remove(index);
         match ended {
             // The other one begins anew too: what it has not committed is not stored.
-            Exit::Changed => return Exit::Changed,
+            Exit::Changed | Exit::Inline => return Exit::Changed,
             // The other one is asked too, and ends what it has begun.
             Exit::Stopped => exit = Exit::Stopped,
             // The other one goes on, and the status says that this one does not.

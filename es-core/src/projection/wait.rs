@@ -109,6 +109,10 @@ impl<'a, S: EventStore> Wait<'a, S> {
         };
         let mut progress = host.board().watch();
         loop {
+            // It was told before the append was answered.
+            if host.board().inline().is_some_and(|inline| inline.position >= wanted) {
+                return Ok(());
+            }
             let settled = |status: &ProjectionStatus| {
                 reached(status) || !status.state.runs() || status.state == ProjectionState::Standby
             };

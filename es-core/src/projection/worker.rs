@@ -11,11 +11,12 @@ use crate::error::ErrorCategory;
 use crate::projection::feed::{Feed, Fetched};
 use crate::projection::generation::lease_key;
 use crate::projection::host::{Host, Start};
+use crate::projection::inline::Inline;
 use crate::projection::lease::{Candidate, Lease};
 use crate::projection::ledger::{Entry, Ledger, Standing};
 use crate::projection::race::{First, race};
 use crate::projection::session::{Failure, KeySet, Part, Session};
-use crate::projection::{ProjectionState, RebuildProgress};
+use crate::projection::{DeadLetter, ProjectionState, RebuildProgress};
 use crate::runtime::RetryPolicy;
 use crate::store::{DynProjectionStore, EventStore, ReadError, StateError};
 use crate::version::Position;
@@ -33,6 +34,8 @@ pub(crate) struct Workplace<S> {
     pub(crate) turn: Mutex<()>,
     /// Those who read ahead.
     pub(crate) readers: Arc<Semaphore>,
+    /// Takes part in appends, if the projection is inline.
+    pub(crate) inline: Option<Inline>,
 }
 
 /// Why a worker ends.
@@ -42,6 +45,8 @@ pub(crate) enum Exit {
     Stopped,
     /// Somebody else has changed what it works on: look again.
     Changed,
+    /// The generation is changed by the steps of appends from now on, and needs no lease.
+    Inline,
     /// The store can not be used any more, or what it holds is not ours.
     Failed(String),
 }
@@ -54,6 +59,16 @@ impl<S: EventStore> Workplace<S> {
     /// The events of the projection up to a position.
     pub(crate) fn feed(&self, up_to: Position) -> Feed<S> {
         Feed::new(&self.store, &self.host, &self.readers, up_to)
+    }
+
+    /// Brings an inline projection up to the head in a step of the store's. Whether it is changed in
+    /// the step of every append from then on.
+    pub(crate) async fn enlist(&self, inline: &Inline) -> Result<bool, Exit> {
+        let store = self.durable()?.dyn_inline();
+        let store = store
+            .ok_or_else(|| Exit::Failed("the store keeps no inline projections".to_owned()))?;
+        self.patiently(|| store.dyn_enlist(inline.clone(), true)).await?;
+        Ok(self.host.board().inline().is_some())
     }
 
     /// The store as the home of durable projections.
@@ -202,6 +217,11 @@ impl<S: EventStore> Worker<'_, S> {
 
     async fn work(self) -> Result<std::convert::Infallible, Exit> {
         let mut bell = self.place.host.board().bell();
+        if let (Role::Live, Some(inline), Some(_)) =
+            (self.role, &self.place.inline, self.place.host.board().inline())
+        {
+            return self.watch_over(inline, &mut bell).await;
+        }
         let lease = self.take_lease(&mut bell).await?;
         let mut ledger = Ledger::open(self.place, self.generation, lease, self.standing.clone(), {
             matches!(self.role, Role::Live)
@@ -213,14 +233,61 @@ impl<S: EventStore> Worker<'_, S> {
             Ok(never) => match never {},
             Err(exit) => exit,
         };
-        if exit == Exit::Stopped
-            && let Ok(store) = self.place.durable()
-            && let Err(error) = ledger.close(store).await
-        {
-            let projection = self.place.name();
-            tracing::debug!(projection, %error, "the lease was not given back");
+        if let Ok(store) = self.place.durable() {
+            let given_back = match exit {
+                Exit::Stopped => ledger.close(store).await,
+                Exit::Inline => ledger.leave(store).await,
+                Exit::Changed | Exit::Failed(_) => Ok(()),
+            };
+            if let Err(error) = given_back {
+                let projection = self.place.name();
+                tracing::debug!(projection, %error, "the lease was not given back");
+            }
         }
         Err(exit)
+    }
+
+    /// Watches over a generation that is changed by the steps of appends: shows how it is, and
+    /// brings it up to what others append past it.
+    async fn watch_over(
+        &self,
+        inline: &Inline,
+        bell: &mut watch::Receiver<u64>,
+    ) -> Result<std::convert::Infallible, Exit> {
+        let place = self.place;
+        let board = place.host.board();
+        loop {
+            if place.is_stopped() {
+                return Err(Exit::Stopped);
+            }
+            // It has met something that is for a worker with a lease.
+            let Some(standing) = board.inline() else { return Err(Exit::Changed) };
+            board.update(|status| {
+                status.generation = Some(standing.generation);
+                status.position = standing.position;
+                status.head = status.head.max(standing.position);
+                status.applied_until = standing.applied_until;
+                status.state = ProjectionState::Inline;
+                let of_it = |letter: &DeadLetter| letter.generation == Some(standing.generation);
+                if status.dead_letters.iter().any(of_it) {
+                    Arc::make_mut(&mut status.dead_letters).retain(|letter| !of_it(letter));
+                }
+            });
+            match place.wait(Some(standing.position), bell, place.lease_time / 3).await? {
+                Woken::News => {
+                    let behind = board.inline() == Some(standing);
+                    if behind && !place.enlist(inline).await? {
+                        return Err(Exit::Changed);
+                    }
+                }
+                Woken::Rung | Woken::Late => {
+                    if self.standing.has_changed(place).await? {
+                        return Err(Exit::Changed);
+                    }
+                }
+                Woken::Unheard(error) => place.endure(error.category(), &error, 1).await?,
+            }
+        }
     }
 
     /// Waits for the lease.
@@ -320,6 +387,16 @@ impl<'a, S: EventStore> Shift<'a, S> {
             if let Role::Building { hold: false, live } = self.worker.role {
                 self.swap(ledger, live).await?;
                 continue;
+            }
+            if let (Role::Live, Some(inline)) = (self.worker.role, &place.inline)
+                && ledger.is_sound()
+            {
+                if place.enlist(inline).await? {
+                    return Err(Exit::Inline);
+                }
+                // More was appended meanwhile, or what it met is met here too.
+                place.pause(1).await?;
+                return Err(Exit::Changed);
             }
             self.report_caught_up(ledger);
             match place.wait(Some(ledger.position()), bell, self.renewal()).await? {
@@ -537,6 +614,12 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 continue;
             }
             let store = place.durable()?;
+            if place.inline.is_some() {
+                return match ledger.swap_in_step(place).await? {
+                    true => Err(Exit::Inline),
+                    false => Ok(()),
+                };
+            }
             match ledger.swap(place, store, live).await? {
                 true => return Err(Exit::Changed),
                 // The live one's worker in another process was faster.

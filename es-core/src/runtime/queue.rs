@@ -262,8 +262,8 @@ fn settle<A: Aggregate>(
                 Some((_, Err(error))) => {
                     sound = false;
                     // What the store can not do for one it can not do for the others; an id that
-                    // is taken is this command's own trouble.
-                    if !matches!(error, AppendError::EventIdReused { .. }) {
+                    // is taken, or an event that a projection refuses, is this command's own trouble.
+                    if !error.is_of_the_commit() {
                         store_failure = Some(error.clone());
                     }
                     command.answer(Err(Failure::Append(error)));

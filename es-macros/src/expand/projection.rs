@@ -59,6 +59,10 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
         (None, false) => quote!(#es_core::InDocuments),
         (None, true) => quote!(#es_core::InMemory),
     };
+    let home = match projection.inline {
+        true => quote!(#es_core::Inlined<#home>),
+        false => home,
+    };
     let handling = handling(projection, project);
     quote! {
         #[automatically_derived]

@@ -26,6 +26,9 @@ pub(crate) struct Projection<'a> {
     pub(crate) documents: Slot<DocumentsOption>,
     /// The family of the rows that it is kept in.
     pub(crate) rows: Slot<Type>,
+    /// The key of `inline`, if it is changed in the step that appends its events.
+    pub(crate) inline_key: Option<Ident>,
+    pub(crate) inline: bool,
     pub(crate) register: bool,
 }
 
@@ -40,6 +43,7 @@ impl<'a> Projection<'a> {
             "retired",
             "documents",
             "rows",
+            "inline",
             "enum",
             "derive",
             "register",
@@ -53,7 +57,7 @@ impl<'a> Projection<'a> {
         let (mut name, mut version) = (Slot::default(), Slot::default());
         let (mut events, mut register) = (Slot::default(), Slot::default());
         let (mut kept_in_documents, mut rows) = (Slot::default(), Slot::default());
-        let mut crate_path = Slot::default();
+        let (mut crate_path, mut inline) = (Slot::default(), Slot::default());
         let mut options = SetOptions::default();
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
@@ -61,6 +65,7 @@ impl<'a> Projection<'a> {
             "events" => given.fill(&mut events, listed_events),
             "documents" => given.fill(&mut kept_in_documents, documents),
             "rows" => given.fill(&mut rows, value::ty),
+            "inline" => given.fill(&mut inline, value::flag),
             "enum" | "derive" | "retired" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
@@ -81,6 +86,8 @@ impl<'a> Projection<'a> {
             events_key,
             events_are_empty,
             documents: kept_in_documents,
+            inline_key: inline.key().cloned(),
+            inline: inline.value().is_some(),
             rows,
             register: register.into_value().unwrap_or(true),
         }

@@ -52,6 +52,15 @@ pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {
             "a projection is kept in documents or in rows, not in both\nhelp: keep one of `documents` and `rows`",
         );
     }
+    if let Some(inline) = &projection.inline_key
+        && projection.documents.is_missing()
+        && projection.rows.is_missing()
+    {
+        ctxt.error(
+            inline,
+            "a projection in memory can not be `inline`: it is changed when its events are stored already\nhelp: keep it in the store, with `documents, inline` or `rows = ..., inline`",
+        );
+    }
     listed_events(ctxt, &projection.events.set);
 }
 
