@@ -262,6 +262,14 @@ impl<S: EventStore> Worker<'_, S> {
             }
             // It has met something that is for a worker with a lease.
             let Some(standing) = board.inline() else { return Err(Exit::Changed) };
+            // Another generation was made live, and nothing was appended since.
+            if standing.generation != self.generation {
+                place.enlist(inline).await?;
+                if board.inline().is_none_or(|it| it.generation != self.generation) {
+                    return Err(Exit::Changed);
+                }
+                continue;
+            }
             board.update(|status| {
                 status.generation = Some(standing.generation);
                 status.position = standing.position;
@@ -617,7 +625,10 @@ impl<'a, S: EventStore> Shift<'a, S> {
             if place.inline.is_some() {
                 return match ledger.swap_in_step(place).await? {
                     true => Err(Exit::Inline),
-                    false => Ok(()),
+                    false => {
+                        drop(turn);
+                        place.pause(1).await
+                    }
                 };
             }
             match ledger.swap(place, store, live).await? {
