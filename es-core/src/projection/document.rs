@@ -388,10 +388,20 @@ impl<P: DocumentProjection, S: EventStore> Documents<P, S> {
     /// # Errors
     /// See [`ReadModelError`].
     pub async fn get(&self, key: impl Display) -> Result<Option<P>, ReadModelError> {
-        let Some(generation) = self.generation().await? else { return Ok(None) };
-        let key = document_key(P::NAME, generation, &key.to_string());
-        let record = self.store()?.dyn_get(&key).await?;
-        record.map(|record| Self::read(key.name(), &record)).transpose()
+        let key = key.to_string();
+        let mut served = self.generation().await?;
+        while let Some(generation) = served {
+            let of_it = document_key(P::NAME, generation, &key);
+            if let Some(record) = self.store()?.dyn_get(&of_it).await? {
+                return Self::read(&key, &record).map(Some);
+            }
+            // It is missing, or the generation was replaced and removed while it was looked for.
+            served = self.generation().await?;
+            if served == Some(generation) {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     /// The documents whose keys lie in a range of texts, at most `limit`, sorted by key byte by byte.
@@ -406,14 +416,31 @@ impl<P: DocumentProjection, S: EventStore> Documents<P, S> {
         range: impl RangeBounds<&'a str>,
         limit: usize,
     ) -> Result<DocumentsPage<P>, ReadModelError> {
-        let (start, end) = (range.start_bound().cloned(), range.end_bound().cloned());
+        let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+        let mut served = self.generation().await?;
+        while let Some(generation) = served {
+            let page = self.range_of(generation, bounds, limit).await;
+            // One that was replaced meanwhile may be removed in part.
+            served = self.generation().await?;
+            if served == Some(generation) {
+                return page;
+            }
+        }
+        Ok(DocumentsPage { documents: Vec::new(), next: None })
+    }
+
+    async fn range_of(
+        &self,
+        generation: u64,
+        (start, end): (Bound<&str>, Bound<&str>),
+        limit: usize,
+    ) -> Result<DocumentsPage<P>, ReadModelError> {
         let within = |name: &str| match end {
             Bound::Included(end) => name <= end,
             Bound::Excluded(end) => name < end,
             Bound::Unbounded => true,
         };
         let mut page = DocumentsPage { documents: Vec::new(), next: None };
-        let Some(generation) = self.generation().await? else { return Ok(page) };
         let store = self.store()?;
         let space = document_space(P::NAME, generation);
         // The port lists what comes after a name.
