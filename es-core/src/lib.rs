@@ -199,9 +199,9 @@ pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand
 pub use crate::projection::{
     DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsIn, DocumentsPage,
     HandleError, InDocuments, InMemory, InRows, Inline, InlinePlace, Inlined, Keys, Project,
-    ProjectError, ProjectRows, Projection, ProjectionHandle, ProjectionHome, ProjectionState,
-    ProjectionStatus, ProjectionView, ReadModelError, Rebuild, RebuildError, RebuildProgress,
-    RowProjection, RowTables, Skip, StateProjection, Wait,
+    ProjectError, ProjectRows, Projection, ProjectionFailure, ProjectionHandle, ProjectionHome,
+    ProjectionState, ProjectionStatus, ProjectionView, ReadModelError, Rebuild, RebuildError,
+    RebuildProgress, RowProjection, RowTables, Skip, StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};

@@ -9,6 +9,7 @@ mod board;
 mod dead_letter;
 mod document;
 mod error;
+mod failure;
 pub(crate) mod feed;
 mod generation;
 mod handle;
@@ -37,6 +38,7 @@ pub use self::document::{
     Document, DocumentProjection, Documents, DocumentsPage, Keys, ReadModelError,
 };
 pub use self::error::ProjectError;
+pub use self::failure::ProjectionFailure;
 pub use self::handle::{Differences, HandleError, ProjectionHandle, Rebuild, RebuildError, Skip};
 pub use self::host::{AnyHost, DocumentsIn, HomeOf, InDocuments, InMemory, InRows, Inlined};
 pub use self::inline::{Inline, InlinePlace};

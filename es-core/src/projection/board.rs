@@ -107,8 +107,12 @@ impl Board {
     /// something.
     pub(crate) async fn inline_or_not(&self) {
         let settled = |status: &ProjectionStatus| {
-            matches!(status.state, ProjectionState::Inline | ProjectionState::Parked { .. })
-                || status.state.has_ended()
+            matches!(
+                status.state,
+                ProjectionState::Inline
+                    | ProjectionState::Parked { .. }
+                    | ProjectionState::Failed { .. }
+            ) || status.state.has_ended()
                 || !status.dead_letters.is_empty()
         };
         // The sender lives here.
@@ -125,11 +129,11 @@ impl Board {
     }
 
     /// Says that the projection has ended if nothing else has.
-    pub(crate) fn end(&self, state: ProjectionState) {
+    pub(crate) fn end(&self) {
         self.status.send_if_modified(|status| {
             let goes_on = !status.state.has_ended();
             if goes_on {
-                status.state = state;
+                status.state = ProjectionState::Stopped;
                 status.rebuild = None;
             }
             goes_on

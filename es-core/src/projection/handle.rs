@@ -75,6 +75,7 @@ impl<S: EventStore> ProjectionHandle<S> {
                     | ProjectionState::Inline
                     | ProjectionState::Standby
                     | ProjectionState::Parked { .. }
+                    | ProjectionState::Failed { .. }
             ) || status.state.has_ended()
         });
         // Both ends are fine, and the sender lives in the host.
@@ -123,7 +124,8 @@ impl<S: EventStore> ProjectionHandle<S> {
         Ok(skips)
     }
 
-    /// Tries everything again that is parked: after a fix was deployed, or the cause is gone.
+    /// Tries everything again that is parked, and one that has failed: after a fix was deployed, or the
+    /// cause is gone.
     ///
     /// # Errors
     /// When the store can not be written.
@@ -415,12 +417,12 @@ impl Rebuild {
                     let letter = Box::new(letter.clone());
                     Err(RebuildError::Parked { name, letter })
                 } else if let Some(reason) =
-                    status.rebuild.as_ref().and_then(|rebuild| rebuild.failed.as_deref())
+                    status.rebuild.as_ref().and_then(|rebuild| rebuild.failed.as_ref())
                 {
-                    Err(stopped(reason))
+                    Err(stopped(&reason.to_string()))
                 } else {
                     match &status.state {
-                        ProjectionState::Failed { error } => Err(stopped(error)),
+                        ProjectionState::Failed { reason } => Err(stopped(&reason.to_string())),
                         ProjectionState::Stopped => Err(stopped("the runtime was shut down")),
                         _ => Ok(()),
                     }

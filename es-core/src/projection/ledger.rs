@@ -11,6 +11,7 @@ use crate::error::ignore_poison;
 use crate::fingerprint::Fingerprint;
 use crate::projection::ProjectionState;
 use crate::projection::dead_letter::DeadLetter;
+use crate::projection::failure::ProjectionFailure;
 use crate::projection::feed::Fetched;
 use crate::projection::generation::{
     Checkpoint, Generations, dead_letter_key, dead_letter_space, document_key, read, request_key,
@@ -125,8 +126,7 @@ impl Ledger {
         let stored = place.patiently(|| store.dyn_get(&key)).await?;
         let (checkpoint, checkpoint_revision) = match stored {
             Some(record) => {
-                let checkpoint: Checkpoint =
-                    read(&key, &record).map_err(|error| Exit::Failed(error.to_string()))?;
+                let checkpoint: Checkpoint = read(&key, &record).map_err(unread)?;
                 check_history(place, &checkpoint, identity).await?;
                 (checkpoint, record.revision)
             }
@@ -146,7 +146,7 @@ impl Ledger {
                     commit.put(key.clone(), written(&checkpoint)?, ExpectedRevision::Missing);
                     Ok::<_, StateError>(())
                 };
-                begin(&mut commit).map_err(|error| Exit::Failed(error.to_string()))?;
+                begin(&mut commit).map_err(unread)?;
                 let create = || {
                     let tables = place.host.tables();
                     tables.map(|tables| tables.create(generation, live, Arc::clone(&failure)))
@@ -193,10 +193,8 @@ impl Ledger {
         let key = Checkpoint::key(place.name(), generation);
         let stored = place.patiently(|| store.dyn_get(&key)).await?;
         let letters = letters(place, generation).await?;
-        let checkpoint = stored
-            .map(|record| read::<Checkpoint>(&key, &record))
-            .transpose()
-            .map_err(|error| Exit::Failed(error.to_string()))?;
+        let checkpoint =
+            stored.map(|record| read::<Checkpoint>(&key, &record)).transpose().map_err(unread)?;
         let parked = letters.iter().find(|letter| letter.key.is_none());
         let state = parked.map_or(ProjectionState::Standby, |letter| ProjectionState::Parked {
             position: letter.position,
@@ -381,7 +379,7 @@ impl Ledger {
         let checkpoint = Checkpoint { position: self.seen, ..self.checkpoint.clone() };
         let mut standing = self.standing.clone();
         standing.generations.swap(self.generation, &self.projection);
-        let fail = |error: StateError| Exit::Failed(error.to_string());
+        let fail = unread;
         let mut commit = StateCommit::default();
         self.lease.guard(&mut commit).map_err(fail)?;
         let key = Checkpoint::key(self.projection.name, self.generation);
@@ -455,8 +453,8 @@ impl Ledger {
         };
         let inline = Inline::swapping(Arc::clone(&place.host), swap);
         let store = place.durable()?.dyn_inline();
-        let store = store
-            .ok_or_else(|| Exit::Failed("the store keeps no inline projections".to_owned()))?;
+        let store =
+            store.ok_or(Exit::Failed(ProjectionFailure::NoHome { what: "inline projections" }))?;
         place
             .patiently(|| store.dyn_enlist(inline.clone(), false))
             .await
@@ -573,7 +571,7 @@ async fn all<S: EventStore, T: serde::de::DeserializeOwned>(
     loop {
         let page = place.patiently(|| store.dyn_list(space, after.as_deref(), PAGE)).await?;
         for (key, record) in &page.records {
-            all.push(read(key, record).map_err(|error| Exit::Failed(error.to_string()))?);
+            all.push(read(key, record).map_err(unread)?);
         }
         match page.next() {
             Some(next) => after = Some(next.to_owned()),
@@ -589,10 +587,10 @@ async fn check_history<S: EventStore>(
     identity: uuid::Uuid,
 ) -> Result<(), Exit> {
     if checkpoint.store != identity {
-        return Err(Exit::Failed(format!(
-            "its checkpoint was made of the events of store {}, but this is store {identity}; rebuild it, or restore the events that belong to it",
-            checkpoint.store
-        )));
+        return Err(Exit::Failed(ProjectionFailure::OtherHistory {
+            checkpoint: checkpoint.store,
+            store: identity,
+        }));
     }
     let mut attempts = 1;
     let head = loop {
@@ -603,18 +601,23 @@ async fn check_history<S: EventStore>(
         attempts += 1;
     };
     if head < checkpoint.position {
-        return Err(Exit::Failed(format!(
-            "its checkpoint is at position {}, but the store ends at {head}: events are lost; rebuild it, or restore them",
-            checkpoint.position
-        )));
+        return Err(Exit::Failed(ProjectionFailure::EventsLost {
+            checkpoint: checkpoint.position,
+            head,
+        }));
     }
     Ok(())
+}
+
+/// A record is not what this program writes there.
+fn unread(error: StateError) -> Exit {
+    Exit::Failed(ProjectionFailure::of_record(&error))
 }
 
 /// What rows' work left behind says more than that it gave up.
 fn explained(exit: Exit, failure: &Slot<String>) -> Exit {
     match (exit, ignore_poison(failure.lock()).take()) {
-        (Exit::Failed(_), Some(error)) => Exit::Failed(format!("its tables: {error}")),
+        (Exit::Failed(_), Some(error)) => Exit::Failed(ProjectionFailure::Tables { error }),
         (exit, _) => exit,
     }
 }

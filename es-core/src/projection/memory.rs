@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::projection::board::Board;
+use crate::projection::failure::ProjectionFailure;
 use crate::projection::generation::request_key;
 use crate::projection::host::Start;
 use crate::projection::ledger::skips;
@@ -19,10 +20,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A longer time than anybody waits.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24);
 
-/// Applies every event until it is asked to stop or the store fails for good.
-pub(crate) async fn run<S: EventStore>(place: &Workplace<S>) -> Exit {
+/// Applies every event until it is asked to stop or can not go on. After a failure, when it
+/// runs `again`, the state may be half changed: it is built anew beside.
+pub(crate) async fn run<S: EventStore>(place: &Workplace<S>, again: bool) -> Exit {
     let work = Work { place, position: Position::ZERO, rebuilt: 0, heard: None };
-    match work.work().await {
+    match work.work(again).await {
         Ok(never) => match never {},
         Err(exit) => exit,
     }
@@ -41,10 +43,14 @@ impl<S: EventStore> Work<'_, S> {
         self.place.host.board()
     }
 
-    async fn work(mut self) -> Result<std::convert::Infallible, Exit> {
+    async fn work(mut self, again: bool) -> Result<std::convert::Infallible, Exit> {
         let place = self.place;
         let mut bell = self.board().bell();
         self.load_skips().await?;
+        if again {
+            self.rebuilt = self.board().rebuilt();
+            self.replay(self.board().status().position).await?;
+        }
         let mut session = Arc::clone(&place.host).session(Start::Shown);
         let mut feed = place.feed(Position::MAX);
         let mut failed_at = (Position::ZERO, 0);
@@ -169,7 +175,10 @@ impl<S: EventStore> Work<'_, S> {
             match session.apply(&fetched.batch, &part) {
                 Ok(changes) => events += changes.events,
                 // It was applied before: what it does does not depend on the events alone.
-                Err(failure) => return Err(Exit::Failed(failure.error)),
+                Err(failure) => {
+                    let error = failure.error;
+                    return Err(Exit::Failed(ProjectionFailure::NotRepeatable { error }));
+                }
             }
             at = fetched.token;
             let per_second = (events as f64 / began.elapsed().as_secs_f64().max(1e-6)) as u64;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::projection::dead_letter::DeadLetter;
+use crate::projection::failure::ProjectionFailure;
 use crate::version::Position;
 
 /// Where a projection stands and how it is.
@@ -108,10 +109,10 @@ pub enum ProjectionState {
         /// What went wrong, with stream, version and name of the event.
         error: String,
     },
-    /// It ended because the store can not be used any more.
+    /// It does not go on: why, and whether it is tried again, says the reason.
     Failed {
-        /// What the store said.
-        error: String,
+        /// Why.
+        reason: ProjectionFailure,
     },
     /// The runtime was shut down or dropped, or the tokio runtime that it was started in has ended.
     Stopped,
@@ -120,12 +121,12 @@ pub enum ProjectionState {
 impl ProjectionState {
     /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self, Self::Failed { .. } | Self::Stopped)
+        matches!(self, Self::Stopped)
     }
 
     /// Whether it goes on by itself.
     pub(crate) fn runs(&self) -> bool {
-        !self.has_ended() && !matches!(self, Self::Parked { .. })
+        !matches!(self, Self::Stopped | Self::Failed { .. } | Self::Parked { .. })
     }
 }
 
@@ -148,5 +149,5 @@ pub struct RebuildProgress {
     /// Whether it is complete and waits for [`swap`](crate::ProjectionHandle::swap).
     pub ready: bool,
     /// Why it does not go on.
-    pub failed: Option<String>,
+    pub failed: Option<ProjectionFailure>,
 }

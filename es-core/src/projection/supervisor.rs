@@ -4,13 +4,19 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 use crate::projection::ProjectionState;
+use crate::projection::batch::panic_message;
+use crate::projection::failure::{BackOff, ProjectionFailure, caught};
 use crate::projection::feed::READERS;
 use crate::projection::host::{Host, Needs};
 use crate::projection::inline::Inline;
 use crate::projection::ledger::Standing;
 use crate::projection::memory;
+use crate::projection::race::{First, race};
 use crate::projection::worker::{Exit, Role, Worker, Workplace};
 use crate::store::{EventStore, StateCommit};
 
@@ -20,30 +26,62 @@ pub(crate) fn run<S: EventStore>(place: Workplace<S>) -> impl Future<Output = ()
     // Made here and not in the block: a task may be dropped before it begins.
     let ended = Ended(Arc::clone(&place.host), place.inline.clone());
     async move {
-        let exit = match place.host.needs() {
-            Needs::Events => memory::run(&place).await,
-            Needs::Documents | Needs::Rows(_) => supervise(&place).await,
-        };
+        let mut bell = place.host.board().bell();
+        let (mut back_off, mut again) = (BackOff::new(), false);
+        while let Err(failure) = run_once(&place, &mut back_off, again).await {
+            again = true;
+            tracing::error!(projection = place.name(), error = %failure, "projection failed");
+            let pause = back_off.pause_after(&failure);
+            bell.mark_unchanged();
+            place.host.board().set_state(ProjectionState::Failed { reason: failure });
+            if place.unless_stopped(rung_or_after(&mut bell, pause)).await.is_err() {
+                break;
+            }
+            place.host.board().set_state(ProjectionState::CatchingUp);
+        }
         if let Some(inline) = &place.inline {
             inline.end();
         }
-        let state = match exit {
-            Exit::Stopped | Exit::Changed | Exit::Inline => ProjectionState::Stopped,
-            Exit::Failed(error) => {
-                tracing::error!(projection = place.name(), %error, "projection failed");
-                ProjectionState::Failed { error }
-            }
-        };
         // Whoever waits for the end may open the store again: nothing holds it any more.
         let Workplace { store, readers, .. } = place;
         let _all = readers.acquire_many(READERS).await;
         drop(store);
-        ended.0.board().end(state);
+        ended.0.board().end();
     }
 }
 
-/// Says that a projection has ended if nothing else has: its task was aborted, its tokio runtime
-/// ended, or the store panicked.
+/// Works until it is asked to stop, or says why it does not go on.
+async fn run_once<S: EventStore>(
+    place: &Workplace<S>,
+    back_off: &mut BackOff,
+    again: bool,
+) -> Result<(), ProjectionFailure> {
+    let exit = match place.host.needs() {
+        Needs::Events => caught(memory::run(place, again)).await,
+        Needs::Documents | Needs::Rows(_) => caught(supervise(place, back_off)).await,
+    };
+    match exit {
+        Ok(Exit::Stopped | Exit::Changed | Exit::Inline) => Ok(()),
+        Ok(Exit::Failed(failure)) => Err(failure),
+        Err(panic) => Err(ProjectionFailure::Panicked { error: panic_message(&*panic).to_owned() }),
+    }
+}
+
+/// Waits until somebody asks for something, or for some time.
+async fn rung_or_after(bell: &mut watch::Receiver<u64>, pause: Option<Duration>) {
+    match pause {
+        // The bell's sender lives in the host.
+        Some(pause) => {
+            race(bell.changed(), tokio::time::sleep(pause)).await;
+        }
+        None => {
+            let _ = bell.changed().await;
+        }
+    }
+}
+
+/// Says that a projection has ended if nothing else has: its task was aborted, or its tokio runtime
+/// ended.
 struct Ended(Arc<dyn Host>, Option<Inline>);
 
 impl Drop for Ended {
@@ -51,17 +89,13 @@ impl Drop for Ended {
         if let Some(inline) = &self.1 {
             inline.end();
         }
-        self.0.board().end(if std::thread::panicking() {
-            ProjectionState::Failed { error: "the task that ran it panicked".to_owned() }
-        } else {
-            ProjectionState::Stopped
-        });
+        self.0.board().end();
     }
 }
 
-async fn supervise<S: EventStore>(place: &Workplace<S>) -> Exit {
+async fn supervise<S: EventStore>(place: &Workplace<S>, back_off: &mut BackOff) -> Exit {
     loop {
-        match work(place).await {
+        match work(place, back_off).await {
             Exit::Changed | Exit::Inline => {}
             exit => return exit,
         }
@@ -71,7 +105,8 @@ async fn supervise<S: EventStore>(place: &Workplace<S>) -> Exit {
 }
 
 /// Works on the generations of this version until they change.
-async fn work<S: EventStore>(place: &Workplace<S>) -> Exit {
+async fn work<S: EventStore>(place: &Workplace<S>, back_off: &mut BackOff) -> Exit {
+    let mut bell = place.host.board().bell();
     let standing = match stand(place).await {
         Ok(standing) => standing,
         Err(exit) => return exit,
@@ -100,8 +135,22 @@ async fn work<S: EventStore>(place: &Workplace<S>) -> Exit {
         workers.push((role, Box::pin(worker(building.number, role))));
     }
     let mut exit = Exit::Changed;
+    // Until when one that has failed is left alone, while the other one goes on.
+    let mut rests: Option<Option<Instant>> = None;
     while !workers.is_empty() {
-        let (index, ended) = first(&mut workers).await;
+        let rested = async {
+            match rests {
+                Some(until) => {
+                    let pause = until.map(|until| until.saturating_duration_since(Instant::now()));
+                    rung_or_after(&mut bell, pause).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let (index, ended) = match race(first(&mut workers), rested).await {
+            First::Left(ended) => ended,
+            First::Right(()) => return Exit::Changed,
+        };
         let (role, _) = workers.swap_remove(index);
         match ended {
             // The other one begins anew too: what it has not committed is not stored.
@@ -109,16 +158,21 @@ async fn work<S: EventStore>(place: &Workplace<S>) -> Exit {
             // The other one is asked too, and ends what it has begun.
             Exit::Stopped => exit = Exit::Stopped,
             // The other one goes on, and the status says that this one does not.
-            Exit::Failed(error) => {
-                tracing::error!(projection = place.name(), ?role, %error, "a generation failed");
+            Exit::Failed(reason) => {
+                if workers.is_empty() {
+                    return Exit::Failed(reason);
+                }
+                let projection = place.name();
+                tracing::error!(projection, ?role, error = %reason, "a generation failed");
+                bell.mark_unchanged();
+                let pause = back_off.pause_after(&reason);
+                rests = Some(pause.map(|pause| Instant::now() + pause));
                 place.host.board().update(|status| match role {
-                    Role::Live => status.state = ProjectionState::Failed { error: error.clone() },
+                    Role::Live => status.state = ProjectionState::Failed { reason },
                     Role::Building { .. } => {
-                        let rebuild = status.rebuild.get_or_insert_default();
-                        rebuild.failed = Some(error.clone());
+                        status.rebuild.get_or_insert_default().failed = Some(reason);
                     }
                 });
-                exit = Exit::Failed(error);
             }
         }
     }
@@ -137,7 +191,7 @@ async fn stand<S: EventStore>(place: &Workplace<S>) -> Result<Standing, Exit> {
         standing
             .generations
             .put(&mut commit, projection.name, standing.revision)
-            .map_err(|error| Exit::Failed(error.to_string()))?;
+            .map_err(|error| Exit::Failed(ProjectionFailure::of_record(&error)))?;
         match place.patiently(|| store.dyn_commit(commit.clone(), None)).await {
             // What is stored now is read again, with its revision.
             Ok(_) | Err(Exit::Changed) => {}

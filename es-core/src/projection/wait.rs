@@ -249,7 +249,7 @@ fn not_reached(status: &ProjectionStatus, wanted: Position) -> WaitError {
             let (position, error) = (*position, error.clone());
             return WaitError::Parked { name, wanted, position, key: None, error };
         }
-        ProjectionState::Failed { error } => error.clone(),
+        ProjectionState::Failed { reason } => reason.to_string(),
         _ => "the runtime was shut down".to_owned(),
     };
     WaitError::Stopped { name, wanted, position, reason }

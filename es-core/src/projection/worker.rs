@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::error::ErrorCategory;
+use crate::projection::failure::ProjectionFailure;
 use crate::projection::feed::{Feed, Fetched};
 use crate::projection::generation::lease_key;
 use crate::projection::host::{Host, Start};
@@ -47,8 +48,8 @@ pub(crate) enum Exit {
     Changed,
     /// The generation is changed by the steps of appends from now on, and needs no lease.
     Inline,
-    /// The store can not be used any more, or what it holds is not ours.
-    Failed(String),
+    /// It can not go on.
+    Failed(ProjectionFailure),
 }
 
 impl<S: EventStore> Workplace<S> {
@@ -65,8 +66,8 @@ impl<S: EventStore> Workplace<S> {
     /// the step of every append from then on.
     pub(crate) async fn enlist(&self, inline: &Inline) -> Result<bool, Exit> {
         let store = self.durable()?.dyn_inline();
-        let store = store
-            .ok_or_else(|| Exit::Failed("the store keeps no inline projections".to_owned()))?;
+        let store =
+            store.ok_or(Exit::Failed(ProjectionFailure::NoHome { what: "inline projections" }))?;
         self.patiently(|| store.dyn_enlist(inline.clone(), true)).await?;
         Ok(self.host.board().inline().is_some())
     }
@@ -75,7 +76,7 @@ impl<S: EventStore> Workplace<S> {
     pub(crate) fn durable(&self) -> Result<&dyn DynProjectionStore, Exit> {
         self.store
             .projection_store()
-            .ok_or_else(|| Exit::Failed("the store keeps no durable projections".to_owned()))
+            .ok_or(Exit::Failed(ProjectionFailure::NoHome { what: "durable projections" }))
     }
 
     /// Waits until the workers are asked to stop.
@@ -147,7 +148,7 @@ impl<S: EventStore> Workplace<S> {
                 Err(Exit::Changed)
             }
             ErrorCategory::Permanent | ErrorCategory::Rejected => {
-                Err(Exit::Failed(error.to_string()))
+                Err(Exit::Failed(ProjectionFailure::of_store(error)))
             }
         }
     }
@@ -457,7 +458,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                     self.session.forget();
                     let Some(failure) = self.session.take_failure() else {
                         let error = StateError::Abandoned;
-                        return Err(Exit::Failed(error.to_string()));
+                        return Err(Exit::Failed(ProjectionFailure::of_store(&error)));
                     };
                     self.fail(ledger, &mut entry, &mut tries, failure).await?;
                 }
