@@ -27,7 +27,8 @@ use crate::event::{Event, EventType};
 use crate::event_data::EventData;
 use crate::event_set::{self, DecodeError, Decoded, EncodeError, EncodedEvent, EventSet};
 use crate::projection::{
-    DocumentProjection, InDocuments, InMemory, InRows, Inlined, RowProjection, StateProjection,
+    DocumentProjection, EffectProjection, InDocuments, InMemory, InRows, Inlined, RowProjection,
+    StateProjection,
 };
 use crate::recorded::Payload;
 use crate::snapshot::{SnapshotState, SnapshotType};
@@ -292,6 +293,26 @@ pub trait EmptyProjection: StateProjection<Home = InMemory> + Default {}
 
 #[diagnostic::do_not_recommend]
 impl<P: StateProjection<Home = InMemory> + Default> EmptyProjection for P {}
+
+/// Side effects that can be registered without being asked how they are made.
+#[diagnostic::on_unimplemented(
+    message = "side effects `{Self}` can not be made: they must implement `Default`",
+    label = "can not be made without being asked how",
+    note = "add `Default` to the derives of `{Self}`",
+    note = "or write `#[projection(register = false)]` and add it with `Registry::builder().effects_with(..)`"
+)]
+pub trait DefaultEffects: EffectProjection + Default {}
+
+#[diagnostic::do_not_recommend]
+impl<P: EffectProjection + Default> DefaultEffects for P {}
+
+/// Registers side effects.
+pub const fn effect_registration<P: DefaultEffects>(
+    package: Option<&'static str>,
+    location: &'static str,
+) -> Registration {
+    Registration::projection::<P>(package, location)
+}
 
 /// Registers a projection that is kept in documents.
 pub const fn document_registration<P: DocumentProjection<Home = InDocuments>>(

@@ -198,10 +198,11 @@ pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOr
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
     DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsIn, DocumentsPage,
-    HandleError, InDocuments, InMemory, InRows, Inline, InlinePlace, Inlined, Keys, Project,
-    ProjectError, ProjectRows, Projection, ProjectionFailure, ProjectionHandle, ProjectionHome,
-    ProjectionState, ProjectionStatus, ProjectionView, ReadModelError, Rebuild, RebuildError,
-    RebuildProgress, RowProjection, RowTables, Skip, StateProjection, Wait,
+    EffectProjection, Effects, HandleError, InDocuments, InMemory, InRows, Inline, InlinePlace,
+    Inlined, Keys, Occasion, Project, ProjectError, ProjectRows, Projection, ProjectionFailure,
+    ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus, ProjectionView, React,
+    ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection, RowTables, Skip,
+    StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};

@@ -8,6 +8,7 @@ mod batch;
 mod board;
 mod dead_letter;
 mod document;
+pub(crate) mod effect;
 mod error;
 mod failure;
 pub(crate) mod feed;
@@ -37,10 +38,13 @@ pub use self::dead_letter::DeadLetter;
 pub use self::document::{
     Document, DocumentProjection, Documents, DocumentsPage, Keys, ReadModelError,
 };
+pub use self::effect::{EffectProjection, Occasion, React};
 pub use self::error::ProjectError;
 pub use self::failure::ProjectionFailure;
 pub use self::handle::{Differences, HandleError, ProjectionHandle, Rebuild, RebuildError, Skip};
-pub use self::host::{AnyHost, DocumentsIn, HomeOf, InDocuments, InMemory, InRows, Inlined};
+pub use self::host::{
+    AnyHost, DocumentsIn, Effects, HomeOf, InDocuments, InMemory, InRows, Inlined,
+};
 pub use self::inline::{Inline, InlinePlace};
 pub use self::row::{ProjectRows, RowProjection, RowTables};
 pub use self::status::{ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress};
@@ -85,6 +89,8 @@ pub use self::wait::Wait;
 /// | `documents(key = path)` | the document of each key that `path(event, recorded)` gives | in the store |
 /// | `rows = Family` | nothing: handlers are [`ProjectRows`] | in tables that your own SQL writes |
 ///
+/// With `effects` it keeps nothing, and does something outside instead: see [`React`].
+///
 /// With `inline`, documents and rows are changed in the step that appends the events, in stores that
 /// are an [`InlineStore`](crate::InlineStore): what is read is never behind, and an event that can
 /// not be applied is refused, with its command.
@@ -108,7 +114,7 @@ pub trait Projection: Send + Sync + 'static {
     /// The events that are projected.
     type Event: EventSet;
     /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`]; or one of the last two
-    /// [`Inlined`].
+    /// [`Inlined`]; or nowhere, with [`Effects`].
     type Home;
 }
 

@@ -341,13 +341,17 @@ fn find_home<S: EventStore>(store: &S, host: &dyn Host) -> Result<(), StartError
     }
     let (keeps, help) = match needs {
         Needs::Events => return Ok(()),
-        Needs::Documents if home.is_some() => return Ok(()),
+        Needs::Documents | Needs::Effects if home.is_some() => return Ok(()),
         Needs::Rows(family) if home.is_some_and(|home| home.row_family() == family) => {
             return Ok(());
         }
         Needs::Documents => (
             "documents".to_owned(),
             "use a store that implements `ProjectionStore`, or keep the projection in memory",
+        ),
+        Needs::Effects => (
+            "how far its side effects are".to_owned(),
+            "use a store that implements `ProjectionStore`, or consume a subscription",
         ),
         Needs::Rows(family) => (
             format!("rows of {}", family.name()),
@@ -493,8 +497,12 @@ impl<S: EventStore> RuntimeBuilder<S> {
                 inline: host.is_inline().then(|| Inline::new(Arc::clone(host))),
             }));
         }
-        for host in projections.values().filter(|host| host.is_inline()) {
-            host.board().inline_or_not().await;
+        for host in projections.values() {
+            if host.is_inline() {
+                host.board().inline_or_not().await;
+            } else if host.needs() == Needs::Effects {
+                host.board().begun_or_not().await;
+            }
         }
         let shared = Shared {
             store: self.store,

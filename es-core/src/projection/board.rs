@@ -103,6 +103,17 @@ impl Board {
         *ignore_poison(self.inline.lock())
     }
 
+    /// Waits until side effects know where they begin, or will not before somebody does something.
+    pub(crate) async fn begun_or_not(&self) {
+        let settled = |status: &ProjectionStatus| {
+            status.generation.is_some()
+                || matches!(status.state, ProjectionState::Failed { .. })
+                || status.state.has_ended()
+        };
+        // The sender lives here.
+        let _ = self.watch().wait_for(settled).await;
+    }
+
     /// Waits until an inline projection takes part in appends, or will not before somebody does
     /// something.
     pub(crate) async fn inline_or_not(&self) {

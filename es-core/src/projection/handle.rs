@@ -207,6 +207,9 @@ impl<S: EventStore> ProjectionHandle<S> {
 
     async fn begin_rebuild(&self, hold: bool) -> Result<Rebuild, HandleError> {
         let projection = self.host.projection();
+        if self.host.needs() == Needs::Effects {
+            return Err(HandleError::NothingHeld { name: projection.name });
+        }
         let number = if self.is_in_memory() {
             self.host.board().ask_for_rebuild()
         } else {
@@ -572,6 +575,14 @@ pub enum HandleError {
         /// The position.
         position: Position,
     },
+    /// It holds nothing that could be built anew.
+    #[error(
+        "`{name}` is what the program does outside, which is not done again; nothing of it is held that could be built anew"
+    )]
+    NothingHeld {
+        /// The stored name of the side effects.
+        name: &'static str,
+    },
     /// There is no other generation that this could be about.
     #[error("projection `{name}` has no other generation: rebuild it first")]
     NoRebuild {
@@ -603,7 +614,9 @@ impl HandleError {
     /// What a caller can do about it.
     pub fn category(&self) -> ErrorCategory {
         match self {
-            Self::NotParked { .. } | Self::NoRebuild { .. } => ErrorCategory::Rejected,
+            Self::NotParked { .. } | Self::NoRebuild { .. } | Self::NothingHeld { .. } => {
+                ErrorCategory::Rejected
+            }
             Self::NotDurable { .. } | Self::Tables { .. } => ErrorCategory::Permanent,
             Self::State(error) => error.category(),
         }

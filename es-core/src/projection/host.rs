@@ -11,6 +11,7 @@ use crate::fingerprint::Fingerprint;
 use crate::projection::batch::{Batch, Chunk};
 use crate::projection::board::Board;
 use crate::projection::document::DocumentHost;
+use crate::projection::effect::{Again, EffectHost, EffectProjection, Reacting};
 use crate::projection::row::TableWork;
 use crate::projection::row::{RowHost, RowProjection};
 use crate::projection::session::Session;
@@ -31,6 +32,10 @@ pub struct InDocuments;
 /// The home of a projection that is kept in rows of the stores of one family.
 #[derive(Clone, Copy, Debug)]
 pub struct InRows<R>(PhantomData<fn() -> R>);
+
+/// The home of side effects, of which nothing is kept but how far they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Effects;
 
 /// The home of a projection that is kept in `H` and changed in the step that appends its events.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +90,13 @@ impl<P: RowProjection<Family = R>, R: InlineRows> HomeOf<P> for Inlined<InRows<R
     }
 }
 
+#[diagnostic::do_not_recommend]
+impl<P: EffectProjection + Default> HomeOf<P> for Effects {
+    fn host() -> AnyHost {
+        AnyHost(Arc::new(EffectHost::<P>::new(P::default())))
+    }
+}
+
 /// A home of documents that stores of type `S` have.
 #[diagnostic::on_unimplemented(
     message = "a projection that is kept `{Self}` has no documents to read in `{S}`",
@@ -109,6 +121,10 @@ pub(crate) trait Host: Send + Sync {
     /// The keys of the documents that an event of the batch is about.
     fn keys(&self, _: &Batch) -> Vec<String> {
         Vec::new()
+    }
+    /// Runs a side effect for an event of the batch.
+    fn react<'a>(&'a self, _: &'a Batch, _: usize, _: Again) -> Reacting<'a> {
+        Box::pin(std::future::ready(Ok(())))
     }
     /// What the store must be able to do.
     fn needs(&self) -> Needs;
@@ -143,6 +159,8 @@ pub(crate) enum Needs {
     Documents,
     /// Rows of a family.
     Rows(AnyRowFamily),
+    /// To keep how far side effects are.
+    Effects,
 }
 
 /// A projection type as it stands in a registry.

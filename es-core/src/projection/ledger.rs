@@ -18,7 +18,7 @@ use crate::projection::generation::{
     skip_space, written,
 };
 use crate::projection::handle::Skip;
-use crate::projection::host::ProjectionType;
+use crate::projection::host::{Needs, ProjectionType};
 use crate::projection::inline::{Inline, Swap};
 use crate::projection::lease::Lease;
 use crate::projection::row::Slot;
@@ -81,6 +81,18 @@ impl Entry {
         }
     }
 
+    /// One event of a batch.
+    pub(crate) fn of_one(fetched: &Fetched, index: usize) -> Self {
+        let recorded = fetched.batch.records().nth(index);
+        Self {
+            end: index + 1,
+            token: recorded.map_or(fetched.token, |recorded| recorded.position),
+            last_recorded_at: recorded.map(|recorded| recorded.recorded_at),
+            letters: Vec::new(),
+            stop: None,
+        }
+    }
+
     fn position(&self) -> Position {
         match &self.stop {
             // Everything before the event is applied, and whatever lies between is not wanted.
@@ -133,7 +145,7 @@ impl Ledger {
             None => {
                 let checkpoint = Checkpoint {
                     store: identity,
-                    position: Position::ZERO,
+                    position: begin(place).await?,
                     events: 0,
                     applied_until: None,
                     stuck: false,
@@ -580,6 +592,25 @@ async fn all<S: EventStore, T: serde::de::DeserializeOwned>(
     }
 }
 
+/// Where a generation begins: side effects with what comes, anything else with the first event.
+async fn begin<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
+    match place.host.needs() {
+        Needs::Effects => head(place).await,
+        Needs::Events | Needs::Documents | Needs::Rows(_) => Ok(Position::ZERO),
+    }
+}
+
+async fn head<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
+    let mut attempts = 1;
+    loop {
+        match place.unless_stopped(place.store.head()).await? {
+            Ok(head) => return Ok(head),
+            Err(error) => place.endure(error.category(), &error, attempts).await?,
+        }
+        attempts += 1;
+    }
+}
+
 /// Refuses a checkpoint that was made of other events than those of this store.
 async fn check_history<S: EventStore>(
     place: &Workplace<S>,
@@ -592,14 +623,7 @@ async fn check_history<S: EventStore>(
             store: identity,
         }));
     }
-    let mut attempts = 1;
-    let head = loop {
-        match place.unless_stopped(place.store.head()).await? {
-            Ok(head) => break head,
-            Err(error) => place.endure(error.category(), &error, attempts).await?,
-        }
-        attempts += 1;
-    };
+    let head = head(place).await?;
     if head < checkpoint.position {
         return Err(Exit::Failed(ProjectionFailure::EventsLost {
             checkpoint: checkpoint.position,

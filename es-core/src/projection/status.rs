@@ -79,6 +79,8 @@ pub enum ProjectionHome {
     Documents,
     /// In tables of the store that the projection's own SQL writes.
     Rows,
+    /// Nowhere: it is what the program does outside.
+    Effects,
 }
 
 /// How a projection is.

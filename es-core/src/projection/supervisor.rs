@@ -58,7 +58,9 @@ async fn run_once<S: EventStore>(
 ) -> Result<(), ProjectionFailure> {
     let exit = match place.host.needs() {
         Needs::Events => caught(memory::run(place, again)).await,
-        Needs::Documents | Needs::Rows(_) => caught(supervise(place, back_off)).await,
+        Needs::Documents | Needs::Rows(_) | Needs::Effects => {
+            caught(supervise(place, back_off)).await
+        }
     };
     match exit {
         Ok(Exit::Stopped | Exit::Changed | Exit::Inline) => Ok(()),

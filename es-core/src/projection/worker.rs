@@ -11,7 +11,7 @@ use crate::error::ErrorCategory;
 use crate::projection::failure::ProjectionFailure;
 use crate::projection::feed::{Feed, Fetched};
 use crate::projection::generation::lease_key;
-use crate::projection::host::{Host, Start};
+use crate::projection::host::{Host, Needs, Start};
 use crate::projection::inline::Inline;
 use crate::projection::lease::{Candidate, Lease};
 use crate::projection::ledger::{Entry, Ledger, Standing};
@@ -330,14 +330,16 @@ impl<S: EventStore> Worker<'_, S> {
 }
 
 /// The time between taking the lease and losing it or giving it back.
-struct Shift<'a, S> {
-    worker: &'a Worker<'a, S>,
+pub(crate) struct Shift<'a, S> {
+    pub(crate) worker: &'a Worker<'a, S>,
     session: Box<dyn Session>,
     feed: Feed<S>,
     began: Instant,
     events_before: u64,
-    renewed: Instant,
+    pub(crate) renewed: Instant,
     head: Position,
+    /// Whether a side effect has run for an event, so that the next one was not run before.
+    pub(crate) reacted: bool,
 }
 
 impl<'a, S: EventStore> Shift<'a, S> {
@@ -351,10 +353,11 @@ impl<'a, S: EventStore> Shift<'a, S> {
             events_before: ledger.events(),
             renewed: Instant::now(),
             head: Position::ZERO,
+            reacted: false,
         }
     }
 
-    fn renewal(&self) -> Duration {
+    pub(crate) fn renewal(&self) -> Duration {
         self.worker.place.lease_time / 3
     }
 
@@ -425,6 +428,9 @@ impl<'a, S: EventStore> Shift<'a, S> {
     /// projection is parked then.
     async fn step(&mut self, ledger: &mut Ledger, fetched: &Fetched) -> Result<bool, Exit> {
         let place = self.worker.place;
+        if place.host.needs() == Needs::Effects {
+            return self.react(ledger, fetched).await;
+        }
         let store = place.durable()?;
         let mut tries = Tries::default();
         let mut store_failures = 1;
@@ -596,7 +602,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
         }
     }
 
-    async fn renew(&mut self, ledger: &mut Ledger) -> Result<(), Exit> {
+    pub(crate) async fn renew(&mut self, ledger: &mut Ledger) -> Result<(), Exit> {
         let place = self.worker.place;
         let store = place.durable()?;
         let mut attempts = 1;
@@ -641,7 +647,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
     }
 
     /// Shows how far the generation is.
-    fn report(&self, ledger: &Ledger) {
+    pub(crate) fn report(&self, ledger: &Ledger) {
         self.show(ledger, ProjectionState::CatchingUp, false);
     }
 

@@ -53,15 +53,22 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
     let (ident, events) = (&input.ident, &events.set.ident);
     let name = stored::name(&projection.name, projection.input);
     let version = stored::version(&projection.version);
-    let fingerprint = fingerprint(input, es_core, &version);
+    // Nothing is kept of side effects that could look otherwise.
+    let fingerprint = match projection.effects {
+        true => {
+            quote!(const FINGERPRINT: #es_core::Fingerprint = #es_core::Fingerprint::new(0);)
+        }
+        false => fingerprint(input, es_core, &version),
+    };
     let home = match (projection.rows(), projection.documents.is_missing()) {
         (Some(family), _) => quote!(#es_core::InRows<#family>),
         (None, false) => quote!(#es_core::InDocuments),
         (None, true) => quote!(#es_core::InMemory),
     };
-    let home = match projection.inline {
-        true => quote!(#es_core::Inlined<#home>),
-        false => home,
+    let home = match (projection.effects, projection.inline) {
+        (true, _) => quote!(#es_core::Effects),
+        (false, true) => quote!(#es_core::Inlined<#home>),
+        (false, false) => home,
     };
     let handling = handling(projection, project);
     quote! {
@@ -83,6 +90,21 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
 fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
     let Projection { input, crate_path: es_core, events, .. } = projection;
     let (ident, events) = (&input.ident, &events.set.ident);
+    if projection.effects {
+        return quote! {
+            #[automatically_derived]
+            #[allow(deprecated, unused_qualifications)]
+            impl #es_core::EffectProjection for #ident {
+                async fn react_event(
+                    &self,
+                    __event: &#events,
+                    __occasion: &#es_core::Occasion<'_>,
+                ) -> ::core::result::Result<(), #es_core::ProjectError> {
+                    #project
+                }
+            }
+        };
+    }
     match projection.rows() {
         None => quote! {
             #[automatically_derived]
@@ -119,7 +141,7 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
 fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { input, crate_path: es_core, events, .. } = projection;
     let (ident, events) = (&input.ident, &events.set.ident);
-    let documents = projection.documents.value()?;
+    let documents = projection.documents.value().filter(|_| !projection.effects)?;
     let by_stream = documents.key.value().is_none();
     let keys = match documents.key.value() {
         // The call stands where the function is named: so does what is wrong with it.
@@ -161,16 +183,19 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
 
 fn dispatch(projection: &Projection<'_>) -> TokenStream {
     let set = &projection.events.set;
-    let family = projection.rows();
+    let family = projection.rows().filter(|_| !projection.effects);
     let dispatch = Dispatch {
         enumeration: set.ident.clone(),
         handling: match family {
+            _ if projection.effects => ("React", "react"),
             Some(_) => ("ProjectRows", "project"),
             None => ("Project", "project"),
         },
         family,
         handler: "Self",
+        awaited: projection.effects,
         arguments: match family {
+            _ if projection.effects => quote!(self, __event, __occasion),
             Some(_) => quote!(__rows, __event, __recorded),
             None => quote!(self, __event, __recorded),
         },

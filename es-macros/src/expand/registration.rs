@@ -19,6 +19,7 @@ pub(super) fn projection(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { input, crate_path: es_core, register, .. } = projection;
     let ident = &input.ident;
     let function = match (projection.rows(), projection.documents.value()) {
+        _ if projection.effects => "effect_registration",
         (Some(_), _) if projection.inline => "inline_row_registration",
         (Some(_), _) => "row_registration",
         (None, Some(_)) if projection.inline => "inline_document_registration",

@@ -29,6 +29,9 @@ pub(crate) struct Projection<'a> {
     /// The key of `inline`, if it is changed in the step that appends its events.
     pub(crate) inline_key: Option<Ident>,
     pub(crate) inline: bool,
+    /// The key of `effects`, if it is what the program does outside.
+    pub(crate) effects_key: Option<Ident>,
+    pub(crate) effects: bool,
     pub(crate) register: bool,
 }
 
@@ -44,6 +47,7 @@ impl<'a> Projection<'a> {
             "documents",
             "rows",
             "inline",
+            "effects",
             "enum",
             "derive",
             "register",
@@ -58,6 +62,7 @@ impl<'a> Projection<'a> {
         let (mut events, mut register) = (Slot::default(), Slot::default());
         let (mut kept_in_documents, mut rows) = (Slot::default(), Slot::default());
         let (mut crate_path, mut inline) = (Slot::default(), Slot::default());
+        let mut effects = Slot::default();
         let mut options = SetOptions::default();
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
@@ -66,6 +71,7 @@ impl<'a> Projection<'a> {
             "documents" => given.fill(&mut kept_in_documents, documents),
             "rows" => given.fill(&mut rows, value::ty),
             "inline" => given.fill(&mut inline, value::flag),
+            "effects" => given.fill(&mut effects, value::flag),
             "enum" | "derive" | "retired" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
@@ -88,6 +94,8 @@ impl<'a> Projection<'a> {
             documents: kept_in_documents,
             inline_key: inline.key().cloned(),
             inline: inline.value().is_some(),
+            effects_key: effects.key().cloned(),
+            effects: effects.value().is_some(),
             rows,
             register: register.into_value().unwrap_or(true),
         }

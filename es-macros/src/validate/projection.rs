@@ -52,7 +52,23 @@ pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {
             "a projection is kept in documents or in rows, not in both\nhelp: keep one of `documents` and `rows`",
         );
     }
-    if let Some(inline) = &projection.inline_key
+    if projection.effects_key.is_some() {
+        let kept = [
+            projection.documents.key(),
+            projection.rows.key(),
+            projection.inline_key.as_ref(),
+            projection.version.key(),
+        ];
+        for key in kept.into_iter().flatten() {
+            ctxt.error(
+                key,
+                format_args!(
+                    "nothing is kept of side effects, so `{key}` says nothing\nhelp: remove `{key}`, or remove `effects` if `{}` is a read model",
+                    projection.input.ident
+                ),
+            );
+        }
+    } else if let Some(inline) = &projection.inline_key
         && projection.documents.is_missing()
         && projection.rows.is_missing()
     {
