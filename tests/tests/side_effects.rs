@@ -185,7 +185,10 @@ async fn one_that_fails_is_tried_again_if_that_may_help_and_parks_if_not() {
     assert!(matches!(parked, WaitError::Parked { .. }), "{parked}");
     let handle = runtime.projection_handle("notices").unwrap();
     let letters = handle.dead_letters().await.unwrap();
-    assert_eq!((letters.len(), letters[0].position, letters[0].attempts), (1, Position::new(2), 10));
+    assert_eq!(
+        (letters.len(), letters[0].position, letters[0].attempts),
+        (1, Position::new(2), 10)
+    );
     let attempts: Vec<_> = outside.notices()[1..].iter().map(|notice| notice.attempt).collect();
     assert_eq!(attempts, (1..=10).collect::<Vec<_>>());
     assert!(outside.notices()[2..].iter().all(|notice| notice.may_be_repeated));
