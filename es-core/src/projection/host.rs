@@ -98,10 +98,6 @@ impl<P: EffectProjection + Default> HomeOf<P> for Effects {
 }
 
 /// A home of documents that stores of type `S` have.
-#[diagnostic::on_unimplemented(
-    message = "a projection that is kept `{Self}` has no documents to read in `{S}`",
-    label = "has no documents there"
-)]
 pub trait DocumentsIn<S> {}
 
 impl<S: EventStore> DocumentsIn<S> for InDocuments {}

@@ -32,7 +32,6 @@ pub(super) struct Dispatch<'a> {
 impl Dispatch<'_> {
     pub(super) fn over(&self, set: &EventSet) -> TokenStream {
         let Self { enumeration, handling, family, handler, arguments, awaited } = self;
-        let awaited = awaited.then(|| quote!(.await));
         let family = family.map(|family| quote!(#family,));
         let arms = set.variants.iter().map(|variant| {
             let name = &variant.ident;
@@ -45,7 +44,8 @@ impl Dispatch<'_> {
             let event = listed(&set.crate_path, variant, "Itself");
             let call =
                 quote_spanned!(span=> <#handler as #es_core::#handles<#family #event>>::#handle);
-            quote!(#enumeration::#name(__event) => #call(#arguments)#awaited,)
+            let awaited = awaited.then(|| quote_spanned!(span=> .await));
+            quote!(#enumeration::#name(__event) => #call(#arguments) #awaited,)
         });
         quote! {
             match __event {
