@@ -126,6 +126,7 @@
 //!
 //! - `derive` (on): the derive macros.
 //! - `testing`: the test kit.
+//! - `metrics`: counters, gauges and histograms through the facade `metrics`.
 //! - `hash-chain`: tamper evidence, [`RuntimeBuilder::hash_chain`].
 //! - `conformance`: the suite that holds a store to the contracts of the ports.
 
@@ -163,6 +164,7 @@ mod store;
 mod stream;
 mod subscription;
 mod tag;
+mod telemetry;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;

@@ -51,6 +51,7 @@ use crate::runtime::snapshots::{SnapshotSettings, Snapshots};
 use crate::snapshot::{SnapshotForm, SnapshotPolicy, SnapshotState};
 use crate::store::{EventStore, StateStore};
 use crate::subscription::{StartAt, Subscription, SubscriptionError};
+use crate::telemetry::metrics;
 
 pub use self::and_wait::{AndWait, Waited};
 pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
@@ -455,6 +456,7 @@ impl<S: EventStore> RuntimeBuilder<S> {
         if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
             return Err(StartError::NoTimer);
         }
+        metrics::describe();
         let registry = match self.registry {
             Some(registry) => registry,
             None => Registry::linked().build()?,

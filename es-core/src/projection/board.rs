@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::error::ignore_poison;
 use crate::projection::status::{ProjectionHome, ProjectionState, ProjectionStatus};
+use crate::telemetry::metrics;
 use crate::version::Position;
 
 /// The status of a projection, and the bell of its workers.
@@ -42,7 +43,10 @@ impl Board {
     }
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut ProjectionStatus)) {
-        self.status.send_modify(change);
+        self.status.send_modify(|status| {
+            change(status);
+            metrics::status(status);
+        });
     }
 
     pub(crate) fn set_state(&self, state: ProjectionState) {

@@ -18,6 +18,7 @@ use crate::projection::{DeadLetter, ProjectionState, ProjectionStatus, RebuildPr
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, StateCommit, StateError, StatePage,
 };
+use crate::telemetry::TARGET;
 use crate::version::Position;
 
 /// Somebody's decision that an event is not applied.
@@ -159,8 +160,7 @@ impl<S: EventStore> ProjectionHandle<S> {
             at: Timestamp::now(),
         };
         let (reason, actor) = (&skip.reason, &skip.actor);
-        tracing::warn!(
-            projection = projection.name,
+        tracing::warn!(target: TARGET, projection = projection.name,
             position = position.get(),
             actor,
             reason,

@@ -11,6 +11,8 @@ use crate::projection::session::{Failure, KeySet, Part};
 use crate::projection::worker::{Exit, Woken, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{EventStore, Revision};
+use crate::telemetry::metrics::{self, Stopwatch};
+use crate::telemetry::{Retried, TARGET, project_span};
 use crate::version::Position;
 
 /// How often requests from other processes are looked for while the projection is parked.
@@ -51,7 +53,13 @@ impl<S: EventStore> Work<'_, S> {
         loop {
             let fetched = place.next(&mut feed, self.position).await?;
             let part = self.part(fetched.batch.len());
-            if let Err(failure) = session.apply(&fetched.batch, &part) {
+            let began = Stopwatch::start();
+            let span = project_span(place.name(), None, fetched.batch.len());
+            let applied = span.in_scope(|| session.apply(&fetched.batch, &part));
+            if let Ok(changes) = &applied {
+                metrics::projected(place.name(), changes.events, began);
+            }
+            if let Err(failure) = applied {
                 failed_at = match failed_at {
                     (position, attempts) if position == failure.position => {
                         (position, attempts + 1)
@@ -61,7 +69,8 @@ impl<S: EventStore> Work<'_, S> {
                 let attempts = failed_at.1;
                 if failure.transient && place.retry.allows_more_than(attempts) {
                     let (projection, error) = (place.name(), &failure.error);
-                    tracing::warn!(projection, attempts, %error, "event is projected again");
+                    metrics::retry(Retried::Project);
+                    tracing::warn!(target: TARGET, projection, attempts, %error, "event is projected again");
                     place.pause(attempts).await?;
                     self.replay(before(failure.position)).await?;
                 } else {
@@ -105,7 +114,7 @@ impl<S: EventStore> Work<'_, S> {
     ) -> Result<(), Exit> {
         let (place, position) = (self.place, failure.position);
         let error = failure.error.clone();
-        tracing::error!(projection = place.name(), position = position.get(), %error, "projection parked");
+        tracing::error!(target: TARGET, projection = place.name(), position = position.get(), %error, "projection parked");
         bell.mark_unchanged();
         let letter = failure.letter(place.name(), None, attempts);
         // Before anybody is told: who reads then sees nothing of the event.

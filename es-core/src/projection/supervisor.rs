@@ -12,6 +12,7 @@ use crate::projection::ledger::Standing;
 use crate::projection::memory;
 use crate::projection::worker::{Exit, Role, Worker, Workplace};
 use crate::store::{EventStore, StateCommit};
+use crate::telemetry::TARGET;
 
 /// Keeps a projection current until it is asked to stop or fails for good. Its status says which,
 /// also after any other end.
@@ -26,7 +27,7 @@ pub(crate) fn run<S: EventStore>(place: Workplace<S>) -> impl Future<Output = ()
         let state = match exit {
             Exit::Stopped | Exit::Changed => ProjectionState::Stopped,
             Exit::Failed(error) => {
-                tracing::error!(projection = place.name(), %error, "projection failed");
+                tracing::error!(target: TARGET, projection = place.name(), %error, "projection failed");
                 ProjectionState::Failed { error }
             }
         };
@@ -103,7 +104,7 @@ async fn work<S: EventStore>(place: &Workplace<S>) -> Exit {
             Exit::Stopped => exit = Exit::Stopped,
             // The other one goes on, and the status says that this one does not.
             Exit::Failed(error) => {
-                tracing::error!(projection = place.name(), ?role, %error, "a generation failed");
+                tracing::error!(target: TARGET, projection = place.name(), ?role, %error, "a generation failed");
                 place.host.board().update(|status| match role {
                     Role::Live => status.state = ProjectionState::Failed { error: error.clone() },
                     Role::Building { .. } => {

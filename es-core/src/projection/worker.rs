@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Semaphore, watch};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::error::ErrorCategory;
@@ -18,6 +19,8 @@ use crate::projection::session::{Failure, KeySet, Part, Session};
 use crate::projection::{ProjectionState, RebuildProgress};
 use crate::runtime::RetryPolicy;
 use crate::store::{DynProjectionStore, EventStore, ReadError, StateError};
+use crate::telemetry::metrics::{self, Stopwatch};
+use crate::telemetry::{Retried, TARGET, project_span};
 use crate::version::Position;
 
 /// What the workers of a projection share.
@@ -122,13 +125,14 @@ impl<S: EventStore> Workplace<S> {
         let projection = self.name();
         match category {
             ErrorCategory::Transient => {
-                tracing::warn!(projection, attempts, %error, "projection waits for the store");
+                metrics::retry(Retried::ProjectionStore);
+                tracing::warn!(target: TARGET, projection, attempts, %error, "projection waits for the store");
                 self.host.board().set_state(ProjectionState::Retrying { error: error.to_string() });
                 self.pause(attempts).await
             }
             // Somebody else was faster, or it is not known what is stored: what is stored tells.
             ErrorCategory::Conflict | ErrorCategory::OutcomeUnknown => {
-                tracing::debug!(projection, %error, "projection looks again at what is stored");
+                tracing::debug!(target: TARGET, projection, %error, "projection looks again at what is stored");
                 Err(Exit::Changed)
             }
             ErrorCategory::Permanent | ErrorCategory::Rejected => {
@@ -218,7 +222,7 @@ impl<S: EventStore> Worker<'_, S> {
             && let Err(error) = ledger.close(store).await
         {
             let projection = self.place.name();
-            tracing::debug!(projection, %error, "the lease was not given back");
+            tracing::debug!(target: TARGET, projection, %error, "the lease was not given back");
         }
         Err(exit)
     }
@@ -338,6 +342,15 @@ impl<'a, S: EventStore> Shift<'a, S> {
     /// Applies a batch and stores what it changes, as far as it can be applied. Whether the
     /// projection is parked then.
     async fn step(&mut self, ledger: &mut Ledger, fetched: &Fetched) -> Result<bool, Exit> {
+        let name = self.worker.place.name();
+        let span = project_span(name, Some(self.worker.generation), fetched.batch.len());
+        let (began, before) = (Stopwatch::start(), ledger.events());
+        let parked = self.project(ledger, fetched).instrument(span).await?;
+        metrics::projected(name, ledger.events() - before, began);
+        Ok(parked)
+    }
+
+    async fn project(&mut self, ledger: &mut Ledger, fetched: &Fetched) -> Result<bool, Exit> {
         let place = self.worker.place;
         let store = place.durable()?;
         let mut tries = Tries::default();
@@ -398,11 +411,12 @@ impl<'a, S: EventStore> Shift<'a, S> {
         let (projection, position) = (place.name(), failure.position.get());
         if failure.transient && place.retry.allows_more_than(attempts) {
             let error = &failure.error;
-            tracing::warn!(projection, position, attempts, %error, "event is projected again");
+            metrics::retry(Retried::Project);
+            tracing::warn!(target: TARGET, projection, position, attempts, %error, "event is projected again");
             return place.pause(attempts).await;
         }
         let error = &failure.error;
-        tracing::error!(projection, position, key = failure.key, %error, "projection parked");
+        tracing::error!(target: TARGET, projection, position, key = failure.key, %error, "projection parked");
         ledger.park(entry, failure, attempts);
         Ok(())
     }

@@ -1,0 +1,75 @@
+//! One command as it is observed.
+
+use tracing::Span;
+
+use super::metrics;
+use super::outcome::Outcome;
+use super::span::execute_span;
+use crate::runtime::{ExecuteError, Receipt};
+use crate::stream::StreamId;
+
+/// The span of a command, and its place in the metrics: whichever way it ends, it is counted once.
+pub(crate) struct CommandSpan {
+    span: Span,
+    command: &'static str,
+    ended: bool,
+}
+
+impl CommandSpan {
+    #[inline]
+    pub(crate) fn begin(command: &'static str, stream: &StreamId) -> Self {
+        Self { span: execute_span(command, stream), command, ended: false }
+    }
+
+    /// The span, to do something in.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// It was answered.
+    pub(crate) fn answered<E>(mut self, outcome: &Result<Receipt, ExecuteError<E>>) {
+        if let Ok(receipt) = outcome {
+            self.record_receipt(receipt);
+        }
+        self.end(Outcome::of(outcome));
+    }
+
+    /// It was carried out.
+    #[inline]
+    pub(crate) fn carried_out(mut self, receipt: &Receipt) {
+        self.record_receipt(receipt);
+        self.end(Outcome::of_receipt(receipt));
+    }
+
+    /// Its handler or an `Apply` panicked.
+    pub(crate) fn panicked(mut self) {
+        self.end(Outcome::Panicked);
+    }
+
+    #[inline]
+    fn record_receipt(&self, receipt: &Receipt) {
+        if !self.span.is_disabled() {
+            self.span.record("attempts", receipt.attempts);
+            self.span.record("events", receipt.events);
+        }
+    }
+
+    #[inline]
+    fn end(&mut self, outcome: Outcome) {
+        self.ended = true;
+        if !self.span.is_disabled() {
+            self.span.record("outcome", outcome.as_str());
+        }
+        metrics::command(self.command, outcome);
+    }
+}
+
+impl Drop for CommandSpan {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.ended {
+            let panics = std::thread::panicking();
+            self.end(if panics { Outcome::Panicked } else { Outcome::Unknown });
+        }
+    }
+}
