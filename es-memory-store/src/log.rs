@@ -99,14 +99,14 @@ impl Log {
 
     /// The first answer to the commit if it is stored.
     fn repeated(&self, commit: &Commit) -> Result<Option<Appended>, AppendError> {
-        let mut stored = commit
-            .streams()
-            .flat_map(|append| append.events.iter())
-            .filter_map(|event| Some((event.id, self.slot_of(event.id)?)));
-        match stored.next() {
-            None => Ok(None),
-            Some((event_id, slot)) => self.first_answer(commit, event_id, slot).map(Some),
+        for append in commit.streams() {
+            for event in &append.events {
+                if let Some(slot) = self.slot_of(event.id) {
+                    return self.first_answer(commit, event.id, slot).map(Some);
+                }
+            }
         }
+        Ok(None)
     }
 
     /// The first answer to a commit of which an event is stored at `slot`.
