@@ -13,7 +13,7 @@ mod span;
 
 pub(crate) use self::command_span::CommandSpan;
 pub(crate) use self::outcome::{LoadSource, Outcome, Retried};
-pub(crate) use self::span::{append_span, load_span, project_span};
+pub(crate) use self::span::{append_span, listens, load_span, project_span};
 
 /// The target of all spans and events: what a filter names.
 pub(crate) const TARGET: &str = "es_core";

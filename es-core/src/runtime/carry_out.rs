@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::aggregate::Aggregate;
 use crate::command::{Command, Handle};
@@ -24,7 +24,8 @@ use crate::runtime::replay::Loaded;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore, ImmediateAppend};
 use crate::stream::StreamId;
-use crate::telemetry::metrics::{self, Stopwatch};
+use crate::telemetry::metrics::Stopwatch;
+use crate::telemetry::{self, metrics};
 use crate::telemetry::{CommandSpan, LoadSource, Outcome as Told, Retried, TARGET, append_span};
 use crate::version::ExpectedVersion;
 
@@ -47,10 +48,9 @@ where
             return Begun::Answered(Err(ExecuteError::Load(error.into())));
         }
     };
-    let observed = CommandSpan::begin(C::NAME, &instance.stream);
-    let span = observed.span().clone();
-    let mut observed = Some(observed);
-    let entered = span.enter();
+    let mut observed = CommandSpan::begin(C::NAME, &instance.stream);
+    let span = observed.as_ref().map(|observed| observed.span().clone());
+    let entered = span.as_ref().map(Span::enter);
     // A command with an id must be looked for before it is decided.
     let immediate = shared.store.immediate().filter(|_| envelope.command_id.is_none());
     let mut tried = Tried::Nothing;
@@ -88,7 +88,7 @@ where
                 }
                 outcome
             };
-            Begun::Turn(Box::pin(work.instrument(span)))
+            Begun::Turn(Box::pin(work.instrument(span.unwrap_or_else(Span::none))))
         }
         Entry::Queued(receiver) => Begun::Queued(receiver),
     }
@@ -123,7 +123,8 @@ fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     warm.apply_decided(&commit);
     let began = Stopwatch::start();
     let appended = {
-        let _entered = append_span(std::slice::from_ref(&commit)).entered();
+        let listens = telemetry::listens();
+        let _entered = listens.then(|| append_span(std::slice::from_ref(&commit)).entered());
         store.append_now(&commit)
     };
     metrics::appended(std::slice::from_ref(&commit), began);
@@ -255,7 +256,7 @@ async fn carried_out_elsewhere(
 struct Queued<C, E> {
     command: C,
     envelope: Envelope,
-    observed: Option<CommandSpan>,
+    observed: Option<Box<CommandSpan>>,
     /// What the last decision refused.
     refusal: Option<Answer<E>>,
     sender: oneshot::Sender<Answer<E>>,

@@ -25,6 +25,9 @@ const LAG: &str = "es_projection_lag";
 const PARKED: &str = "es_projection_parked";
 const REBUILD: &str = "es_projection_rebuild_ratio";
 
+/// Whether anything is counted.
+pub(crate) const ARE_COUNTED: bool = true;
+
 /// Tells the recorder what the metrics are.
 pub(crate) fn describe() {
     describe_counter!(COMMANDS, Unit::Count, "Commands that were answered");

@@ -4,6 +4,9 @@ use super::outcome::{LoadSource, Outcome, Retried};
 use crate::commit::Commit;
 use crate::projection::ProjectionStatus;
 
+/// Whether anything is counted.
+pub(crate) const ARE_COUNTED: bool = false;
+
 /// When something began: not asked.
 #[derive(Clone, Copy)]
 pub(crate) struct Stopwatch;

@@ -2,13 +2,19 @@
 
 use tracing::Span;
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 
 use super::TARGET;
 use crate::commit::Commit;
 use crate::stream::StreamId;
 
-/// One command.
+/// Whether anybody may listen to spans.
 #[inline]
+pub(crate) fn listens() -> bool {
+    LevelFilter::current() >= LevelFilter::DEBUG
+}
+
+/// One command.
 pub(super) fn execute_span(command: &'static str, stream: &StreamId) -> Span {
     tracing::debug_span!(
         target: TARGET,
@@ -27,7 +33,6 @@ pub(crate) fn load_span(stream: &StreamId) -> Span {
 }
 
 /// Appending one commit, or several that build on each other, until the outcome is known.
-#[inline]
 pub(crate) fn append_span(commits: &[Commit]) -> Span {
     tracing::debug_span!(
         target: TARGET,
