@@ -200,7 +200,7 @@ pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOr
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
     DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsPage, HandleError,
-    InDocuments, InMemory, InRows, Keys, Project, ProjectError, ProjectRows, Projection,
+    InDocuments, InMemory, InRows, Keys, PartitionStatus, Project, ProjectError, ProjectRows, Projection,
     ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus, ProjectionView,
     ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection, RowTables, Skip,
     StateProjection, Wait,

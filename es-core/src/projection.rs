@@ -15,10 +15,13 @@ mod handle;
 pub(crate) mod host;
 mod lease;
 mod ledger;
+mod membership;
 mod memory;
+mod partition;
 mod race;
 mod row;
 mod session;
+mod shared_feed;
 pub(crate) mod state;
 mod status;
 pub(crate) mod supervisor;
@@ -39,7 +42,9 @@ pub use self::error::ProjectError;
 pub use self::handle::{Differences, HandleError, ProjectionHandle, Rebuild, RebuildError, Skip};
 pub use self::host::{AnyHost, HomeOf, InDocuments, InMemory, InRows};
 pub use self::row::{ProjectRows, RowProjection, RowTables};
-pub use self::status::{ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress};
+pub use self::status::{
+    PartitionStatus, ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress,
+};
 pub use self::view::ProjectionView;
 pub use self::wait::Wait;
 
@@ -81,6 +86,10 @@ pub use self::wait::Wait;
 /// | `documents(key = path)` | the document of each key that `path(event, recorded)` gives | in the store |
 /// | `rows = Family` | nothing: handlers are [`ProjectRows`] | in tables that your own SQL writes |
 ///
+/// `partitions = 8` beside `documents` or `rows` lets eight workers share it, in one process or in
+/// several: documents by their key; rows by the event's stream, or by the key that
+/// `partition = path(event, recorded)` gives. Events of one key are applied in order.
+///
 /// # Contract
 /// 1. What a projection holds depends on the events alone: not on time, chance or other state.
 /// 2. `VERSION` rises with every change of what is held; the read model is then built anew.
@@ -99,6 +108,9 @@ pub trait Projection: Send + Sync + 'static {
     const FINGERPRINT: Fingerprint;
     /// The events that are projected.
     type Event: EventSet;
+    /// How many partitions it has, which are worked on side by side and each in order: from 1 to
+    /// 256; 1 in memory.
+    const PARTITIONS: u32 = 1;
     /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`].
     type Home;
 }

@@ -11,6 +11,7 @@ use crate::fingerprint::Fingerprint;
 use crate::projection::batch::{Batch, Chunk};
 use crate::projection::board::Board;
 use crate::projection::document::DocumentHost;
+use crate::projection::partition::{MOST_PARTITIONS, Partition};
 use crate::projection::row::TableWork;
 use crate::projection::row::{RowHost, RowProjection};
 use crate::projection::session::Session;
@@ -49,6 +50,7 @@ pub trait HomeOf<P> {
 #[diagnostic::do_not_recommend]
 impl<P: StateProjection<Home = Self> + Default> HomeOf<P> for InMemory {
     fn host() -> AnyHost {
+        const { assert!(P::PARTITIONS == 1, "a state in memory has no partitions") };
         AnyHost(Arc::new(Hosted::<P>::new(P::default)))
     }
 }
@@ -79,6 +81,10 @@ pub(crate) trait Host: Send + Sync {
     /// The keys of the documents that an event of the batch is about.
     fn keys(&self, _: &Batch) -> Vec<String> {
         Vec::new()
+    }
+    /// Whether an event of the batch is applied by the partition.
+    fn concerns(&self, _: &Batch, _: Partition) -> bool {
+        true
     }
     /// What the store must be able to do.
     fn needs(&self) -> Needs;
@@ -117,6 +123,7 @@ pub(crate) struct ProjectionType {
     pub(crate) name: &'static str,
     pub(crate) version: u32,
     pub(crate) fingerprint: Fingerprint,
+    pub(crate) partitions: u32,
     pub(crate) events: &'static [EventType],
     pub(crate) type_id: fn() -> TypeId,
     pub(crate) type_name: fn() -> &'static str,
@@ -124,10 +131,17 @@ pub(crate) struct ProjectionType {
 
 impl ProjectionType {
     pub(crate) const fn of<P: Projection>() -> Self {
+        const {
+            assert!(
+                P::PARTITIONS >= 1 && P::PARTITIONS <= MOST_PARTITIONS,
+                "a projection has 1 to 256 partitions"
+            );
+        }
         Self {
             name: P::NAME,
             version: P::VERSION,
-            fingerprint: P::FINGERPRINT,
+            fingerprint: P::FINGERPRINT.of_partitions(P::PARTITIONS),
+            partitions: P::PARTITIONS,
             events: P::Event::EVENTS,
             type_id: TypeId::of::<P>,
             type_name: std::any::type_name::<P>,

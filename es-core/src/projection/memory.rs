@@ -7,6 +7,7 @@ use crate::projection::board::Board;
 use crate::projection::generation::request_key;
 use crate::projection::host::Start;
 use crate::projection::ledger::skips;
+use crate::projection::partition::Partition;
 use crate::projection::session::{Failure, KeySet, Part};
 use crate::projection::worker::{Exit, Woken, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
@@ -101,7 +102,7 @@ impl<S: EventStore> Work<'_, S> {
     }
 
     fn part(&self, end: usize) -> Part {
-        Part { end, skips: self.board().skips(), keys: KeySet::default() }
+        Part { end, skips: self.board().skips(), keys: KeySet::default(), partition: Partition::ONLY }
     }
 
     /// Parks before the event, without anything that its handler left behind, until somebody has
@@ -116,7 +117,7 @@ impl<S: EventStore> Work<'_, S> {
         let error = failure.error.clone();
         tracing::error!(target: TARGET, projection = place.name(), position = position.get(), %error, "projection parked");
         bell.mark_unchanged();
-        let letter = failure.letter(place.name(), None, attempts);
+        let letter = failure.letter(place.name(), None, Partition::ONLY, attempts);
         // Before anybody is told: who reads then sees nothing of the event.
         self.replay(before(position)).await?;
         self.board().update(|status| {
