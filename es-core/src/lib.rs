@@ -200,10 +200,10 @@ pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOr
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
     DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsPage, HandleError,
-    InDocuments, InMemory, InRows, Keys, PartitionStatus, Project, ProjectError, ProjectRows, Projection,
-    ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus, ProjectionView,
-    ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection, RowTables, Skip,
-    StateProjection, Wait,
+    InDocuments, InMemory, InRows, Keys, PartitionStatus, Project, ProjectError, ProjectRows,
+    Projection, ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus,
+    ProjectionView, ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection,
+    RowTables, Skip, StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};

@@ -25,7 +25,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, RwLock, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::aggregate::Aggregate;
@@ -481,7 +481,8 @@ impl<S: EventStore> RuntimeBuilder<S> {
                 lease_time: self.projection_lease,
                 me,
                 stop: stop.subscribe(),
-                turn: Mutex::new(()),
+                turn: RwLock::new(()),
+                swapping: Mutex::new(()),
                 readers: Arc::new(Semaphore::new(READERS as usize)),
             }));
         }

@@ -284,7 +284,8 @@ async fn spans_say_what_was_done_and_nothing_of_a_payload() {
     assert_eq!(commands.len(), 8);
     assert_eq!(commands[0]["command"], "\"Raise\"");
     assert_eq!(commands[0]["stream"], "counter/4711");
-    let outcomes: Vec<_> = of("recorded").into_iter().filter_map(|it| it.get("outcome").cloned()).collect();
+    let outcomes: Vec<_> =
+        of("recorded").into_iter().filter_map(|it| it.get("outcome").cloned()).collect();
     let words = "accepted unchanged accepted repeated rejected accepted accepted failed";
     assert_eq!(outcomes, words.split(' ').map(|it| format!("{it:?}")).collect::<Vec<_>>());
     assert_eq!(of("command is decided again").len(), 1);

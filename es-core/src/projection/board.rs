@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use crate::error::ignore_poison;
+use crate::projection::host::ProjectionType;
 use crate::projection::status::{ProjectionHome, ProjectionState, ProjectionStatus};
 use crate::telemetry::metrics;
 use crate::version::Position;
@@ -23,8 +24,9 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn new(name: &'static str, version: u32, home: ProjectionHome) -> Self {
-        let status = ProjectionStatus::new(name, version, home);
+    pub(crate) fn new(projection: &ProjectionType, home: ProjectionHome) -> Self {
+        let mut status = ProjectionStatus::new(projection.name, projection.version, home);
+        status.partitioned(projection.partitions);
         Self {
             status: watch::Sender::new(status),
             bell: watch::Sender::new(0),
@@ -109,7 +111,7 @@ impl Board {
             let goes_on = !status.state.has_ended();
             if goes_on {
                 status.state = state;
-                status.rebuild = None;
+                status.no_rebuild();
             }
             goes_on
         });

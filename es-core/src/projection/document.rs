@@ -17,8 +17,8 @@ use crate::event_set::EventSet;
 use crate::projection::batch::{self, Batch, Chunk};
 use crate::projection::board::Board;
 use crate::projection::generation::{Generations, document_key, document_space};
-use crate::projection::partition::Partition;
 use crate::projection::host::{Host, InDocuments, Needs, ProjectionType, Start};
+use crate::projection::partition::Partition;
 use crate::projection::session::{
     ChangedDocuments, Changes, Failure, KeySet, Part, Session, guarded,
 };
@@ -107,7 +107,7 @@ pub(crate) struct DocumentHost<P> {
 impl<P: DocumentProjection> DocumentHost<P> {
     pub(crate) fn new() -> Self {
         Self {
-            board: Board::new(P::NAME, P::VERSION, ProjectionHome::Documents),
+            board: Board::new(&ProjectionType::of::<P>(), ProjectionHome::Documents),
             projection: PhantomData,
         }
     }

@@ -18,6 +18,7 @@ use crate::projection::partition::Partition;
 use crate::projection::worker::{Exit, Workplace};
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, Revision, StateCommit, StateError, StateKey,
+    StateRecord,
 };
 use crate::telemetry::TARGET;
 
@@ -93,7 +94,7 @@ impl<S: EventStore> Membership<S> {
             let page = place.patiently(|| store.dyn_list(&space, None, MOST_MEMBERS)).await?;
             let mut members = Vec::new();
             for (key, record) in &page.records {
-                if self.is_member(store, key, record.revision, &record.value)? {
+                if self.is_member(store, key, record)? {
                     members.push(key.name());
                 } else {
                     self.forget(store, key, record.revision).await;
@@ -112,18 +113,18 @@ impl<S: EventStore> Membership<S> {
         &mut self,
         store: &dyn DynProjectionStore,
         key: &StateKey,
-        revision: Revision,
-        value: &[u8],
+        record: &StateRecord,
     ) -> Result<bool, Exit> {
         if *key == self.key() {
             return Ok(true);
         }
-        let Member { opening } = read(key, value)
-            .map_err(|error| Exit::Failed(error.to_string()))?;
+        let Member { opening } =
+            read(key, record).map_err(|error| Exit::Failed(error.to_string()))?;
         // Whoever wrote it through an earlier opening is gone.
         if store.dyn_opening().is_some() && opening != store.dyn_opening() {
             return Ok(false);
         }
+        let revision = record.revision;
         let now = (revision, Instant::now());
         let seen = self.others.entry(key.name().to_owned()).or_insert(now);
         if seen.0 != revision {

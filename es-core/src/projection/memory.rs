@@ -113,7 +113,12 @@ impl<S: EventStore> Work<'_, S> {
     }
 
     fn part(&self, end: usize) -> Part {
-        Part { end, skips: self.board().skips(), keys: KeySet::default(), partition: Partition::ONLY }
+        Part {
+            end,
+            skips: self.board().skips(),
+            keys: KeySet::default(),
+            partition: Partition::ONLY,
+        }
     }
 
     /// Parks before the event, without anything that its handler left behind, until somebody has

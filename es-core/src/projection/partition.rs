@@ -7,7 +7,7 @@ use crate::store::StateKey;
 pub(crate) const MOST_PARTITIONS: u32 = 256;
 
 /// One partition of a projection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Partition {
     index: u32,
     count: u32,
@@ -18,7 +18,7 @@ impl Partition {
     pub(crate) const ONLY: Self = Self { index: 0, count: 1 };
 
     /// All partitions of a projection that has so many.
-    pub(crate) fn all(count: u32) -> impl Iterator<Item = Self> {
+    pub(crate) fn all(count: u32) -> impl Iterator<Item = Self> + Clone {
         (0..count.max(1)).map(move |index| Self { index, count: count.max(1) })
     }
 
@@ -39,10 +39,6 @@ impl Partition {
         self.index as usize
     }
 
-    pub(crate) fn count(self) -> usize {
-        self.count as usize
-    }
-
     /// Its number, if there are others.
     pub(crate) fn number(self) -> Option<u32> {
         (!self.is_only()).then_some(self.index)
@@ -53,16 +49,14 @@ impl Partition {
     }
 
     /// The key of a record that each partition of a generation has.
-    pub(crate) fn record(
-        self,
-        space: &'static str,
-        projection: &str,
-        generation: u64,
-    ) -> StateKey {
-        StateKey::new(space, match self.number() {
-            None => format!("{projection}/{generation}"),
-            Some(number) => format!("{projection}/{generation}/{number}"),
-        })
+    pub(crate) fn record(self, space: &'static str, projection: &str, generation: u64) -> StateKey {
+        StateKey::new(
+            space,
+            match self.number() {
+                None => format!("{projection}/{generation}"),
+                Some(number) => format!("{projection}/{generation}/{number}"),
+            },
+        )
     }
 }
 

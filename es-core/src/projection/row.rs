@@ -11,8 +11,8 @@ use crate::event::Event;
 use crate::event_set::EventSet;
 use crate::projection::batch::{self, Batch, Chunk, Read, panic_message};
 use crate::projection::board::Board;
-use crate::projection::partition::Partition;
 use crate::projection::host::{Host, InRows, Needs, ProjectionType, Start};
+use crate::projection::partition::Partition;
 use crate::projection::session::{Changes, Failure, Part, Session, guarded};
 use crate::projection::{Keys, ProjectError, Projection, ProjectionHome};
 use crate::query::Query;
@@ -107,7 +107,7 @@ pub(crate) struct RowHost<P> {
 impl<P: RowProjection> RowHost<P> {
     pub(crate) fn new() -> Self {
         Self {
-            board: Board::new(P::NAME, P::VERSION, ProjectionHome::Rows),
+            board: Board::new(&ProjectionType::of::<P>(), ProjectionHome::Rows),
             projection: PhantomData,
         }
     }

@@ -1,7 +1,7 @@
 //! `#[derive(Projection)]`
 
 use proc_macro2::Ident;
-use syn::{Attribute, DeriveInput, LitInt, LitStr, Type};
+use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
 use crate::attribute::{
@@ -26,6 +26,10 @@ pub(crate) struct Projection<'a> {
     pub(crate) documents: Slot<DocumentsOption>,
     /// The family of the rows that it is kept in.
     pub(crate) rows: Slot<Type>,
+    /// How many partitions it has.
+    pub(crate) partitions: Slot<LitInt>,
+    /// The function that gives the key that decides the partition of an event.
+    pub(crate) partition: Slot<Path>,
     pub(crate) register: bool,
 }
 
@@ -40,6 +44,8 @@ impl<'a> Projection<'a> {
             "retired",
             "documents",
             "rows",
+            "partitions",
+            "partition",
             "enum",
             "derive",
             "register",
@@ -53,6 +59,7 @@ impl<'a> Projection<'a> {
         let (mut name, mut version) = (Slot::default(), Slot::default());
         let (mut events, mut register) = (Slot::default(), Slot::default());
         let (mut kept_in_documents, mut rows) = (Slot::default(), Slot::default());
+        let (mut partitions, mut partition) = (Slot::default(), Slot::default());
         let mut crate_path = Slot::default();
         let mut options = SetOptions::default();
         attributes.read_item(|given| match given.name() {
@@ -61,6 +68,8 @@ impl<'a> Projection<'a> {
             "events" => given.fill(&mut events, listed_events),
             "documents" => given.fill(&mut kept_in_documents, documents),
             "rows" => given.fill(&mut rows, value::ty),
+            "partitions" => given.fill(&mut partitions, value::number),
+            "partition" => given.fill(&mut partition, value::path),
             "enum" | "derive" | "retired" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
@@ -82,6 +91,8 @@ impl<'a> Projection<'a> {
             events_are_empty,
             documents: kept_in_documents,
             rows,
+            partitions,
+            partition,
             register: register.into_value().unwrap_or(true),
         }
     }
