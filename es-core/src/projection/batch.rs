@@ -36,6 +36,11 @@ impl Batch {
         self.page.len()
     }
 
+    /// How many bytes the payloads have together.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        self.page.payload_bytes()
+    }
+
     pub(crate) fn records(&self) -> impl DoubleEndedIterator<Item = Recorded<'_>> {
         self.page.iter()
     }

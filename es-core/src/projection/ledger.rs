@@ -31,6 +31,9 @@ use crate::version::Position;
 /// More keys than this do not park one by one: the projection does.
 const MOST_PARKED_KEYS: usize = 1_000;
 
+/// So many positions are soon made up for.
+const NEAR: u64 = 4_096;
+
 /// How many records are asked for at once.
 const PAGE: usize = 1_000;
 
@@ -478,6 +481,36 @@ impl Ledger {
             }
             attempts += 1;
         }
+    }
+
+    /// Whether all other partitions are so near to the generation that is live that it is worth to
+    /// hold it up: at most about a batch behind, and none of them parked.
+    pub(crate) async fn is_near<S: EventStore>(
+        &self,
+        place: &Workplace<S>,
+        live: Option<u64>,
+    ) -> Result<bool, Exit> {
+        let (name, generation) = (self.projection.name, self.generation);
+        let store = place.durable()?;
+        for partition in Partition::all(self.projection.partitions) {
+            if partition == self.partition {
+                continue;
+            }
+            let stop = stop_key(name, generation, partition);
+            let Some((built, _)) = position(place, generation, partition).await? else {
+                return Ok(false);
+            };
+            let goal = match live {
+                Some(live) => position(place, live, partition).await?.map(|(served, _)| served),
+                None => Some(self.seen),
+            };
+            if goal.is_some_and(|goal| goal.get() > built.get().saturating_add(NEAR))
+                || place.patiently(|| store.dyn_get(&stop)).await?.is_some()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether the record is one of another worker's, which goes on while this one swaps.

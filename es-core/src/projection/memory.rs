@@ -60,7 +60,7 @@ impl<S: EventStore> Work<'_, S> {
             let fetched = place.next(&mut feed, self.position).await?;
             let part = self.part(fetched.batch.len());
             let began = Stopwatch::start();
-            let span = project_span(place.name(), None, fetched.batch.len());
+            let span = project_span(place.name(), None, None, fetched.batch.len());
             let applied = span.in_scope(|| session.apply(&fetched.batch, &part));
             if let Ok(changes) = &applied {
                 metrics::projected(place.name(), changes.events, began);

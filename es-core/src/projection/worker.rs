@@ -184,6 +184,10 @@ pub(crate) enum Woken {
 /// How long a rebuild waits before it looks again at the partitions that are behind.
 const SWAP_STEP: Duration = Duration::from_millis(2);
 
+/// How long a rebuild holds up the live generation while its other partitions catch up, and how long
+/// it leaves it alone then.
+const SWAP_LONGEST: Duration = Duration::from_millis(100);
+
 /// How long a partition of a rebuild that can not swap waits before it looks again.
 const SWAP_AGAIN: Duration = Duration::from_millis(10);
 
@@ -402,7 +406,10 @@ impl<'a, S: EventStore> Shift<'a, S> {
     /// projection is parked then.
     async fn step(&mut self, ledger: &mut Ledger, fetched: &Fetched) -> Result<bool, Exit> {
         let name = self.worker.place.name();
-        let span = project_span(name, Some(self.worker.generation), fetched.batch.len());
+        let span = {
+            let Worker { generation, partition, .. } = *self.worker;
+            project_span(name, Some(generation), partition.number(), fetched.batch.len())
+        };
         let (began, before) = (Stopwatch::start(), ledger.events());
         let parked = self.project(ledger, fetched).instrument(span).await?;
         metrics::projected(name, ledger.events() - before, began);
@@ -613,9 +620,13 @@ impl<'a, S: EventStore> Shift<'a, S> {
             // The others look at what is stored.
             ledger.store_what_was_seen(place, store).await?;
         }
+        // Nobody is held up before it is worth it.
         let Ok(_alone) = place.swapping.try_lock() else { return Ok(false) };
+        if !ledger.is_near(place, live).await? {
+            return Ok(false);
+        }
         // The live generation's workers in this process commit nothing meanwhile.
-        let _turn = place.turn.write().await;
+        let turn = place.turn.write().await;
         let (began, goal) = (Instant::now(), ledger.position());
         loop {
             let fetched = self.next(ledger.position()).await?;
@@ -633,7 +644,9 @@ impl<'a, S: EventStore> Shift<'a, S> {
             // generation is behind.
             self.report_caught_up(ledger);
             if !self.worker.partition.is_only() {
-                if began.elapsed() >= self.renewal() / 2 {
+                if began.elapsed() >= SWAP_LONGEST {
+                    drop(turn);
+                    place.unless_stopped(tokio::time::sleep(SWAP_LONGEST)).await?;
                     return Ok(false);
                 }
                 place.unless_stopped(tokio::time::sleep(SWAP_STEP)).await?;

@@ -52,7 +52,8 @@ pub(super) fn events_of(commits: &[Commit]) -> usize {
 pub(crate) fn project_span(
     projection: &'static str,
     generation: Option<u64>,
+    partition: Option<u32>,
     events: usize,
 ) -> Span {
-    tracing::debug_span!(target: TARGET, "project", projection, generation, events)
+    tracing::debug_span!(target: TARGET, "project", projection, generation, partition, events)
 }
