@@ -126,6 +126,7 @@
 //!
 //! - `derive` (on): the derive macros.
 //! - `testing`: the test kit.
+//! - `metrics`: counters, gauges and histograms through the facade `metrics`.
 //! - `hash-chain`: tamper evidence, [`RuntimeBuilder::hash_chain`].
 //! - `conformance`: the suite that holds a store to the contracts of the ports.
 
@@ -163,6 +164,7 @@ mod store;
 mod stream;
 mod subscription;
 mod tag;
+mod telemetry;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -199,10 +201,10 @@ pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand
 pub use crate::projection::{
     DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsIn, DocumentsPage,
     EffectProjection, Effects, HandleError, InDocuments, InMemory, InRows, Inline, InlinePlace,
-    Inlined, Keys, Occasion, Project, ProjectError, ProjectRows, Projection, ProjectionFailure,
-    ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus, ProjectionView, React,
-    ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection, RowTables, Skip,
-    StateProjection, Wait,
+    Inlined, Keys, Occasion, PartitionStatus, Project, ProjectError, ProjectRows, Projection,
+    ProjectionFailure, ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus,
+    ProjectionView, React, ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection,
+    RowTables, Skip, StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};

@@ -18,10 +18,13 @@ pub(crate) mod host;
 pub(crate) mod inline;
 mod lease;
 mod ledger;
+mod membership;
 mod memory;
+mod partition;
 mod race;
 mod row;
 mod session;
+mod shared_feed;
 pub(crate) mod state;
 mod status;
 pub(crate) mod supervisor;
@@ -47,7 +50,9 @@ pub use self::host::{
 };
 pub use self::inline::{Inline, InlinePlace};
 pub use self::row::{ProjectRows, RowProjection, RowTables};
-pub use self::status::{ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress};
+pub use self::status::{
+    PartitionStatus, ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress,
+};
 pub use self::view::ProjectionView;
 pub use self::wait::Wait;
 
@@ -89,6 +94,10 @@ pub use self::wait::Wait;
 /// | `documents(key = path)` | the document of each key that `path(event, recorded)` gives | in the store |
 /// | `rows = Family` | nothing: handlers are [`ProjectRows`] | in tables that your own SQL writes |
 ///
+/// `partitions = 8` beside `documents` or `rows` lets eight workers share it, in one process or in
+/// several: documents by their key; rows by the event's stream, or by the key that
+/// `partition = path(event, recorded)` gives. Events of one key are applied in order.
+///
 /// With `effects` it keeps nothing, and does something outside instead: see [`React`].
 ///
 /// With `inline`, documents and rows are changed in the step that appends the events, in stores that
@@ -113,6 +122,9 @@ pub trait Projection: Send + Sync + 'static {
     const FINGERPRINT: Fingerprint;
     /// The events that are projected.
     type Event: EventSet;
+    /// How many partitions it has, which are worked on side by side and each in order: from 1 to
+    /// 256; 1 in memory.
+    const PARTITIONS: u32 = 1;
     /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`]; or one of the last two
     /// [`Inlined`]; or nowhere, with [`Effects`].
     type Home;

@@ -25,7 +25,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, RwLock, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::aggregate::Aggregate;
@@ -52,6 +52,7 @@ use crate::runtime::snapshots::{SnapshotSettings, Snapshots};
 use crate::snapshot::{SnapshotForm, SnapshotPolicy, SnapshotState};
 use crate::store::{EventStore, StateStore};
 use crate::subscription::{StartAt, Subscription, SubscriptionError};
+use crate::telemetry::metrics;
 
 pub use self::and_wait::{AndWait, Waited};
 pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
@@ -468,6 +469,7 @@ impl<S: EventStore> RuntimeBuilder<S> {
         if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
             return Err(StartError::NoTimer);
         }
+        metrics::describe();
         let registry = match self.registry {
             Some(registry) => registry,
             None => Registry::linked().build()?,
@@ -492,7 +494,8 @@ impl<S: EventStore> RuntimeBuilder<S> {
                 lease_time: self.projection_lease,
                 me,
                 stop: stop.subscribe(),
-                turn: Mutex::new(()),
+                turn: RwLock::new(()),
+                swapping: Mutex::new(()),
                 readers: Arc::new(Semaphore::new(READERS as usize)),
                 inline: host.is_inline().then(|| Inline::new(Arc::clone(host))),
             }));

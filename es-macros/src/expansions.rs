@@ -137,6 +137,16 @@ struct Balance {
 #[projection(name = "movements", version = 2, events(Deposited), rows = es_sqlite_store::Sqlite)]
 struct Movements;"#;
 
+    projection_in_partitions: derive::projection = r#"
+#[projection(
+    name = "movements",
+    events(Deposited),
+    rows = es_sqlite_store::Sqlite,
+    partitions = 8,
+    partition = account
+)]
+struct Movements;"#;
+
     command: derive::command = r#"
 #[command(aggregate = Account, creates)]
 pub struct Open {

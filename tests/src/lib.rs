@@ -7,6 +7,7 @@ pub mod counter;
 pub mod faulty;
 pub mod history;
 pub mod list_store;
+pub mod partitioned;
 pub mod paused;
 pub mod tally;
 

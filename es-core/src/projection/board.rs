@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use crate::error::ignore_poison;
+use crate::projection::host::ProjectionType;
 use crate::projection::inline::Standing;
 use crate::projection::status::{ProjectionHome, ProjectionState, ProjectionStatus};
+use crate::telemetry::metrics;
 use crate::version::Position;
 
 /// The status of a projection, and the bell of its workers.
@@ -25,8 +27,9 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn new(name: &'static str, version: u32, home: ProjectionHome) -> Self {
-        let status = ProjectionStatus::new(name, version, home);
+    pub(crate) fn new(projection: &ProjectionType, home: ProjectionHome) -> Self {
+        let mut status = ProjectionStatus::new(projection.name, projection.version, home);
+        status.partitioned(projection.partitions);
         Self {
             status: watch::Sender::new(status),
             bell: watch::Sender::new(0),
@@ -46,7 +49,10 @@ impl Board {
     }
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut ProjectionStatus)) {
-        self.status.send_modify(change);
+        self.status.send_modify(|status| {
+            change(status);
+            metrics::status(status);
+        });
     }
 
     pub(crate) fn set_state(&self, state: ProjectionState) {
@@ -145,7 +151,7 @@ impl Board {
             let goes_on = !status.state.has_ended();
             if goes_on {
                 status.state = ProjectionState::Stopped;
-                status.rebuild = None;
+                status.no_rebuild();
             }
             goes_on
         });

@@ -18,6 +18,7 @@ use crate::projection::batch::{self, Batch, Chunk};
 use crate::projection::board::Board;
 use crate::projection::generation::{Generations, document_key, document_space};
 use crate::projection::host::{Host, Needs, ProjectionType, Start};
+use crate::projection::partition::Partition;
 use crate::projection::session::{
     ChangedDocuments, Changes, Failure, KeySet, Part, Session, guarded,
 };
@@ -80,6 +81,10 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Document
 pub struct Keys(Vec<String>);
 
 impl Keys {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Adds keys, which are texts; one that is there already is not added again.
     pub fn extend<K: Display>(&mut self, keys: impl IntoIterator<Item = K>) {
         for key in keys {
@@ -103,7 +108,7 @@ pub(crate) struct DocumentHost<P> {
 impl<P: DocumentProjection> DocumentHost<P> {
     pub(crate) fn new(inline: bool) -> Self {
         Self {
-            board: Board::new(P::NAME, P::VERSION, ProjectionHome::Documents),
+            board: Board::new(&ProjectionType::of::<P>(), ProjectionHome::Documents),
             inline,
             projection: PhantomData,
         }
@@ -145,6 +150,19 @@ impl<P: DocumentProjection> Host for DocumentHost<P> {
         keys.0
     }
 
+    fn concerns(&self, batch: &Batch, partition: Partition) -> bool {
+        batch.events::<P::Event>().any(|(index, recorded, event)| match event {
+            _ if P::BY_STREAM => partition.holds(recorded.stream.id()),
+            Ok(events) => events.as_slice().iter().any(|event| {
+                let mut keys = Keys::default();
+                // Where it belongs can not be told: it stops all of them.
+                keys_of::<P>(index, event, &recorded, &mut keys).is_err()
+                    || keys.0.iter().any(|key| partition.holds(key))
+            }),
+            Err(_) => true,
+        })
+    }
+
     fn needs(&self) -> Needs {
         Needs::Documents
     }
@@ -184,7 +202,7 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
         let mut missing = HashSet::new();
         let mut miss = |key: &str, position| {
             if !self.documents.contains_key(key)
-                && part.keys.holds(key, position)
+                && part.holds_key(key, position)
                 && !missing.contains(key)
             {
                 missing.insert(key.to_owned());
@@ -226,10 +244,11 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
             if !part.holds(index, &recorded) {
                 continue;
             }
-            let mut applied = matches!(part.keys, KeySet::Except(_));
+            let everything = part.partition.is_only() && matches!(part.keys, KeySet::Except(_));
+            let mut applied = everything;
             if P::BY_STREAM {
                 let key = recorded.stream.id();
-                if part.keys.holds(key, recorded.position) {
+                if part.holds_key(key, recorded.position) {
                     let unread = |error| Failure::unread(index, &recorded, error).of_key(key);
                     for event in event.as_ref().map_err(unread)?.as_slice() {
                         self.project(index, event, &recorded, key)?;
@@ -242,7 +261,7 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
                     let mut keys = Keys::default();
                     keys_of::<P>(index, event, &recorded, &mut keys)?;
                     for key in &keys.0 {
-                        if part.keys.holds(key, recorded.position) {
+                        if part.holds_key(key, recorded.position) {
                             self.project(index, event, &recorded, key)?;
                             applied = true;
                         }

@@ -25,6 +25,7 @@ use crate::projection::{ProjectError, Projection, ProjectionHome};
 use crate::query::Query;
 use crate::recorded::{Page, Recorded};
 use crate::store::EventStore;
+use crate::telemetry::TARGET;
 
 /// What a program does outside because of events. `#[projection(effects)]` generates it.
 pub trait EffectProjection: Projection<Home = Effects> {
@@ -130,7 +131,7 @@ pub(crate) struct EffectHost<P> {
 
 impl<P: EffectProjection> EffectHost<P> {
     pub(crate) fn new(effect: P) -> Self {
-        Self { board: Board::new(P::NAME, P::VERSION, ProjectionHome::Effects), effect }
+        Self { board: Board::new(&ProjectionType::of::<P>(), ProjectionHome::Effects), effect }
     }
 }
 
@@ -212,7 +213,7 @@ impl<S: EventStore> Shift<'_, S> {
         ledger: &mut Ledger,
         fetched: &Fetched,
     ) -> Result<bool, Exit> {
-        let place = self.worker.place;
+        let place = &*self.worker.place;
         let store = place.durable()?;
         let skips = ledger.skips();
         for (index, recorded) in fetched.batch.records().enumerate() {
@@ -228,12 +229,12 @@ impl<S: EventStore> Shift<'_, S> {
                     let (projection, position) = (place.name(), failure.position.get());
                     let error = &failure.error;
                     if failure.transient && place.retry.allows_more_than(attempt) {
-                        tracing::warn!(projection, position, attempts = attempt, %error, "event is projected again");
+                        tracing::warn!(target: TARGET, projection, position, attempts = attempt, %error, "event is projected again");
                         place.pause(attempt).await?;
                         attempt += 1;
                         continue;
                     }
-                    tracing::error!(projection, position, %error, "projection parked");
+                    tracing::error!(target: TARGET, projection, position, %error, "projection parked");
                     ledger.park(&mut entry, failure, attempt);
                     events = 0;
                     break;
@@ -267,7 +268,7 @@ impl<S: EventStore> Shift<'_, S> {
         index: usize,
         attempt: u32,
     ) -> Result<Result<(), Failure>, Exit> {
-        let place = self.worker.place;
+        let place = &*self.worker.place;
         let may_be_repeated = attempt > 1 || !self.reacted;
         let again = Again { attempt, may_be_repeated };
         let mut reacting = place.host.react(&fetched.batch, index, again);

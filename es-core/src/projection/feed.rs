@@ -16,8 +16,12 @@ use crate::version::Position;
 /// The most events of a page, and so of a commit.
 const PAGE_EVENTS: usize = 4096;
 
-/// Fewer events than this are decoded where they are.
-const FEW_EVENTS: usize = 256;
+/// Payloads of fewer bytes than this are decoded faster than other threads are woken for it.
+const FEW_BYTES: usize = 256 * 1024;
+
+/// Payloads of about so many bytes are a page, if that makes 256 events or more: what is decoded of
+/// it stays in the caches, and little memory is taken by events that are large.
+const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Reads the events of a projection in order. While a page is applied the next one is read and
 /// decoded, but never more than that.
@@ -28,6 +32,8 @@ pub(crate) struct Feed<S> {
     /// Events above it are left out.
     up_to: Position,
     ahead: Option<Ahead>,
+    /// The most events of the next page.
+    limit: usize,
     /// Whoever has all of its permits knows that nothing is read ahead any more.
     readers: Arc<Semaphore>,
 }
@@ -69,6 +75,7 @@ impl<S: EventStore> Feed<S> {
             query: Arc::new(host.query()),
             up_to,
             ahead: None,
+            limit: PAGE_EVENTS,
             readers: Arc::clone(readers),
         }
     }
@@ -83,7 +90,12 @@ impl<S: EventStore> Feed<S> {
             },
             _ => self.fetch(after).await?,
         };
-        if fetched.more {
+        let (bytes, events) = (fetched.batch.payload_bytes(), fetched.batch.len().max(1));
+        self.limit = (PAGE_BYTES / (bytes / events).max(1)).clamp(256, PAGE_EVENTS);
+        // A store that answers at once is read when it is wanted, while its events are in the caches;
+        // unless there is more to do about them than to read.
+        let takes_long = self.store.immediate_read().is_none() || bytes >= FEW_BYTES;
+        if fetched.more && takes_long {
             let after = fetched.token;
             // In this order they are dropped: the permit outlives what the fetch has of the store.
             let held = (self.fetch(after), Arc::clone(&self.readers).try_acquire_owned());
@@ -102,8 +114,7 @@ impl<S: EventStore> Feed<S> {
     ) -> impl Future<Output = Result<Fetched, ReadError>> + Send + 'static {
         let (store, host, query) =
             (Arc::clone(&self.store), Arc::clone(&self.host), Arc::clone(&self.query));
-        let range =
-            QueryRange { up_to: self.up_to, limit: PAGE_EVENTS, ..QueryRange::after(after) };
+        let range = QueryRange { up_to: self.up_to, limit: self.limit, ..QueryRange::after(after) };
         async move {
             let page = store.read(&query, range).await?;
             let (token, more, head) = (page.token(&range), page.more, page.head);
@@ -117,7 +128,10 @@ impl<S: EventStore> Feed<S> {
 async fn decode(host: Arc<dyn Host>, page: crate::recorded::Page) -> Batch {
     let cores = available_parallelism().map_or(1, usize::from);
     let events = page.len();
-    if events < FEW_EVENTS || cores == 1 {
+    if cores == 1 || page.payload_bytes() < FEW_BYTES {
+        if host.decodes_when_applied() {
+            return Batch::undecoded(page);
+        }
         let chunk = host.decode(&page, 0..events);
         return Batch::new(page, vec![chunk]);
     }

@@ -13,11 +13,13 @@ use crate::projection::generation::{
 };
 use crate::projection::host::{Host, Needs};
 use crate::projection::ledger::StoredSkip;
+use crate::projection::partition::Partition;
 use crate::projection::row::Slot;
 use crate::projection::{DeadLetter, ProjectionState, ProjectionStatus, RebuildProgress};
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, StateCommit, StateError, StatePage,
 };
+use crate::telemetry::TARGET;
 use crate::version::Position;
 
 /// Somebody's decision that an event is not applied.
@@ -164,8 +166,7 @@ impl<S: EventStore> ProjectionHandle<S> {
             at: Timestamp::now(),
         };
         let (reason, actor) = (&skip.reason, &skip.actor);
-        tracing::warn!(
-            projection = projection.name,
+        tracing::warn!(target: TARGET, projection = projection.name,
             position = position.get(),
             actor,
             reason,
@@ -297,9 +298,9 @@ impl<S: EventStore> ProjectionHandle<S> {
         self.remove(gone).await
     }
 
-    async fn remove(&self, gone: Vec<u64>) -> Result<(), HandleError> {
+    async fn remove(&self, gone: Vec<(u64, u32)>) -> Result<(), HandleError> {
         let (store, name) = (self.durable()?, self.name());
-        for number in gone {
+        for (number, partitions) in gone {
             if let Some(tables) = self.host.tables() {
                 let failure = Slot::default();
                 let work = tables.discard(number, Arc::clone(&failure));
@@ -322,8 +323,11 @@ impl<S: EventStore> ProjectionHandle<S> {
                 }
             }
             let mut commit = StateCommit::default();
-            commit.remove(Checkpoint::key(name, number), ExpectedRevision::Any);
-            commit.remove(lease_key(name, number), ExpectedRevision::Any);
+            let several = (partitions > 1).then_some(Partition::ONLY);
+            for partition in Partition::all(partitions).chain(several) {
+                let keys = [Checkpoint::key, lease_key].map(|key| key(name, number, partition));
+                keys.into_iter().for_each(|key| commit.remove(key, ExpectedRevision::Any));
+            }
             store.dyn_commit(commit, None).await?;
             self.change(|generations| generations.forget(number)).await?;
         }

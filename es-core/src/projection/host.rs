@@ -12,6 +12,7 @@ use crate::projection::batch::{Batch, Chunk};
 use crate::projection::board::Board;
 use crate::projection::document::DocumentHost;
 use crate::projection::effect::{Again, EffectHost, EffectProjection, Reacting};
+use crate::projection::partition::{MOST_PARTITIONS, Partition};
 use crate::projection::row::TableWork;
 use crate::projection::row::{RowHost, RowProjection};
 use crate::projection::session::Session;
@@ -58,6 +59,7 @@ pub trait HomeOf<P> {
 #[diagnostic::do_not_recommend]
 impl<P: StateProjection<Home = Self> + Default> HomeOf<P> for InMemory {
     fn host() -> AnyHost {
+        const { assert!(P::PARTITIONS == 1, "a state in memory has no partitions") };
         AnyHost(Arc::new(Hosted::<P>::new(P::default)))
     }
 }
@@ -111,6 +113,10 @@ pub(crate) trait Host: Send + Sync {
     fn board(&self) -> &Board;
     fn query(&self) -> Query;
     fn decode(&self, page: &Page, part: Range<usize>) -> Chunk;
+    /// Whether a session also takes events that are not decoded.
+    fn decodes_when_applied(&self) -> bool {
+        false
+    }
     /// Begins to apply events: to an empty state that `publish` shows, or to what readers see; or
     /// to the documents or rows of a generation.
     fn session(self: Arc<Self>, start: Start) -> Box<dyn Session>;
@@ -121,6 +127,10 @@ pub(crate) trait Host: Send + Sync {
     /// Runs a side effect for an event of the batch.
     fn react<'a>(&'a self, _: &'a Batch, _: usize, _: Again) -> Reacting<'a> {
         Box::pin(std::future::ready(Ok(())))
+    }
+    /// Whether an event of the batch is applied by the partition.
+    fn concerns(&self, _: &Batch, _: Partition) -> bool {
+        true
     }
     /// What the store must be able to do.
     fn needs(&self) -> Needs;
@@ -165,6 +175,7 @@ pub(crate) struct ProjectionType {
     pub(crate) name: &'static str,
     pub(crate) version: u32,
     pub(crate) fingerprint: Fingerprint,
+    pub(crate) partitions: u32,
     pub(crate) events: &'static [EventType],
     pub(crate) type_id: fn() -> TypeId,
     pub(crate) type_name: fn() -> &'static str,
@@ -172,10 +183,17 @@ pub(crate) struct ProjectionType {
 
 impl ProjectionType {
     pub(crate) const fn of<P: Projection>() -> Self {
+        const {
+            assert!(
+                P::PARTITIONS >= 1 && P::PARTITIONS <= MOST_PARTITIONS,
+                "a projection has 1 to 256 partitions"
+            );
+        }
         Self {
             name: P::NAME,
             version: P::VERSION,
-            fingerprint: P::FINGERPRINT,
+            fingerprint: P::FINGERPRINT.of_partitions(P::PARTITIONS),
+            partitions: P::PARTITIONS,
             events: P::Event::EVENTS,
             type_id: TypeId::of::<P>,
             type_name: std::any::type_name::<P>,

@@ -19,6 +19,7 @@ use crate::projection::generation::{
     Checkpoint, Generations, document_key, document_space, read, written,
 };
 use crate::projection::host::{Host, Start};
+use crate::projection::partition::Partition;
 use crate::projection::row::Slot;
 use crate::projection::session::{Failure, KeySet, Part};
 use crate::query::Query;
@@ -27,6 +28,7 @@ use crate::store::{
     AnyStep, AppendError, ExpectedRevision, InlineRefusal, QueryRange, ReadError, Revision,
     StateCommit, StateError, StateKey,
 };
+use crate::telemetry::TARGET;
 use crate::version::{Position, Version};
 
 /// The most events of others that a step applies beside its own. More are left to the worker, which
@@ -302,7 +304,7 @@ impl Inline {
             })),
             Is::Fallen(why) => {
                 let projection = self.0.host.projection().name;
-                tracing::warn!(projection, why, "inline projection is left to its worker");
+                tracing::warn!(target: TARGET, projection, why, "inline projection is left to its worker");
                 board.set_inline(None);
                 board.ring();
             }
@@ -330,7 +332,7 @@ impl Member {
     ) -> Result<(), Halt> {
         self.find_generation(step, known)?;
         let name = self.host.projection().name;
-        let key = Checkpoint::key(name, known.generation);
+        let key = Checkpoint::key(name, known.generation, Partition::ONLY);
         let Some(record) = step.get(&key)? else {
             return Err(Halt::Fallen("its generation has no checkpoint".to_owned()));
         };
@@ -405,7 +407,12 @@ impl Member {
         }
         let chunk = self.host.decode(&page, 0..events);
         let batch = Arc::new(Batch::new(page, vec![chunk]));
-        let part = Part { end: events, skips: self.host.board().skips(), keys: KeySet::default() };
+        let part = Part {
+            end: events,
+            skips: self.host.board().skips(),
+            keys: KeySet::default(),
+            partition: Partition::ONLY,
+        };
         let mut session = Arc::clone(&self.host).session(Start::Generation(generation));
         let mut documents = Vec::new();
         for key in session.missing(&batch, &part) {
@@ -417,7 +424,7 @@ impl Member {
         let changes = session.apply(&batch, &part).map_err(refused)?;
         checkpoint.events += changes.events;
         let mut commit = StateCommit::default();
-        let key = Checkpoint::key(name, generation);
+        let key = Checkpoint::key(name, generation, Partition::ONLY);
         commit.put(key, written(checkpoint)?, ExpectedRevision::Any);
         let space: Arc<str> = document_space(name, generation).into();
         for (key, value) in changes.documents {

@@ -9,21 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ignore_poison;
 use crate::fingerprint::Fingerprint;
-use crate::projection::ProjectionState;
 use crate::projection::dead_letter::DeadLetter;
 use crate::projection::failure::ProjectionFailure;
 use crate::projection::feed::Fetched;
 use crate::projection::generation::{
     Checkpoint, Generations, dead_letter_key, dead_letter_space, document_key, read, request_key,
-    skip_space, written,
+    skip_space, stop_key, written,
 };
 use crate::projection::handle::Skip;
 use crate::projection::host::{Needs, ProjectionType};
 use crate::projection::inline::{Inline, Swap};
 use crate::projection::lease::Lease;
+use crate::projection::partition::Partition;
 use crate::projection::row::Slot;
 use crate::projection::session::{Changes, Failure};
 use crate::projection::worker::{Exit, Workplace};
+use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, Revision, StateCommit, StateError, StateKey,
 };
@@ -31,6 +32,9 @@ use crate::version::Position;
 
 /// More keys than this do not park one by one: the projection does.
 const MOST_PARKED_KEYS: usize = 1_000;
+
+/// So many positions are soon made up for.
+const NEAR: u64 = 4_096;
 
 /// How many records are asked for at once.
 const PAGE: usize = 1_000;
@@ -102,10 +106,11 @@ impl Entry {
     }
 }
 
-/// The records of a generation, held under its lease.
+/// The records of a generation, or of one partition of it, held under its lease.
 pub(crate) struct Ledger {
     projection: ProjectionType,
     generation: u64,
+    partition: Partition,
     lease: Lease,
     standing: Standing,
     checkpoint: Checkpoint,
@@ -127,6 +132,7 @@ impl Ledger {
     pub(crate) async fn open<S: EventStore>(
         place: &Workplace<S>,
         generation: u64,
+        partition: Partition,
         mut lease: Lease,
         standing: Standing,
         live: bool,
@@ -134,7 +140,7 @@ impl Ledger {
         let store = place.durable()?;
         let projection = place.host.projection();
         let identity = place.patiently(|| store.dyn_identity()).await?;
-        let key = Checkpoint::key(projection.name, generation);
+        let key = Checkpoint::key(projection.name, generation, partition);
         let stored = place.patiently(|| store.dyn_get(&key)).await?;
         let (checkpoint, checkpoint_revision) = match stored {
             Some(record) => {
@@ -143,13 +149,11 @@ impl Ledger {
                 (checkpoint, record.revision)
             }
             None => {
-                let checkpoint = Checkpoint {
-                    store: identity,
-                    position: begin(place).await?,
-                    events: 0,
-                    applied_until: None,
-                    stuck: false,
-                };
+                let first = begin_at(place).await?;
+                let checkpoint = Checkpoint { position: first, ..Checkpoint::beginning(identity) };
+                if !partition.is_only() {
+                    begin(place, generation, &checkpoint, &standing, live).await?;
+                }
                 let mut commit = StateCommit::default();
                 let failure = Slot::default();
                 let begin = |commit: &mut StateCommit| {
@@ -160,7 +164,7 @@ impl Ledger {
                 };
                 begin(&mut commit).map_err(unread)?;
                 let create = || {
-                    let tables = place.host.tables();
+                    let tables = place.host.tables().filter(|_| partition.is_only());
                     tables.map(|tables| tables.create(generation, live, Arc::clone(&failure)))
                 };
                 let begun = place.patiently(|| store.dyn_commit(commit.clone(), create())).await;
@@ -172,6 +176,7 @@ impl Ledger {
         let mut ledger = Self {
             projection,
             generation,
+            partition,
             lease,
             standing,
             seen: checkpoint.position,
@@ -183,7 +188,7 @@ impl Ledger {
             skips: Arc::default(),
             heard: None,
         };
-        for letter in letters(place, generation).await? {
+        for letter in letters(place, generation, partition).await? {
             match &letter.key {
                 Some(key) => {
                     Arc::make_mut(&mut ledger.parked).insert(key.clone(), letter);
@@ -196,15 +201,16 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Shows how far a generation is that another process works on.
+    /// Shows how far a generation is that is served and that another process works on.
     pub(crate) async fn observe<S: EventStore>(
         place: &Workplace<S>,
         generation: u64,
+        partition: Partition,
     ) -> Result<(), Exit> {
         let store = place.durable()?;
-        let key = Checkpoint::key(place.name(), generation);
+        let key = Checkpoint::key(place.name(), generation, partition);
         let stored = place.patiently(|| store.dyn_get(&key)).await?;
-        let letters = letters(place, generation).await?;
+        let letters = letters(place, generation, partition).await?;
         let checkpoint =
             stored.map(|record| read::<Checkpoint>(&key, &record)).transpose().map_err(unread)?;
         let parked = letters.iter().find(|letter| letter.key.is_none());
@@ -214,13 +220,34 @@ impl Ledger {
         });
         place.host.board().update(|status| {
             status.generation = Some(generation);
-            status.state = state;
-            status.dead_letters = Arc::new(letters);
-            if let Some(checkpoint) = checkpoint {
-                status.position = checkpoint.position;
-                status.head = status.head.max(checkpoint.position);
-                status.applied_until = checkpoint.applied_until;
-            }
+            status.show_letters(generation, partition, letters);
+            let (position, applied_until) = match checkpoint {
+                Some(checkpoint) => (checkpoint.position, checkpoint.applied_until),
+                None => (status.of(partition).0, None),
+            };
+            status.head = status.head.max(position);
+            status.show(partition, position, applied_until, state);
+        });
+        Ok(())
+    }
+
+    /// Shows how far a partition is that is built and that another process works on.
+    pub(crate) async fn observe_rebuild<S: EventStore>(
+        place: &Workplace<S>,
+        generation: u64,
+        partition: Partition,
+    ) -> Result<(), Exit> {
+        let store = place.durable()?;
+        let key = Checkpoint::key(place.name(), generation, partition);
+        let Some(record) = place.patiently(|| store.dyn_get(&key)).await? else { return Ok(()) };
+        let Checkpoint { position, events, .. } = read(&key, &record).map_err(unread)?;
+        place.host.board().update(|status| {
+            let head = status.head;
+            let ready = position >= head;
+            let generation = Some(generation);
+            let known =
+                RebuildProgress { generation, position, head, events, ready, ..Default::default() };
+            status.show_rebuild(partition, known);
         });
         Ok(())
     }
@@ -263,7 +290,8 @@ impl Ledger {
     /// Parks the key that a failure is about, or the projection, when the entry is committed.
     pub(crate) fn park(&self, entry: &mut Entry, failure: Failure, attempts: u32) {
         let index = failure.index;
-        let mut letter = failure.letter(self.projection.name, Some(self.generation), attempts);
+        let mut letter =
+            failure.letter(self.projection.name, Some(self.generation), self.partition, attempts);
         if letter.key.is_some() && self.parked.len() + entry.letters.len() < MOST_PARKED_KEYS {
             entry.letters.push(letter);
         } else {
@@ -317,11 +345,14 @@ impl Ledger {
             }
         }
         for letter in entry.letters.iter().chain(&entry.stop) {
-            let key = dead_letter_key(name, generation, letter.key.as_deref());
+            let key = match &letter.key {
+                Some(key) => dead_letter_key(name, generation, key),
+                None => stop_key(name, generation, self.partition),
+            };
             commit.put(key, written(letter)?, ExpectedRevision::Any);
         }
         if entry.stop.is_none() && self.stop_is_stored {
-            commit.remove(dead_letter_key(name, generation, None), ExpectedRevision::Any);
+            commit.remove(stop_key(name, generation, self.partition), ExpectedRevision::Any);
         }
         let revision = store.dyn_commit(commit, changes.rows).await?;
         self.committed(checkpoint, revision);
@@ -341,6 +372,21 @@ impl Ledger {
         let commit = self.guarded(&checkpoint)?;
         let revision = store.dyn_commit(commit, None).await?;
         self.committed(checkpoint, revision);
+        Ok(())
+    }
+
+    /// Stores up to where everything was seen, if that is not stored.
+    pub(crate) async fn store_what_was_seen<S: EventStore>(
+        &mut self,
+        place: &Workplace<S>,
+        store: &dyn DynProjectionStore,
+    ) -> Result<(), Exit> {
+        if self.seen > self.checkpoint.position
+            && let Err(error) = self.renew(store).await
+        {
+            // It is seen again.
+            place.endure(error.category(), &error, 1).await?;
+        }
         Ok(())
     }
 
@@ -364,7 +410,7 @@ impl Ledger {
                 None => commit.remove(key, ExpectedRevision::Any),
             }
         }
-        let letter_key = dead_letter_key(name, generation, Some(key));
+        let letter_key = dead_letter_key(name, generation, key);
         match &failed {
             Some(letter) => commit.put(letter_key, written(letter)?, ExpectedRevision::Any),
             None => commit.remove(letter_key, ExpectedRevision::Any),
@@ -381,52 +427,65 @@ impl Ledger {
         Ok(())
     }
 
-    /// Makes the generation live if it is not behind the one that is live. `false` if it is.
+    /// Makes the generation live if no partition of it is behind the one that is live, or stands
+    /// still; or if all have come to `goal`, while none is live. `false` if one has not.
     pub(crate) async fn swap<S: EventStore>(
         &mut self,
         place: &Workplace<S>,
         store: &dyn DynProjectionStore,
         live: Option<u64>,
+        goal: Position,
     ) -> Result<bool, Exit> {
+        let fail = unread;
+        let (name, generation) = (self.projection.name, self.generation);
         let checkpoint = Checkpoint { position: self.seen, ..self.checkpoint.clone() };
         let mut standing = self.standing.clone();
-        standing.generations.swap(self.generation, &self.projection);
-        let fail = unread;
+        standing.generations.swap(generation, &self.projection);
         let mut commit = StateCommit::default();
         self.lease.guard(&mut commit).map_err(fail)?;
-        let key = Checkpoint::key(self.projection.name, self.generation);
+        let key = Checkpoint::key(name, generation, self.partition);
         let expected = ExpectedRevision::Exact(self.checkpoint_revision);
         commit.put(key, written(&checkpoint).map_err(fail)?, expected);
-        standing
-            .generations
-            .put(&mut commit, self.projection.name, standing.revision)
-            .map_err(fail)?;
-        if let Some(live) = live {
-            let key = Checkpoint::key(self.projection.name, live);
-            if let Some(record) = place.patiently(|| store.dyn_get(&key)).await? {
-                let of_live: Checkpoint = read(&key, &record).map_err(fail)?;
-                if of_live.position > self.seen {
-                    return Ok(false);
+        standing.generations.put(&mut commit, name, standing.revision).map_err(fail)?;
+        for partition in Partition::all(self.projection.partitions) {
+            let built = if partition == self.partition {
+                self.seen
+            } else {
+                // Others only go on; but one that stands still is not complete.
+                let stop = stop_key(name, generation, partition);
+                commit.check(stop, ExpectedRevision::Missing);
+                match position(place, generation, partition).await? {
+                    Some((built, _)) => built,
+                    None => return Ok(false),
                 }
-                commit.check(key, ExpectedRevision::Exact(record.revision));
+            };
+            let mut goal = goal;
+            if let Some(live) = live {
+                let served = position(place, live, partition).await?;
+                goal = served.map_or(Position::ZERO, |(served, _)| served);
+                let expected = served.map_or(ExpectedRevision::Missing, |(_, revision)| {
+                    ExpectedRevision::Exact(revision)
+                });
+                commit.check(Checkpoint::key(name, live, partition), expected);
+            }
+            if built < goal {
+                return Ok(false);
             }
         }
         // What this process has shown of the live one was seen, if not stored.
         let shown = place.host.board().status();
-        if live.is_some() && shown.generation == live && shown.position > self.seen {
+        let is_shown = live.is_some() && shown.generation == live && self.partition.is_only();
+        if is_shown && shown.position > self.seen {
             return Ok(false);
         }
         let failure = Slot::default();
         let mut attempts = 1;
         loop {
             let tables = place.host.tables();
-            let rows = tables.map(|tables| tables.publish(self.generation, Arc::clone(&failure)));
+            let rows = tables.map(|tables| tables.publish(generation, Arc::clone(&failure)));
             match store.dyn_commit(commit.clone(), rows).await {
                 Ok(_) => return Ok(true),
-                Err(StateError::Conflict { key, .. })
-                    if live
-                        .is_some_and(|live| key == Checkpoint::key(self.projection.name, live)) =>
-                {
+                Err(StateError::Conflict { key, .. }) if self.may_change(&key, live) => {
                     return Ok(false);
                 }
                 Err(error) => place
@@ -472,6 +531,45 @@ impl Ledger {
             .await
             .map_err(|exit| explained(exit, &failure))?;
         Ok(!inline.has_fallen())
+    }
+
+    /// Whether all other partitions are so near to the generation that is live that it is worth to
+    /// hold it up: at most about a batch behind, and none of them parked.
+    pub(crate) async fn is_near<S: EventStore>(
+        &self,
+        place: &Workplace<S>,
+        live: Option<u64>,
+    ) -> Result<bool, Exit> {
+        let (name, generation) = (self.projection.name, self.generation);
+        let store = place.durable()?;
+        for partition in Partition::all(self.projection.partitions) {
+            if partition == self.partition {
+                continue;
+            }
+            let stop = stop_key(name, generation, partition);
+            let Some((built, _)) = position(place, generation, partition).await? else {
+                return Ok(false);
+            };
+            let goal = match live {
+                Some(live) => position(place, live, partition).await?.map(|(served, _)| served),
+                None => Some(self.seen),
+            };
+            if goal.is_some_and(|goal| goal.get() > built.get().saturating_add(NEAR))
+                || place.patiently(|| store.dyn_get(&stop)).await?.is_some()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the record is one of another worker's, which goes on while this one swaps.
+    fn may_change(&self, key: &StateKey, live: Option<u64>) -> bool {
+        let name = self.projection.name;
+        Partition::all(self.projection.partitions).any(|partition| {
+            live.is_some_and(|live| *key == Checkpoint::key(name, live, partition))
+                || *key == stop_key(name, self.generation, partition)
+        })
     }
 
     /// Gives the lease back.
@@ -529,7 +627,7 @@ impl Ledger {
         self.lease.guard(&mut commit)?;
         commit.check(Generations::key(self.projection.name), self.standing.revision);
         commit.put(
-            Checkpoint::key(self.projection.name, self.generation),
+            Checkpoint::key(self.projection.name, self.generation, self.partition),
             written(checkpoint)?,
             ExpectedRevision::Exact(self.checkpoint_revision),
         );
@@ -565,11 +663,44 @@ pub(crate) struct StoredSkip {
     pub(crate) skip: Skip,
 }
 
+/// The dead letters of a partition.
 async fn letters<S: EventStore>(
     place: &Workplace<S>,
     generation: u64,
+    partition: Partition,
 ) -> Result<Vec<DeadLetter>, Exit> {
-    all(place, place.durable()?, &dead_letter_space(place.name(), generation)).await
+    let space = dead_letter_space(place.name(), generation);
+    let mut letters: Vec<DeadLetter> = all(place, place.durable()?, &space).await?;
+    letters.retain(|letter| letter.partition == partition.number());
+    Ok(letters)
+}
+
+/// Makes what the partitions of a generation share, unless another one has: its tables. That it is
+/// there is written where a generation without partitions has its checkpoint.
+async fn begin<S: EventStore>(
+    place: &Workplace<S>,
+    generation: u64,
+    beginning: &Checkpoint,
+    standing: &Standing,
+    live: bool,
+) -> Result<(), Exit> {
+    let (store, name) = (place.durable()?, place.name());
+    let key = Checkpoint::key(name, generation, Partition::ONLY);
+    if place.patiently(|| store.dyn_get(&key)).await?.is_some() {
+        return Ok(());
+    }
+    let value = written(beginning).map_err(unread)?;
+    let mut commit = StateCommit::default();
+    commit.check(Generations::key(name), standing.revision);
+    commit.put(key, value, ExpectedRevision::Missing);
+    let failure = Slot::default();
+    let create = || {
+        let tables = place.host.tables();
+        tables.map(|tables| tables.create(generation, live, Arc::clone(&failure)))
+    };
+    // Who was not the first looks again, and finds them.
+    let begun = place.patiently(|| store.dyn_commit(commit.clone(), create())).await;
+    begun.map(|_| ()).map_err(|exit| explained(exit, &failure))
 }
 
 /// All records of a space.
@@ -593,7 +724,7 @@ async fn all<S: EventStore, T: serde::de::DeserializeOwned>(
 }
 
 /// Where a generation begins: side effects with what comes, anything else with the first event.
-async fn begin<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
+async fn begin_at<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
     match place.host.needs() {
         Needs::Effects => head(place).await,
         Needs::Events | Needs::Documents | Needs::Rows(_) => Ok(Position::ZERO),
@@ -609,6 +740,19 @@ async fn head<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
         }
         attempts += 1;
     }
+}
+
+/// Up to where a partition of a generation has come, as it is stored, and with which revision.
+async fn position<S: EventStore>(
+    place: &Workplace<S>,
+    generation: u64,
+    partition: Partition,
+) -> Result<Option<(Position, Revision)>, Exit> {
+    let store = place.durable()?;
+    let key = Checkpoint::key(place.name(), generation, partition);
+    let Some(record) = place.patiently(|| store.dyn_get(&key)).await? else { return Ok(None) };
+    let checkpoint: Checkpoint = read(&key, &record).map_err(unread)?;
+    Ok(Some((checkpoint.position, record.revision)))
 }
 
 /// Refuses a checkpoint that was made of other events than those of this store.

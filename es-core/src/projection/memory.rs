@@ -8,14 +8,21 @@ use crate::projection::failure::ProjectionFailure;
 use crate::projection::generation::request_key;
 use crate::projection::host::Start;
 use crate::projection::ledger::skips;
+use crate::projection::partition::Partition;
 use crate::projection::session::{Failure, KeySet, Part};
 use crate::projection::worker::{Exit, Woken, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{EventStore, Revision};
+use crate::telemetry::metrics::{self, Stopwatch};
+use crate::telemetry::{Retried, TARGET, project_span};
 use crate::version::Position;
 
 /// How often requests from other processes are looked for while the projection is parked.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Behind the head, those who wait are told so often how far it is: more often would wake them for
+/// every page.
+const TELL_AGAIN: Duration = Duration::from_millis(2);
 
 /// A longer time than anybody waits.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24);
@@ -54,10 +61,17 @@ impl<S: EventStore> Work<'_, S> {
         let mut session = Arc::clone(&place.host).session(Start::Shown);
         let mut feed = place.feed(Position::MAX);
         let mut failed_at = (Position::ZERO, 0);
+        let mut told = None;
         loop {
             let fetched = place.next(&mut feed, self.position).await?;
             let part = self.part(fetched.batch.len());
-            if let Err(failure) = session.apply(&fetched.batch, &part) {
+            let began = Stopwatch::start();
+            let span = project_span(place.name(), None, None, fetched.batch.len());
+            let applied = span.in_scope(|| session.apply(&fetched.batch, &part));
+            if let Ok(changes) = &applied {
+                metrics::projected(place.name(), changes.events, began);
+            }
+            if let Err(failure) = applied {
                 failed_at = match failed_at {
                     (position, attempts) if position == failure.position => {
                         (position, attempts + 1)
@@ -67,7 +81,8 @@ impl<S: EventStore> Work<'_, S> {
                 let attempts = failed_at.1;
                 if failure.transient && place.retry.allows_more_than(attempts) {
                     let (projection, error) = (place.name(), &failure.error);
-                    tracing::warn!(projection, attempts, %error, "event is projected again");
+                    metrics::retry(Retried::Project);
+                    tracing::warn!(target: TARGET, projection, attempts, %error, "event is projected again");
                     place.pause(attempts).await?;
                     self.replay(before(failure.position)).await?;
                 } else {
@@ -76,13 +91,19 @@ impl<S: EventStore> Work<'_, S> {
                 continue;
             }
             self.position = fetched.token;
-            self.board().update(|status| {
-                status.position = fetched.token;
-                status.head = status.head.max(fetched.head);
-                status.applied_until = fetched.last_recorded_at.or(status.applied_until);
-                status.state =
-                    if fetched.more { ProjectionState::CatchingUp } else { ProjectionState::Live };
-            });
+            if !fetched.more || told.is_none_or(|told: Instant| told.elapsed() >= TELL_AGAIN) {
+                told = Some(Instant::now());
+                self.board().update(|status| {
+                    status.position = fetched.token;
+                    status.head = status.head.max(fetched.head);
+                    status.applied_until = fetched.last_recorded_at.or(status.applied_until);
+                    status.state = if fetched.more {
+                        ProjectionState::CatchingUp
+                    } else {
+                        ProjectionState::Live
+                    };
+                });
+            }
             self.rebuild_if_asked().await?;
             if fetched.more {
                 // Between pages others may run on this thread.
@@ -98,7 +119,12 @@ impl<S: EventStore> Work<'_, S> {
     }
 
     fn part(&self, end: usize) -> Part {
-        Part { end, skips: self.board().skips(), keys: KeySet::default() }
+        Part {
+            end,
+            skips: self.board().skips(),
+            keys: KeySet::default(),
+            partition: Partition::ONLY,
+        }
     }
 
     /// Parks before the event, without anything that its handler left behind, until somebody has
@@ -111,9 +137,9 @@ impl<S: EventStore> Work<'_, S> {
     ) -> Result<(), Exit> {
         let (place, position) = (self.place, failure.position);
         let error = failure.error.clone();
-        tracing::error!(projection = place.name(), position = position.get(), %error, "projection parked");
+        tracing::error!(target: TARGET, projection = place.name(), position = position.get(), %error, "projection parked");
         bell.mark_unchanged();
-        let letter = failure.letter(place.name(), None, attempts);
+        let letter = failure.letter(place.name(), None, Partition::ONLY, attempts);
         // Before anybody is told: who reads then sees nothing of the event.
         self.replay(before(position)).await?;
         self.board().update(|status| {

@@ -70,6 +70,11 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
         (false, true) => quote!(#es_core::Inlined<#home>),
         (false, false) => home,
     };
+    let partitions = projection.partitions.value().map(|partitions| {
+        quote! {
+            const PARTITIONS: ::core::primitive::u32 = #partitions;
+        }
+    });
     let handling = handling(projection, project);
     quote! {
         #[automatically_derived]
@@ -79,6 +84,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             const VERSION: ::core::primitive::u32 = #version;
             type Event = #events;
             #fingerprint
+            #partitions
             type Home = #home;
         }
 
@@ -105,6 +111,7 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             }
         };
     }
+    let partition_key = partition_key(projection);
     match projection.rows() {
         None => quote! {
             #[automatically_derived]
@@ -124,6 +131,7 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::RowProjection for #ident {
                 type Family = #family;
+                #partition_key
 
                 fn project_event(
                     __rows: &mut <#family as #es_core::RowFamily>::Transaction<'_>,
@@ -135,6 +143,26 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             }
         },
     }
+}
+
+/// What decides the partition of an event.
+fn partition_key(projection: &Projection<'_>) -> Option<TokenStream> {
+    let Projection { crate_path: es_core, events, .. } = projection;
+    let events = &events.set.ident;
+    // The call stands where the function is named: so does what is wrong with it.
+    let function = projection.partition.value()?;
+    let key = quote_spanned!(function.span()=> __keys.extend([#function(__event, __recorded)]));
+    Some(quote! {
+        const BY_STREAM: ::core::primitive::bool = false;
+
+        fn partition_key(
+            __event: &#events,
+            __recorded: &#es_core::Recorded<'_>,
+            __keys: &mut #es_core::Keys,
+        ) {
+            #key
+        }
+    })
 }
 
 /// Which documents an event changes.

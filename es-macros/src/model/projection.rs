@@ -1,7 +1,7 @@
 //! `#[derive(Projection)]`
 
 use proc_macro2::Ident;
-use syn::{Attribute, DeriveInput, LitInt, LitStr, Type};
+use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
 use crate::attribute::{
@@ -26,6 +26,10 @@ pub(crate) struct Projection<'a> {
     pub(crate) documents: Slot<DocumentsOption>,
     /// The family of the rows that it is kept in.
     pub(crate) rows: Slot<Type>,
+    /// How many partitions it has.
+    pub(crate) partitions: Slot<LitInt>,
+    /// The function that gives the key that decides the partition of an event.
+    pub(crate) partition: Slot<Path>,
     /// The key of `inline`, if it is changed in the step that appends its events.
     pub(crate) inline_key: Option<Ident>,
     pub(crate) inline: bool,
@@ -46,6 +50,8 @@ impl<'a> Projection<'a> {
             "retired",
             "documents",
             "rows",
+            "partitions",
+            "partition",
             "inline",
             "effects",
             "enum",
@@ -61,6 +67,7 @@ impl<'a> Projection<'a> {
         let (mut name, mut version) = (Slot::default(), Slot::default());
         let (mut events, mut register) = (Slot::default(), Slot::default());
         let (mut kept_in_documents, mut rows) = (Slot::default(), Slot::default());
+        let (mut partitions, mut partition) = (Slot::default(), Slot::default());
         let (mut crate_path, mut inline) = (Slot::default(), Slot::default());
         let mut effects = Slot::default();
         let mut options = SetOptions::default();
@@ -70,6 +77,8 @@ impl<'a> Projection<'a> {
             "events" => given.fill(&mut events, listed_events),
             "documents" => given.fill(&mut kept_in_documents, documents),
             "rows" => given.fill(&mut rows, value::ty),
+            "partitions" => given.fill(&mut partitions, value::number),
+            "partition" => given.fill(&mut partition, value::path),
             "inline" => given.fill(&mut inline, value::flag),
             "effects" => given.fill(&mut effects, value::flag),
             "enum" | "derive" | "retired" => options.take(given),
@@ -97,6 +106,8 @@ impl<'a> Projection<'a> {
             effects_key: effects.key().cloned(),
             effects: effects.value().is_some(),
             rows,
+            partitions,
+            partition,
             register: register.into_value().unwrap_or(true),
         }
     }
