@@ -28,11 +28,14 @@ struct Notice {
     may_be_repeated: bool,
 }
 
+/// What the world answers, by the number in the event.
+type Answer = fn(u64) -> Result<(), ProjectError>;
+
 /// The world outside, and what it does with notices.
 #[derive(Clone, Default)]
 struct Outside {
     notices: Arc<Mutex<Vec<Notice>>>,
-    trouble: Arc<Mutex<Option<fn(u64) -> Result<(), ProjectError>>>>,
+    trouble: Arc<Mutex<Option<Answer>>>,
     takes: Duration,
 }
 
@@ -45,7 +48,7 @@ impl Outside {
         self.notices().into_iter().map(|notice| notice.position).collect()
     }
 
-    fn set_trouble(&self, trouble: Option<fn(u64) -> Result<(), ProjectError>>) {
+    fn set_trouble(&self, trouble: Option<Answer>) {
         *self.trouble.lock().unwrap() = trouble;
     }
 }
