@@ -26,6 +26,7 @@ use crate::query::Query;
 use crate::recorded::{Page, Recorded};
 use crate::store::EventStore;
 use crate::telemetry::TARGET;
+use crate::telemetry::metrics::{self, Stopwatch};
 
 /// What a program does outside because of events. `#[projection(effects)]` generates it.
 pub trait EffectProjection: Projection<Home = Effects> {
@@ -221,6 +222,7 @@ impl<S: EventStore> Shift<'_, S> {
                 return Err(Exit::Stopped);
             }
             let mut entry = Entry::of_one(fetched, index);
+            let began = Stopwatch::start();
             let mut events = 0;
             if !skips.contains(&recorded.position) {
                 events = 1;
@@ -251,6 +253,7 @@ impl<S: EventStore> Shift<'_, S> {
                 attempts += 1;
             }
             self.renewed = Instant::now();
+            metrics::projected(place.name(), events, began);
             if ledger.is_parked() {
                 return Ok(true);
             }

@@ -29,6 +29,7 @@ use crate::store::{
     StateCommit, StateError, StateKey,
 };
 use crate::telemetry::TARGET;
+use crate::telemetry::metrics::{self, Stopwatch};
 use crate::version::{Position, Version};
 
 /// The most events of others that a step applies beside its own. More are left to the worker, which
@@ -302,9 +303,9 @@ impl Inline {
                 generation: known.stored.generation,
                 applied_until: known.stored.applied_until,
             })),
-            Is::Fallen(why) => {
+            Is::Fallen(error) => {
                 let projection = self.0.host.projection().name;
-                tracing::warn!(target: TARGET, projection, why, "inline projection is left to its worker");
+                tracing::warn!(target: TARGET, projection, %error, "inline projection is left to its worker");
                 board.set_inline(None);
                 board.ring();
             }
@@ -405,6 +406,7 @@ impl Member {
             checkpoint.position = last.position;
             checkpoint.applied_until = Some(last.recorded_at);
         }
+        let began = Stopwatch::start();
         let chunk = self.host.decode(&page, 0..events);
         let batch = Arc::new(Batch::new(page, vec![chunk]));
         let part = Part {
@@ -434,6 +436,7 @@ impl Member {
                 None => commit.remove(key, ExpectedRevision::Any),
             }
         }
+        let applied = changes.events;
         match step.commit(commit, changes.rows) {
             Ok(_) => {}
             Err(StateError::Abandoned) => {
@@ -443,6 +446,7 @@ impl Member {
             Err(error) => return Err(error.into()),
         }
         known.applied_until = checkpoint.applied_until;
+        metrics::projected(name, applied, began);
         Ok(())
     }
 
