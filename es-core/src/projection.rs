@@ -18,6 +18,7 @@ mod ledger;
 mod membership;
 mod memory;
 mod partition;
+mod prefetch;
 mod race;
 mod row;
 mod session;
