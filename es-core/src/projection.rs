@@ -21,6 +21,7 @@ mod ledger;
 mod membership;
 mod memory;
 mod partition;
+mod prefetch;
 mod race;
 mod row;
 mod session;
