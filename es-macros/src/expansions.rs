@@ -147,6 +147,16 @@ struct Movements;"#;
 )]
 struct Movements;"#;
 
+    projection_inline: derive::projection = r#"
+#[projection(name = "balances", events(Deposited), documents, inline)]
+struct Balance {
+    amount: u64,
+}"#;
+
+    side_effects: derive::projection = r#"
+#[projection(name = "mail", events(Opened), effects)]
+struct Mail;"#;
+
     command: derive::command = r#"
 #[command(aggregate = Account, creates)]
 pub struct Open {
