@@ -1,17 +1,19 @@
 //! `cargo bench -p es-benches --bench projections`: durable projections on SQLite beside rusqlite by
 //! hand, in one run.
 //!
-//! Under `taskset -c 0` it shows what one core makes of it.
+//! It also runs itself under `taskset` to compare two cores with one where decoding dominates.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails has nothing to say")]
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use es_benches::by_hand_sqlite::{self as by_hand, Row};
 use es_benches::domain::{Account, Balances, Deposit, Deposited};
-use es_benches::durable::{BalanceDocument, BalanceRows, project_by_hand};
+use es_benches::durable::{BalanceDocument, BalancePartitions, BalanceRows, project_by_hand};
+use es_benches::heavy::{Assessed, Findings};
 use es_benches::measure::{resident_bytes, time};
 use es_core::bytes::Bytes;
 use es_core::prelude::*;
@@ -19,6 +21,7 @@ use es_core::{
     Commit, EventId, ExpectedVersion, Metadata, NewEvent, Registry, RegistryBuilder, Runtime,
     SchemaVersion, StreamId, Tags,
 };
+use es_memory_store::MemoryStore;
 use es_sqlite_store::SqliteStore;
 use es_sqlite_store::rusqlite::Connection;
 use tokio::runtime::Runtime as Tokio;
@@ -27,6 +30,11 @@ const ACCOUNTS: u64 = 1_000;
 const ROUNDS: usize = 3;
 
 fn main() {
+    if std::env::args().any(|argument| argument == "--decoding") {
+        println!("{}", decoding().as_nanos());
+        return;
+    }
+    two_cores();
     let events = std::env::var("ES_EVENTS").ok().and_then(|events| events.parse().ok());
     let events: u64 = events.unwrap_or(1_000_000);
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
@@ -38,18 +46,19 @@ fn main() {
         "{events} events, {ACCOUNTS} keys, {} cores",
         std::thread::available_parallelism().unwrap()
     );
-    let mut rates = [const { Vec::new() }; 4];
+    let mut rates = [const { Vec::new() }; 5];
     for _ in 0..ROUNDS {
         rates[0].push(time(|| project_by_hand(&mut theirs).unwrap()));
         rates[1].push(in_memory(&tokio, &store));
         rates[2].push(durable(&tokio, &store, "balance-documents"));
         rates[3].push(durable(&tokio, &store, "balance-rows"));
+        rates[4].push(durable(&tokio, &store, "balance-partitions"));
     }
     let per_second = |times: &mut Vec<Duration>| {
         times.sort_unstable();
         events as f64 / times[ROUNDS / 2].as_secs_f64()
     };
-    let [by_hand, memory, documents, rows] = rates.each_mut().map(per_second);
+    let [by_hand, memory, documents, rows, parted] = rates.each_mut().map(per_second);
     println!("rows by hand        {:>8.3} M events/s", by_hand / 1e6);
     println!("in memory           {:>8.3} M events/s", memory / 1e6);
     println!(
@@ -62,7 +71,72 @@ fn main() {
         rows / 1e6,
         rows / by_hand
     );
+    println!(
+        "4 partitions        {:>8.3} M events/s   to undivided documents {:.2}",
+        parted / 1e6,
+        parted / documents
+    );
     latency(&tokio, directory.path());
+}
+
+/// The same projection on one core and on both, in turn.
+fn two_cores() {
+    let program = std::env::current_exe().unwrap();
+    let run = |command: &mut Command| {
+        let output = command.output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse::<u64>().unwrap()
+    };
+    let (mut one, mut two) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        one.push(run(Command::new("taskset").args(["-c", "0"]).arg(&program).arg("--decoding")));
+        two.push(run(Command::new(&program).arg("--decoding")));
+    }
+    one.sort_unstable();
+    two.sort_unstable();
+    let (one, two) = (one[2] as f64, two[2] as f64);
+    println!("heavy events, two cores to one: {:.2} (target >= 1.5)", one / two);
+}
+
+/// How long it takes to project events of two kilobytes from memory.
+fn decoding() -> Duration {
+    const EVENTS: u64 = 40_000;
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let (payloads, name) = (100, Assessed::NAME);
+    let payloads: Vec<Bytes> = (0..payloads)
+        .map(|number| Bytes::from(serde_json::to_vec(&Assessed::sample(number)).unwrap()))
+        .collect();
+    tokio.block_on(async {
+        for index in 0..EVENTS {
+            let stream = StreamId::new("file", index % ACCOUNTS).unwrap();
+            let payload = payloads[index as usize % payloads.len()].clone();
+            let commit = commit(stream, name, payload);
+            es_core::EventStore::append(&*store, &commit).await.unwrap();
+        }
+        let registry = Registry::builder().projection::<Findings>();
+        let start = Instant::now();
+        let builder = Runtime::builder_shared(Arc::clone(&store));
+        let runtime = builder.registry(registry.build().unwrap()).start().await.unwrap();
+        runtime.wait_until_current::<Findings>().await.unwrap();
+        let took = start.elapsed();
+        let count = runtime.projection::<Findings>().unwrap().read(|findings| findings.count);
+        assert_eq!(count as u64, EVENTS * 15);
+        runtime.shutdown().await;
+        took
+    })
+}
+
+fn commit(stream: StreamId, name: &'static str, payload: Bytes) -> Commit {
+    let event = NewEvent {
+        id: EventId::generate(),
+        name: name.into(),
+        schema_version: SchemaVersion::FIRST,
+        payload,
+        tags: Tags::new(),
+        occurred_at: None,
+        metadata: Metadata::EMPTY,
+    };
+    Commit::new(stream, ExpectedVersion::Any, vec![event]).unwrap()
 }
 
 async fn start(store: &Arc<SqliteStore>, registry: RegistryBuilder) -> Runtime<SqliteStore> {
@@ -85,9 +159,11 @@ fn durable(tokio: &Tokio, store: &Arc<SqliteStore>, name: &str) -> Duration {
     tokio.block_on(async {
         let registry =
             Registry::builder().projection::<BalanceDocument>().projection::<BalanceRows>();
+        let registry = registry.projection::<BalancePartitions>();
         let runtime = start(store, registry).await;
         runtime.wait_until_current::<BalanceDocument>().await.unwrap();
         runtime.wait_until_current::<BalanceRows>().await.unwrap();
+        runtime.wait_until_current::<BalancePartitions>().await.unwrap();
         let handle = runtime.projection_handle(name).unwrap();
         let before = resident_bytes();
         let start = Instant::now();
@@ -145,16 +221,8 @@ async fn fill(store: &SqliteStore, events: u64) {
         let commits: Vec<_> = (chain * CHAIN..events.min((chain + 1) * CHAIN))
             .map(|index| {
                 let stream = StreamId::new("account", index % ACCOUNTS).unwrap();
-                let event = NewEvent {
-                    id: EventId::generate(),
-                    name: Deposited::NAME.into(),
-                    schema_version: SchemaVersion::FIRST,
-                    payload: Bytes::from(serde_json::to_vec(&Deposited { amount: index }).unwrap()),
-                    tags: Tags::new(),
-                    occurred_at: None,
-                    metadata: Metadata::EMPTY,
-                };
-                Commit::new(stream, ExpectedVersion::Any, vec![event]).unwrap()
+                let payload = serde_json::to_vec(&Deposited { amount: index }).unwrap();
+                commit(stream, Deposited::NAME, Bytes::from(payload))
             })
             .collect();
         for answer in es_core::EventStore::append_chain(store, &commits).await {

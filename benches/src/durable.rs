@@ -28,6 +28,33 @@ impl Project<Withdrawn> for BalanceDocument {
     }
 }
 
+/// The same in four partitions.
+#[derive(Projection, Default, Serialize, Deserialize)]
+#[projection(
+    name = "balance-partitions",
+    events(Deposited, Withdrawn),
+    documents,
+    partitions = 4,
+    register = false
+)]
+pub struct BalancePartitions {
+    pub balance: u64,
+}
+
+impl Project<Deposited> for BalancePartitions {
+    fn project(&mut self, event: &Deposited, _: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.balance += event.amount;
+        Ok(())
+    }
+}
+
+impl Project<Withdrawn> for BalancePartitions {
+    fn project(&mut self, event: &Withdrawn, _: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.balance -= event.amount;
+        Ok(())
+    }
+}
+
 #[derive(Projection)]
 #[projection(name = "balance-rows", events(Deposited, Withdrawn), rows = Sqlite, register = false)]
 pub struct BalanceRows;

@@ -8,5 +8,6 @@ pub mod by_hand;
 pub mod by_hand_sqlite;
 pub mod domain;
 pub mod durable;
+pub mod heavy;
 pub mod measure;
 pub mod naive;

@@ -27,10 +27,12 @@ use crate::event::{Event, EventType};
 use crate::event_data::EventData;
 use crate::event_set::{self, DecodeError, Decoded, EncodeError, EncodedEvent, EventSet};
 use crate::projection::{
-    DocumentProjection, InDocuments, InMemory, InRows, RowProjection, StateProjection,
+    DocumentProjection, EffectProjection, InDocuments, InMemory, InRows, Inlined, RowProjection,
+    StateProjection,
 };
 use crate::recorded::Payload;
 use crate::snapshot::{SnapshotState, SnapshotType};
+use crate::store::InlineRows;
 use crate::tag::{Tag, Tags};
 use crate::upcast::{self, Upcasted};
 use crate::version::SchemaVersion;
@@ -292,6 +294,26 @@ pub trait EmptyProjection: StateProjection<Home = InMemory> + Default {}
 #[diagnostic::do_not_recommend]
 impl<P: StateProjection<Home = InMemory> + Default> EmptyProjection for P {}
 
+/// Side effects that can be registered without being asked how they are made.
+#[diagnostic::on_unimplemented(
+    message = "side effects `{Self}` can not be made: they must implement `Default`",
+    label = "can not be made without being asked how",
+    note = "add `Default` to the derives of `{Self}`",
+    note = "or write `#[projection(register = false)]` and add it with `Registry::builder().effects_with(..)`"
+)]
+pub trait DefaultEffects: EffectProjection + Default {}
+
+#[diagnostic::do_not_recommend]
+impl<P: EffectProjection + Default> DefaultEffects for P {}
+
+/// Registers side effects.
+pub const fn effect_registration<P: DefaultEffects>(
+    package: Option<&'static str>,
+    location: &'static str,
+) -> Registration {
+    Registration::projection::<P>(package, location)
+}
+
 /// Registers a projection that is kept in documents.
 pub const fn document_registration<P: DocumentProjection<Home = InDocuments>>(
     package: Option<&'static str>,
@@ -300,13 +322,33 @@ pub const fn document_registration<P: DocumentProjection<Home = InDocuments>>(
     Registration::projection::<P>(package, location)
 }
 
+/// Registers a projection that is kept in documents and inline.
+pub const fn inline_document_registration<P: DocumentProjection<Home = Inlined<InDocuments>>>(
+    package: Option<&'static str>,
+    location: &'static str,
+) -> Registration {
+    Registration::projection::<P>(package, location)
+}
+
 /// Registers a projection that is kept in rows.
-pub const fn row_registration<P: RowProjection>(
+pub const fn row_registration<P: RowProjection<Home = InRows<<P as RowProjection>::Family>>>(
+    package: Option<&'static str>,
+    location: &'static str,
+) -> Registration {
+    Registration::projection::<P>(package, location)
+}
+
+/// Registers a projection that is kept in rows and inline.
+pub const fn inline_row_registration<P>(
     package: Option<&'static str>,
     location: &'static str,
 ) -> Registration
 where
-    InRows<P::Family>: HomeOf<P>,
+    P: RowProjection<Home = Inlined<InRows<<P as RowProjection>::Family>>>,
+    P::Family: InlineRows,
 {
     Registration::projection::<P>(package, location)
 }
+
+/// Checks that rows of the family can be inline, for a projection that does not register itself.
+pub const fn rows_can_be_inline<R: InlineRows>() {}

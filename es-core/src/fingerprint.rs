@@ -65,6 +65,14 @@ impl Fingerprint {
         self.0
     }
 
+    /// That of a read model in so many partitions: another number makes another read model.
+    pub(crate) const fn of_partitions(self, partitions: u32) -> Self {
+        match partitions {
+            1 => self,
+            _ => Self(Digest::new().number(self.0).number(partitions as u64).get()),
+        }
+    }
+
     /// The fingerprint of a type: what its tokens say, the number that is given by hand, and the
     /// shapes of the types in it, where they say them.
     #[doc(hidden)]

@@ -126,6 +126,7 @@
 //!
 //! - `derive` (on): the derive macros.
 //! - `testing`: the test kit.
+//! - `metrics`: counters, gauges and histograms through the facade `metrics`.
 //! - `hash-chain`: tamper evidence, [`RuntimeBuilder::hash_chain`].
 //! - `conformance`: the suite that holds a store to the contracts of the ports.
 
@@ -163,6 +164,7 @@ mod store;
 mod stream;
 mod subscription;
 mod tag;
+mod telemetry;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -197,11 +199,12 @@ pub use crate::fingerprint::Fingerprint;
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
-    DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsPage, HandleError,
-    InDocuments, InMemory, InRows, Keys, Project, ProjectError, ProjectRows, Projection,
-    ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus, ProjectionView,
-    ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection, RowTables, Skip,
-    StateProjection, Wait,
+    DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsIn, DocumentsPage,
+    EffectProjection, Effects, HandleError, InDocuments, InMemory, InRows, Inline, InlinePlace,
+    Inlined, Keys, Occasion, PartitionStatus, Project, ProjectError, ProjectRows, Projection,
+    ProjectionFailure, ProjectionHandle, ProjectionHome, ProjectionState, ProjectionStatus,
+    ProjectionView, React, ReadModelError, Rebuild, RebuildError, RebuildProgress, RowProjection,
+    RowTables, Skip, StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
@@ -220,9 +223,10 @@ pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
-    DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, ImmediateRead,
-    InPlaceAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage,
-    QueryRange, ReadError, RecordedAppend, RecordedCommit, Revision, RowFamily, RowScope, RowWork,
+    DynInlineStore, DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend,
+    ImmediateRead, InPlaceAppend, InlineRefusal, InlineRows, InlineSet, InlineStep, InlineStore,
+    MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange,
+    ReadError, RecordedAppend, RecordedCommit, Revision, RowFamily, RowScope, RowWork,
     SharedEventStore, StateChange, StateCommit, StateError, StateKey, StatePage, StateRecord,
     StateStore, StreamPage, StreamRange, StreamVisit, VersionConflict,
 };

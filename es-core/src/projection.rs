@@ -8,18 +8,24 @@ mod batch;
 mod board;
 mod dead_letter;
 mod document;
+pub(crate) mod effect;
 mod error;
+mod failure;
 pub(crate) mod feed;
 mod generation;
 mod handle;
 pub(crate) mod host;
+pub(crate) mod inline;
 mod lease;
 mod ledger;
+mod membership;
 mod memory;
+mod partition;
 mod prefetch;
 mod race;
 mod row;
 mod session;
+mod shared_feed;
 pub(crate) mod state;
 mod status;
 pub(crate) mod supervisor;
@@ -36,11 +42,18 @@ pub use self::dead_letter::DeadLetter;
 pub use self::document::{
     Document, DocumentProjection, Documents, DocumentsPage, Keys, ReadModelError,
 };
+pub use self::effect::{EffectProjection, Occasion, React};
 pub use self::error::ProjectError;
+pub use self::failure::ProjectionFailure;
 pub use self::handle::{Differences, HandleError, ProjectionHandle, Rebuild, RebuildError, Skip};
-pub use self::host::{AnyHost, HomeOf, InDocuments, InMemory, InRows};
+pub use self::host::{
+    AnyHost, DocumentsIn, Effects, HomeOf, InDocuments, InMemory, InRows, Inlined,
+};
+pub use self::inline::{Inline, InlinePlace};
 pub use self::row::{ProjectRows, RowProjection, RowTables};
-pub use self::status::{ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress};
+pub use self::status::{
+    PartitionStatus, ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress,
+};
 pub use self::view::ProjectionView;
 pub use self::wait::Wait;
 
@@ -82,6 +95,16 @@ pub use self::wait::Wait;
 /// | `documents(key = path)` | the document of each key that `path(event, recorded)` gives | in the store |
 /// | `rows = Family` | nothing: handlers are [`ProjectRows`] | in tables that your own SQL writes |
 ///
+/// `partitions = 8` beside `documents` or `rows` lets eight workers share it, in one process or in
+/// several: documents by their key; rows by the event's stream, or by the key that
+/// `partition = path(event, recorded)` gives. Events of one key are applied in order.
+///
+/// With `effects` it keeps nothing, and does something outside instead: see [`React`].
+///
+/// With `inline`, documents and rows are changed in the step that appends the events, in stores that
+/// are an [`InlineStore`](crate::InlineStore): what is read is never behind, and an event that can
+/// not be applied is refused, with its command.
+///
 /// # Contract
 /// 1. What a projection holds depends on the events alone: not on time, chance or other state.
 /// 2. `VERSION` rises with every change of what is held; the read model is then built anew.
@@ -100,7 +123,11 @@ pub trait Projection: Send + Sync + 'static {
     const FINGERPRINT: Fingerprint;
     /// The events that are projected.
     type Event: EventSet;
-    /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`].
+    /// How many partitions it has, which are worked on side by side and each in order: from 1 to
+    /// 256; 1 in memory.
+    const PARTITIONS: u32 = 1;
+    /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`]; or one of the last two
+    /// [`Inlined`]; or nowhere, with [`Effects`].
     type Home;
 }
 

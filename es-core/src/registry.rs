@@ -8,9 +8,10 @@ use std::sync::Arc;
 use crate::aggregate::Aggregate;
 use crate::event::EventType;
 use crate::event_set::EventSet;
+use crate::projection::effect::EffectHost;
 use crate::projection::host::{AnyHost, HomeOf, Host, InMemory, ProjectionType};
 use crate::projection::state::Hosted;
-use crate::projection::{Projection, StateProjection};
+use crate::projection::{EffectProjection, Projection, StateProjection};
 
 /// The aggregates and projections of a program, checked as a whole: no two of a kind have one
 /// stored name.
@@ -138,6 +139,22 @@ impl RegistryBuilder {
                 let make = Arc::clone(&make);
                 AnyHost(Arc::new(Hosted::new(move || make())))
             }),
+            origin: Origin::caller(),
+        });
+        self
+    }
+
+    /// Adds side effects that need more than `Default`, such as a client of the service that they call.
+    /// It replaces what was added of the same type before, such as by a derive.
+    #[must_use]
+    #[track_caller]
+    pub fn effects_with<P: EffectProjection>(
+        mut self,
+        make: impl Fn() -> P + Send + Sync + 'static,
+    ) -> Self {
+        self.projections.push(ProjectionEntry {
+            projection: ProjectionType::of::<P>(),
+            make: Arc::new(move || AnyHost(Arc::new(EffectHost::new(make())))),
             origin: Origin::caller(),
         });
         self

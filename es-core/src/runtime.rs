@@ -26,7 +26,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, RwLock, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::aggregate::Aggregate;
@@ -37,7 +37,8 @@ use crate::event_set::EventSet;
 use crate::identity::IdGenerator;
 use crate::metadata::Metadata;
 use crate::projection::feed::READERS;
-use crate::projection::host::{Host, InDocuments, InMemory, Needs};
+use crate::projection::host::{DocumentsIn, Host, InMemory, Needs};
+use crate::projection::inline::Inline;
 use crate::projection::supervisor;
 use crate::projection::wait::Goal;
 use crate::projection::worker::Workplace;
@@ -53,6 +54,7 @@ use crate::runtime::snapshots::{SnapshotSettings, Snapshots};
 use crate::snapshot::{SnapshotForm, SnapshotPolicy, SnapshotState};
 use crate::store::{EventStore, StateStore};
 use crate::subscription::{StartAt, Subscription, SubscriptionError};
+use crate::telemetry::metrics;
 
 pub use self::and_wait::{AndWait, Waited};
 pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
@@ -229,7 +231,8 @@ impl<S: EventStore> Runtime<S> {
     /// When this runtime does not run it.
     pub fn documents<P>(&self) -> Result<Documents<P, S>, NotRegistered>
     where
-        P: DocumentProjection<Home = InDocuments>,
+        P: DocumentProjection,
+        P::Home: DocumentsIn<S>,
     {
         let host = self.shared.host::<P>()?;
         Documents::of(&self.shared.store, host).ok_or(NotRegistered { name: P::NAME })
@@ -336,15 +339,23 @@ impl<S: EventStore> Runtime<S> {
 fn find_home<S: EventStore>(store: &S, host: &dyn Host) -> Result<(), StartError> {
     let needs = host.needs();
     let home = store.projection_store();
+    let keeps_inline = home.is_some_and(|home| home.dyn_inline().is_some());
+    if host.is_inline() && !keeps_inline {
+        return Err(StartError::NotInline { name: host.projection().name });
+    }
     let (keeps, help) = match needs {
         Needs::Events => return Ok(()),
-        Needs::Documents if home.is_some() => return Ok(()),
+        Needs::Documents | Needs::Effects if home.is_some() => return Ok(()),
         Needs::Rows(family) if home.is_some_and(|home| home.row_family() == family) => {
             return Ok(());
         }
         Needs::Documents => (
             "documents".to_owned(),
             "use a store that implements `ProjectionStore`, or keep the projection in memory",
+        ),
+        Needs::Effects => (
+            "how far its side effects are".to_owned(),
+            "use a store that implements `ProjectionStore`, or consume a subscription",
         ),
         Needs::Rows(family) => (
             format!("rows of {}", family.name()),
@@ -447,10 +458,13 @@ impl<S: EventStore> RuntimeBuilder<S> {
 
     /// Checks the registry and starts the projections.
     ///
+    /// With inline projections it answers when they are up to the head, so that the first append
+    /// finds them in place; or are parked, which their status tells. The first start of a new version
+    /// waits until that is built.
+    ///
     /// # Errors
     /// When the registry is not sound, a projection needs what the store can not do, an aggregate
     /// asks for snapshots and nobody has said where they go, or this is no tokio runtime with a timer.
-    #[expect(clippy::unused_async, reason = "starting may have to read the store one day")]
     pub async fn start(self) -> Result<Runtime<S>, StartError> {
         let tokio = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoTokio)?;
         // There is no way to ask tokio, and the first to find out would be a command that loses a
@@ -458,6 +472,7 @@ impl<S: EventStore> RuntimeBuilder<S> {
         if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
             return Err(StartError::NoTimer);
         }
+        metrics::describe();
         let registry = match self.registry {
             Some(registry) => registry,
             None => Registry::linked().build()?,
@@ -482,9 +497,18 @@ impl<S: EventStore> RuntimeBuilder<S> {
                 lease_time: self.projection_lease,
                 me,
                 stop: stop.subscribe(),
-                turn: Mutex::new(()),
+                turn: RwLock::new(()),
+                swapping: Mutex::new(()),
                 readers: Arc::new(Semaphore::new(READERS as usize)),
+                inline: host.is_inline().then(|| Inline::new(Arc::clone(host))),
             }));
+        }
+        for host in projections.values() {
+            if host.is_inline() {
+                host.board().inline_or_not().await;
+            } else if host.needs() == Needs::Effects {
+                host.board().begun_or_not().await;
+            }
         }
         let shared = Shared {
             in_flight: InFlight::of(&*self.store),

@@ -5,6 +5,7 @@ mod error;
 mod event_store;
 mod immediate;
 mod in_place;
+mod inline_store;
 mod projection_store;
 mod recorded_append;
 mod state_store;
@@ -17,6 +18,10 @@ pub use self::event_store::{
 };
 pub use self::immediate::{ImmediateAppend, ImmediateRead, StreamVisit};
 pub use self::in_place::InPlaceAppend;
+pub(crate) use self::inline_store::AnyStep;
+pub use self::inline_store::{
+    DynInlineStore, InlineRefusal, InlineRows, InlineSet, InlineStep, InlineStore,
+};
 pub(crate) use self::projection_store::{AnyRowFamily, AnyRowWork};
 pub use self::projection_store::{
     DynProjectionStore, GaveUp, NoRows, ProjectionStore, RowFamily, RowScope, RowWork, StateChange,

@@ -137,6 +137,26 @@ struct Balance {
 #[projection(name = "movements", version = 2, events(Deposited), rows = es_sqlite_store::Sqlite)]
 struct Movements;"#;
 
+    projection_in_partitions: derive::projection = r#"
+#[projection(
+    name = "movements",
+    events(Deposited),
+    rows = es_sqlite_store::Sqlite,
+    partitions = 8,
+    partition = account
+)]
+struct Movements;"#;
+
+    projection_inline: derive::projection = r#"
+#[projection(name = "balances", events(Deposited), documents, inline)]
+struct Balance {
+    amount: u64,
+}"#;
+
+    side_effects: derive::projection = r#"
+#[projection(name = "mail", events(Opened), effects)]
+struct Mail;"#;
+
     command: derive::command = r#"
 #[command(aggregate = Account, creates)]
 pub struct Open {

@@ -165,6 +165,10 @@ pub fn command(input: TokenStream) -> TokenStream {
 /// | `documents(key = path)` | one for each key: `fn(&BalancesEvent, &Recorded) -> impl IntoIterator<Item = impl Display>` | the id of the stream |
 /// | `documents(remove_when = path)` | removes a document when `fn(&Self) -> bool` says so | never |
 /// | `rows = path::to::Family` | rows that its own SQL writes, in the stores of that family | in memory |
+/// | `partitions = 8` | so many workers share it, each in order: documents by key, rows by the event's stream | one |
+/// | `partition = path` | rows by the key that `fn(&BalancesEvent, &Recorded) -> impl Display` gives | by stream |
+/// | `inline` | documents or rows are changed in the step that appends the events, in stores that can | a little later |
+/// | `effects` | it is what the program does outside, with one `React` for each event; nothing is kept | a read model |
 /// | `retired("account.frozen", ..)` | stored names of events that are no longer read | none |
 /// | `enum = BalancesFact` | the name of the generated enum | type name + `Event` |
 /// | `derive(Debug, Clone)` | derives for the generated enum | none |

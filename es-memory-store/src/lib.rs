@@ -32,7 +32,7 @@ mod states;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use es_core::uuid::Uuid;
 use es_core::{
@@ -84,11 +84,15 @@ impl MemoryStore {
         // The clock is somebody else's: it is not asked under the lock.
         let now = self.clock.now();
         let appended = {
-            let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
-            log.append(commit, conditions, now)?
+            let mut log = self.log_to_write();
+            log.append(&self.states, commit, conditions, now)?
         };
         self.tell();
         Ok(appended)
+    }
+
+    fn log_to_write(&self) -> RwLockWriteGuard<'_, Log> {
+        self.log.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes those who wait, after something was appended.
@@ -204,10 +208,10 @@ impl RecordedAppend for MemoryStore {
         let mut answers = Vec::with_capacity(commits.len());
         let mut link = ChainLink::default();
         {
-            let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+            let mut log = self.log_to_write();
             for RecordedCommit { commit, recorded_at } in commits {
                 let answer = match link.check(commit) {
-                    Ok(()) => log.append(commit, &[], *recorded_at),
+                    Ok(()) => log.append(&self.states, commit, &[], *recorded_at),
                     Err(conflict) => Err(conflict.into()),
                 };
                 let refused = answer.is_err();

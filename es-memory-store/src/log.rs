@@ -4,10 +4,10 @@ use std::ops::{ControlFlow, Range};
 
 use es_core::jiff::Timestamp;
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, NewEvent,
-    Page, PageBuilder, Position, Query, QueryItem, QueryPage, QueryRange, Recorded, RecordedEvent,
-    StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, StreamVisit, Tag, Version,
-    VersionConflict,
+    AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, Inline,
+    InlinePlace, InlineSet, NewEvent, Page, PageBuilder, Position, Query, QueryItem, QueryPage,
+    QueryRange, Recorded, RecordedEvent, StateError, StoreFailure, StreamAppend, StreamId,
+    StreamPage, StreamRange, StreamVisit, Tag, Version, VersionConflict,
 };
 use hashbrown::HashMap;
 
@@ -15,6 +15,7 @@ use crate::event_ids::EventIds;
 use crate::merge::{Merge, within};
 use crate::names::{Names, Postings};
 use crate::segment::{Microseconds, NewEntry, SEGMENT_EVENTS, Segment, Slot};
+use crate::states::{States, Step};
 
 /// A page ends at this many bytes even when more events were asked for.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
@@ -31,6 +32,8 @@ pub(crate) struct Log {
     ids: EventIds,
     names: Names,
     tags: Postings<Tag>,
+    /// What is changed with the events.
+    inline: InlineSet,
 }
 
 struct Stream {
@@ -49,6 +52,7 @@ impl Default for Log {
             ids: EventIds::default(),
             names: Names::default(),
             tags: Postings::default(),
+            inline: InlineSet::default(),
         }
     }
 }
@@ -57,6 +61,7 @@ impl Default for Log {
 impl Log {
     pub(crate) fn append(
         &mut self,
+        states: &States,
         commit: &Commit,
         conditions: &[AppendCondition],
         now: Timestamp,
@@ -80,8 +85,11 @@ impl Log {
                 Slot::MAX
             ))));
         }
-        // Everything is checked: from here on nothing can fail.
         let recorded_at = Microseconds::of(now).max(self.last_recorded_at);
+        if !self.inline.is_empty() {
+            self.append_inline(states, commit, recorded_at)?;
+        }
+        // Everything is checked: from here on nothing can fail.
         self.last_recorded_at = recorded_at;
         let version = self.extend(commit.first(), first_place, recorded_at);
         let mut more_versions = Vec::new();
@@ -95,6 +103,59 @@ impl Log {
             last_position: self.head(),
             repeated: false,
         })
+    }
+
+    /// Changes the inline projections as the events will, which nothing can refuse any more but they.
+    #[cold]
+    fn append_inline(
+        &mut self,
+        states: &States,
+        commit: &Commit,
+        recorded_at: Microseconds,
+    ) -> Result<(), AppendError> {
+        let version = |append: &StreamAppend| {
+            self.place(&append.stream)
+                .map_or(Version::ZERO, |place| self.streams[place as usize].version())
+        };
+        let versions: Vec<_> = commit.streams().map(version).collect();
+        let place = InlinePlace {
+            commit,
+            before: self.head(),
+            versions: &versions,
+            recorded_at: recorded_at.time().unwrap_or_default(),
+        };
+        let mut inline = std::mem::take(&mut self.inline);
+        let mut step = Step::new(self, states);
+        let done = inline.append(&mut step, &place);
+        if done.is_ok() {
+            step.store();
+            inline.committed();
+        } else {
+            drop(step);
+        }
+        self.inline = inline;
+        done
+    }
+
+    /// Brings an inline projection up to the head, and lets it take part in appends if it is to stay.
+    pub(crate) fn enlist(
+        &mut self,
+        states: &States,
+        inline: &Inline,
+        stay: bool,
+    ) -> Result<(), StateError> {
+        let mut set = std::mem::take(&mut self.inline);
+        let mut step = Step::new(self, states);
+        let done = set.enlist(&mut step, inline, stay, self.head());
+        if done.is_ok() {
+            step.store();
+            set.committed();
+        } else {
+            drop(step);
+            set.rolled_back();
+        }
+        self.inline = set;
+        done
     }
 
     /// The first answer to the commit if it is stored.

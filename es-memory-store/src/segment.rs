@@ -58,7 +58,7 @@ impl Microseconds {
         Self(time.as_microsecond())
     }
 
-    fn time(self) -> Option<Timestamp> {
+    pub(crate) fn time(self) -> Option<Timestamp> {
         // Asked first, because an error is expensive to make.
         if self == Self::NONE {
             return None;

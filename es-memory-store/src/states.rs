@@ -7,17 +7,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
-    ExpectedRevision, NoRows, ProjectionStore, Revision, RowWork, StateCommit, StateError,
-    StateKey, StatePage, StateRecord, StateStore,
+    DynInlineStore, ExpectedRevision, Inline, InlineStep, InlineStore, NoRows, ProjectionStore,
+    Query, QueryPage, QueryRange, ReadError, Revision, RowWork, StateCommit, StateError, StateKey,
+    StatePage, StateRecord, StateStore,
 };
 
 use crate::MemoryStore;
+use crate::log::Log;
 
 #[derive(Default)]
 pub(crate) struct States(Mutex<Records>);
 
 #[derive(Default)]
-struct Records {
+pub(crate) struct Records {
     by_key: BTreeMap<StateKey, StateRecord>,
     /// Counts all writes of the store, so that no record ever has a revision twice.
     last_revision: u64,
@@ -37,6 +39,81 @@ impl Records {
 impl States {
     fn lock(&self) -> MutexGuard<'_, Records> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The log and the records while a commit is appended, as inline projections see them.
+pub(crate) struct Step<'a> {
+    log: &'a Log,
+    records: MutexGuard<'a, Records>,
+    /// What the step changes; nobody else sees it before it is stored.
+    changed: BTreeMap<StateKey, Option<StateRecord>>,
+    last_revision: u64,
+}
+
+impl<'a> Step<'a> {
+    pub(crate) fn new(log: &'a Log, states: &'a States) -> Self {
+        let records = states.lock();
+        let last_revision = records.last_revision;
+        Self { log, records, changed: BTreeMap::new(), last_revision }
+    }
+
+    pub(crate) fn store(mut self) {
+        self.records.last_revision = self.last_revision;
+        for (key, record) in self.changed {
+            match record {
+                Some(record) => self.records.by_key.insert(key, record),
+                None => self.records.by_key.remove(&key),
+            };
+        }
+    }
+
+    fn record(&self, key: &StateKey) -> Option<&StateRecord> {
+        match self.changed.get(key) {
+            Some(changed) => changed.as_ref(),
+            None => self.records.by_key.get(key),
+        }
+    }
+}
+
+impl InlineStep<NoRows> for Step<'_> {
+    fn get(&mut self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
+        Ok(self.record(key).cloned())
+    }
+
+    fn read(&mut self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
+        Ok(self.log.read(query, range))
+    }
+
+    fn commit(
+        &mut self,
+        commit: StateCommit,
+        _: Option<&RowWork<NoRows>>,
+    ) -> Result<Revision, StateError> {
+        let changes = commit.changes.iter().map(|change| (&change.key, change.expected));
+        for (key, expected) in
+            commit.checks.iter().map(|(key, expected)| (key, *expected)).chain(changes)
+        {
+            let actual = self.record(key).map(|record| record.revision);
+            if !expected.admits(actual) {
+                return Err(StateError::Conflict { key: key.clone(), expected, actual });
+            }
+        }
+        self.last_revision += 1;
+        let revision = Revision::new(self.last_revision);
+        let records = commit.changes.into_iter();
+        self.changed.extend(
+            records.map(|change| {
+                (change.key, change.value.map(|value| StateRecord { revision, value }))
+            }),
+        );
+        Ok(revision)
+    }
+}
+
+impl InlineStore for MemoryStore {
+    async fn enlist(&self, inline: Inline, stay: bool) -> Result<(), StateError> {
+        self.log_to_write().enlist(&self.states, &inline, stay)
     }
 }
 
@@ -96,6 +173,10 @@ impl ProjectionStore for MemoryStore {
 
     fn opening(&self) -> Option<Uuid> {
         Some(self.identity)
+    }
+
+    fn inline_store(&self) -> Option<&dyn DynInlineStore> {
+        Some(self)
     }
 
     async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {

@@ -12,7 +12,7 @@ use es_core::{Clock, SystemClock};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use tokio::sync::{mpsc, watch};
 
-use crate::commits::Log;
+use crate::commits::{Inlines, Log};
 use crate::error::{Failure, OpenError};
 use crate::event_ids::RecentIds;
 use crate::head::Head;
@@ -21,7 +21,6 @@ use crate::news::News;
 use crate::presence::Presence;
 use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
-use crate::rows::Texts;
 use crate::schema::{self, Kind, Schema};
 use crate::writer::{self, Others, Turns, Writer};
 use crate::{Durability, SqliteStore};
@@ -200,7 +199,7 @@ impl SqliteStoreBuilder {
             // Others may have written since it was loaded.
             stale: self.shared,
             others: self.shared.then(Others::unknown),
-            texts: Texts::default(),
+            inlines: Inlines::default(),
         };
         let turns = Arc::new(Turns::new(writer));
         let writer = turns.start(jobs).map_err(io_failed)?;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use es_core::jiff::Timestamp;
 use es_core::{
-    AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, NewEvent, Position,
-    RecordedCommit, StreamAppend, StreamId, Version, VersionConflict,
+    AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, Inline,
+    InlinePlace, InlineSet, InlineStep, NewEvent, Position, Query, QueryPage, QueryRange,
+    ReadError, RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey, StateRecord,
+    StreamAppend, StreamId, Version, VersionConflict,
 };
 use hashbrown::{HashMap, HashSet};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -18,6 +20,8 @@ use crate::matches;
 use crate::names::Names;
 use crate::pages::{self, Reader, bound};
 use crate::record::{self, Extras, Fields, stream_seal, type_seal};
+use crate::rows::{Sqlite, Texts};
+use crate::state_records;
 
 /// More streams than this are forgotten and looked up again.
 const MOST_STREAMS: usize = 65_536;
@@ -61,6 +65,55 @@ struct Stream {
 struct EventType {
     number: u32,
     seal: u64,
+}
+
+/// The inline projections, and what their rows' work needs.
+#[derive(Default)]
+pub(crate) struct Inlines {
+    pub(crate) set: InlineSet,
+    pub(crate) texts: Texts,
+}
+
+/// The writer's transaction as inline projections see it.
+struct Step<'a> {
+    connection: &'a Connection,
+    names: &'a mut Names,
+    head: Position,
+    texts: &'a mut Texts,
+}
+
+impl InlineStep<Sqlite> for Step<'_> {
+    fn get(&mut self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
+        Ok(state_records::get(self.connection, key)?)
+    }
+
+    fn read(&mut self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
+        let mut reader = Reader { connection: self.connection, names: self.names };
+        Ok(reader.read(query, range, self.head)?)
+    }
+
+    fn commit(
+        &mut self,
+        commit: StateCommit,
+        rows: Option<&RowWork<Sqlite>>,
+    ) -> Result<Revision, StateError> {
+        state_records::commit(self.connection, &commit, rows, self.texts)?
+    }
+}
+
+/// Does something that leaves nothing behind in the transaction if it fails.
+fn all_or_nothing<T, E>(
+    connection: &Connection,
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<Result<T, E>, Failure> {
+    connection.prepare_cached("SAVEPOINT es_inline")?.execute([])?;
+    let done = work();
+    if done.is_err() {
+        connection.prepare_cached("ROLLBACK TO es_inline")?.execute([])?;
+    }
+    // Both fail if SQLite has ended the transaction: then nothing of it may be answered.
+    connection.prepare_cached("RELEASE es_inline")?.execute([])?;
+    Ok(done)
 }
 
 /// Why a commit is not stored: it is refused, or the store fails.
@@ -147,18 +200,19 @@ impl Log {
     pub(crate) fn append_chain(
         &mut self,
         connection: &Connection,
+        inlines: &mut Inlines,
         commits: &[Commit],
         conditions: &[AppendCondition],
         now: Timestamp,
     ) -> Result<Vec<Result<Appended, AppendError>>, Failure> {
         if let [commit] = commits {
-            return Ok(vec![self.append(connection, commit, conditions, now)?]);
+            return Ok(vec![self.append(connection, inlines, commit, conditions, now)?]);
         }
         let mut answers = Vec::with_capacity(commits.len());
         let mut link = ChainLink::default();
         for commit in commits {
             let answer = match link.check(commit) {
-                Ok(()) => self.append(connection, commit, conditions, now)?,
+                Ok(()) => self.append(connection, inlines, commit, conditions, now)?,
                 Err(conflict) => Err(conflict.into()),
             };
             let refused = answer.is_err();
@@ -178,13 +232,14 @@ impl Log {
     pub(crate) fn append_recorded(
         &mut self,
         connection: &Connection,
+        inlines: &mut Inlines,
         commits: &[RecordedCommit],
     ) -> Result<Vec<Result<Appended, AppendError>>, Failure> {
         let mut answers = Vec::with_capacity(commits.len());
         let mut link = ChainLink::default();
         for RecordedCommit { commit, recorded_at } in commits {
             let answer = match link.check(commit) {
-                Ok(()) => self.append(connection, commit, &[], *recorded_at)?,
+                Ok(()) => self.append(connection, inlines, commit, &[], *recorded_at)?,
                 Err(conflict) => Err(conflict.into()),
             };
             let refused = answer.is_err();
@@ -203,11 +258,12 @@ impl Log {
     pub(crate) fn append(
         &mut self,
         connection: &Connection,
+        inlines: &mut Inlines,
         commit: &Commit,
         conditions: &[AppendCondition],
         now: Timestamp,
     ) -> Result<Result<Appended, AppendError>, Failure> {
-        match self.try_append(connection, commit, conditions, now) {
+        match self.try_append(connection, inlines, commit, conditions, now) {
             Ok(appended) => Ok(Ok(appended)),
             Err(Refusal::Refused(error)) => Ok(Err(error)),
             Err(Refusal::Failed(failure)) => Err(failure),
@@ -219,6 +275,7 @@ impl Log {
     fn try_append(
         &mut self,
         connection: &Connection,
+        inlines: &mut Inlines,
         commit: &Commit,
         conditions: &[AppendCondition],
         now: Timestamp,
@@ -244,8 +301,12 @@ impl Log {
                 );
             }
         }
+        let recorded_at = self.last_recorded_at.max(now.as_microsecond());
+        if !inlines.set.is_empty() {
+            self.append_inline(connection, inlines, commit, recorded_at)?;
+        }
         let first_position = self.head.next();
-        self.last_recorded_at = self.last_recorded_at.max(now.as_microsecond());
+        self.last_recorded_at = recorded_at;
         let mut streams = commit.streams();
         let version = match streams.next() {
             Some(first) => self.extend(connection, first)?,
@@ -257,6 +318,44 @@ impl Log {
         }
         let last_position = self.head;
         Ok(Appended { version, more_versions, first_position, last_position, repeated: false })
+    }
+
+    /// Changes the inline projections as the events will, which nothing can refuse any more but they.
+    fn append_inline(
+        &mut self,
+        connection: &Connection,
+        inlines: &mut Inlines,
+        commit: &Commit,
+        recorded_at: i64,
+    ) -> Result<(), Refusal> {
+        let mut versions = Vec::new();
+        for append in commit.streams() {
+            versions.push(self.stream(connection, &append.stream)?.version);
+        }
+        let place = InlinePlace {
+            commit,
+            before: self.head,
+            versions: &versions,
+            recorded_at: record::time(recorded_at).unwrap_or_default(),
+        };
+        let Inlines { set, texts } = inlines;
+        let mut step = Step { connection, names: &mut self.names, head: self.head, texts };
+        all_or_nothing(connection, || set.append(&mut step, &place))??;
+        Ok(())
+    }
+
+    /// Brings an inline projection up to the head, and lets it take part in appends if it is to stay.
+    pub(crate) fn enlist(
+        &mut self,
+        connection: &Connection,
+        inlines: &mut Inlines,
+        inline: &Inline,
+        stay: bool,
+    ) -> Result<Result<(), StateError>, Failure> {
+        let Inlines { set, texts } = inlines;
+        let mut step = Step { connection, names: &mut self.names, head: self.head, texts };
+        let head = step.head;
+        all_or_nothing(connection, || set.enlist(&mut step, inline, stay, head))
     }
 
     /// The first answer to the commit if it is stored.

@@ -66,11 +66,11 @@ use std::time::Duration;
 use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynProjectionStore, EventId,
-    EventStore, ExpectedRevision, InPlaceAppend, Position, ProjectionStore, Query, QueryPage,
-    QueryRange, ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Revision, RowWork,
-    StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId,
-    StreamPage, StreamRange,
+    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynInlineStore,
+    DynProjectionStore, EventId, EventStore, ExpectedRevision, InPlaceAppend, Inline, InlineStore,
+    Position, ProjectionStore, Query, QueryPage, QueryRange, ReadError, RecordedAppend,
+    RecordedCommit, RecordedEvent, Revision, RowWork, StateCommit, StateError, StateKey, StatePage,
+    StateRecord, StateStore, StoreFailure, StreamId, StreamPage, StreamRange,
 };
 use tokio::runtime::RuntimeFlavor;
 use tokio::sync::{mpsc, oneshot};
@@ -383,6 +383,10 @@ impl ProjectionStore for SqliteStore {
         if self.head.is_shared() { None } else { Some(self.opening) }
     }
 
+    fn inline_store(&self) -> Option<&dyn DynInlineStore> {
+        Some(self)
+    }
+
     async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {
         let keys = keys.to_vec();
         let read = self.readers()?.read(move |reader| {
@@ -400,6 +404,14 @@ impl ProjectionStore for SqliteStore {
     ) -> Result<Revision, StateError> {
         let (answer, answered) = oneshot::channel();
         self.enqueue(Job::Commit { commit, rows, answer }).await?;
+        answered.await.unwrap_or_else(|_| Err(StateError::OutcomeUnknown(lost_answer())))
+    }
+}
+
+impl InlineStore for SqliteStore {
+    async fn enlist(&self, inline: Inline, stay: bool) -> Result<(), StateError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::Enlist { inline, stay, answer }).await?;
         answered.await.unwrap_or_else(|_| Err(StateError::OutcomeUnknown(lost_answer())))
     }
 }

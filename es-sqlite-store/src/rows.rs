@@ -1,6 +1,6 @@
 //! Rows of a user's own: tables that projections write in the transaction of their checkpoint.
 
-use es_core::{RowFamily, RowScope, StateError, StoreFailure};
+use es_core::{InlineRows, RowFamily, RowScope, StateError, StoreFailure};
 use hashbrown::HashMap;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
@@ -182,6 +182,8 @@ impl RowFamily for Sqlite {
         Ok(differences)
     }
 }
+
+impl InlineRows for Sqlite {}
 
 #[cfg(test)]
 mod tests {

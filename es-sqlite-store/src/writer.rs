@@ -13,18 +13,18 @@ use std::time::{Duration, Instant};
 
 use es_core::bytes::Bytes;
 use es_core::{
-    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Position,
+    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Inline, Position,
     RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey, StoreFailure,
 };
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::commits::Log;
+use crate::commits::{Inlines, Log};
 use crate::error::{Failure, MaintenanceError};
 use crate::event_ids::RecentIds;
 use crate::news::raise;
 use crate::presence::Presence;
-use crate::rows::{Sqlite, Texts};
+use crate::rows::Sqlite;
 use crate::state_records;
 
 /// A transaction takes no more commits when it has so many events or so many bytes.
@@ -69,6 +69,11 @@ pub(crate) enum Job {
         rows: Option<RowWork<Sqlite>>,
         answer: oneshot::Sender<Result<Revision, StateError>>,
     },
+    Enlist {
+        inline: Inline,
+        stay: bool,
+        answer: oneshot::Sender<Result<(), StateError>>,
+    },
     Checkpoint {
         answer: oneshot::Sender<Result<Checkpointed, MaintenanceError>>,
     },
@@ -80,6 +85,7 @@ enum Outcome {
     Put(Result<Revision, StateError>),
     Remove(Result<(), StateError>),
     Commit(Result<Revision, StateError>),
+    Enlist(Result<(), StateError>),
     /// Is done between transactions.
     Checkpoint,
 }
@@ -109,7 +115,7 @@ impl Job {
                 let values = commit.changes.iter().filter_map(|change| change.value.as_ref());
                 (commit.changes.len().max(1), values.map(Bytes::len).sum())
             }
-            Self::Remove { .. } | Self::Checkpoint { .. } => (1, 0),
+            Self::Remove { .. } | Self::Enlist { .. } | Self::Checkpoint { .. } => (1, 0),
         }
     }
 
@@ -125,7 +131,8 @@ impl Job {
             (Self::Put { answer, .. }, Outcome::Put(result)) => {
                 let _ = answer.send(result);
             }
-            (Self::Remove { answer, .. }, Outcome::Remove(result)) => {
+            (Self::Remove { answer, .. }, Outcome::Remove(result))
+            | (Self::Enlist { answer, .. }, Outcome::Enlist(result)) => {
                 let _ = answer.send(result);
             }
             (Self::Commit { answer, .. }, Outcome::Commit(result)) => {
@@ -145,7 +152,7 @@ impl Job {
             Self::Put { answer, .. } | Self::Commit { answer, .. } => {
                 let _ = answer.send(Err(failure.into()));
             }
-            Self::Remove { answer, .. } => {
+            Self::Remove { answer, .. } | Self::Enlist { answer, .. } => {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Checkpoint { answer } => {
@@ -163,7 +170,7 @@ impl Job {
             Self::Put { answer, .. } | Self::Commit { answer, .. } => {
                 let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
             }
-            Self::Remove { answer, .. } => {
+            Self::Remove { answer, .. } | Self::Enlist { answer, .. } => {
                 let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
             }
             Self::Checkpoint { .. } => {}
@@ -291,7 +298,7 @@ pub(crate) struct Writer {
     pub(crate) stale: bool,
     /// What is known of others who write to the file, if it is shared.
     pub(crate) others: Option<Others>,
-    pub(crate) texts: Texts,
+    pub(crate) inlines: Inlines,
 }
 
 /// Others who share the file: they must get their turn too.
@@ -351,8 +358,8 @@ impl Writer {
         // What keeps it from that is for the thread to find out and to wait for.
         self.try_begin().ok()?;
         let appended = self.write(|writer| {
-            let Self { connection, log, clock, .. } = writer;
-            log.append(connection, commit, &[], clock.now())
+            let Self { connection, log, clock, inlines, .. } = writer;
+            log.append(connection, inlines, commit, &[], clock.now())
         });
         Some(match appended {
             Ok(answer) => {
@@ -416,6 +423,7 @@ impl Writer {
     /// Shows what was committed.
     fn publish(&mut self) {
         self.log.committed();
+        self.inlines.set.committed();
         raise(&self.head, self.log.head());
     }
 
@@ -471,16 +479,16 @@ impl Writer {
     }
 
     fn outcomes(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, Failure> {
-        let Self { connection, log, clock, texts, .. } = self;
+        let Self { connection, log, clock, inlines, .. } = self;
         let now = clock.now();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             outcomes.push(match job {
-                Job::Append { commits, conditions, .. } => {
-                    Outcome::Append(log.append_chain(connection, commits, conditions, now)?)
-                }
+                Job::Append { commits, conditions, .. } => Outcome::Append(
+                    log.append_chain(connection, inlines, commits, conditions, now)?,
+                ),
                 Job::AppendRecorded { commits, .. } => {
-                    Outcome::Append(log.append_recorded(connection, commits)?)
+                    Outcome::Append(log.append_recorded(connection, inlines, commits)?)
                 }
                 Job::Put { key, value, expected, .. } => {
                     Outcome::Put(state_records::put(connection, key, value, *expected)?)
@@ -492,8 +500,11 @@ impl Writer {
                     connection,
                     commit,
                     rows.as_ref(),
-                    texts,
+                    &mut inlines.texts,
                 )?),
+                Job::Enlist { inline, stay, .. } => {
+                    Outcome::Enlist(log.enlist(connection, inlines, inline, *stay)?)
+                }
                 Job::Checkpoint { .. } => Outcome::Checkpoint,
             });
         }
@@ -519,6 +530,7 @@ impl Writer {
 
     fn roll_back(&mut self) {
         self.stale = true;
+        self.inlines.set.rolled_back();
         // After some errors SQLite has done it itself.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")

@@ -8,6 +8,7 @@ pub mod faulty;
 pub mod history;
 pub mod in_place;
 pub mod list_store;
+pub mod partitioned;
 pub mod paused;
 pub mod tally;
 pub mod wrapped;

@@ -1,7 +1,7 @@
 //! A store whose commits of projections can be held up, as those of a process that is stopped.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
@@ -9,7 +9,7 @@ use es_core::{
     AppendError, Appended, Commit, DynProjectionStore, EventId, EventStore, ExpectedRevision,
     NoRows, Position, ProjectionStore, Query, QueryPage, QueryRange, ReadError, RecordedEvent,
     Revision, RowWork, StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore,
-    StreamId, StreamPage, StreamRange,
+    StoreFailure, StreamId, StreamPage, StreamRange,
 };
 use es_memory_store::MemoryStore;
 use tokio::sync::watch;
@@ -19,11 +19,28 @@ pub struct PausedStore {
     inner: Arc<MemoryStore>,
     runs: watch::Sender<bool>,
     refused: AtomicU64,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// What goes wrong until somebody mends it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Trouble {
+    /// Commits that change a record with this in its key are refused for good.
+    Commits(&'static str),
+    /// Commits that change a record with this in its key panic.
+    Panics(&'static str),
+    /// Nothing can be read.
+    Reads,
 }
 
 impl PausedStore {
     pub fn new(inner: Arc<MemoryStore>) -> Self {
-        Self { inner, runs: watch::Sender::new(true), refused: AtomicU64::new(0) }
+        Self {
+            inner,
+            runs: watch::Sender::new(true),
+            refused: AtomicU64::new(0),
+            trouble: Mutex::default(),
+        }
     }
 
     /// Every commit from now on waits before it is carried out.
@@ -33,6 +50,15 @@ impl PausedStore {
 
     pub fn wake(&self) {
         self.runs.send_replace(true);
+    }
+
+    /// Lets something go wrong, or nothing any more.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many commits were refused because somebody else was faster.
@@ -55,6 +81,9 @@ impl EventStore for PausedStore {
     }
 
     async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
+        if self.trouble() == Some(Trouble::Reads) {
+            return Err(ReadError::Permanent(StoreFailure::new("the disk is gone")));
+        }
         self.inner.read(query, range).await
     }
 
@@ -121,6 +150,15 @@ impl ProjectionStore for PausedStore {
     ) -> Result<Revision, StateError> {
         // An error would mean that the sender is gone, which is borrowed here.
         let _ = self.runs.subscribe().wait_for(|runs| *runs).await;
+        let meets =
+            |text: &str| commit.changes.iter().any(|change| change.key.to_string().contains(text));
+        match self.trouble() {
+            Some(Trouble::Commits(text)) if meets(text) => {
+                return Err(StateError::Permanent(StoreFailure::new("the disk is gone")));
+            }
+            Some(Trouble::Panics(text)) => assert!(!meets(text), "the store has a bug"),
+            _ => {}
+        }
         let answer = self.inner.commit(commit, rows).await;
         if let Err(StateError::Conflict { .. }) = &answer {
             self.refused.fetch_add(1, Ordering::SeqCst);

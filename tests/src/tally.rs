@@ -162,3 +162,99 @@ pub async fn assert_read_models_hold_the_fold(runtime: &Runtime<SqliteStore>) ->
     assert_eq!(events, positions);
     positions.len()
 }
+
+/// The highest that a counter may stand for the inline read models: one rule that an aggregate does
+/// not know.
+pub const CEILING: u64 = 1_000;
+
+/// [`Tally`], changed in the step that appends.
+#[derive(Projection, Default, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[projection(name = "tally-inline", events(Raised, Lowered), documents, inline, register = false)]
+pub struct InlineTally {
+    pub tally: Tally,
+}
+
+impl Project<Raised> for InlineTally {
+    fn project(&mut self, event: &Raised, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        if self.tally.value + event.by > CEILING {
+            return Err(ProjectError::new(format!("{} is too high", self.tally.value + event.by)));
+        }
+        self.tally.project(event, recorded)
+    }
+}
+
+impl Project<Lowered> for InlineTally {
+    fn project(&mut self, event: &Lowered, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.tally.project(event, recorded)
+    }
+}
+
+/// [`TallyRows`], changed in the step that appends.
+#[derive(Projection)]
+#[projection(
+    name = "tally-rows-inline",
+    events(Raised, Lowered),
+    rows = Sqlite,
+    inline,
+    register = false
+)]
+pub struct InlineTallyRows;
+
+impl RowTables<Sqlite> for InlineTallyRows {
+    const TABLES: &'static [&'static str] = &["inline_tallies", "inline_events"];
+
+    fn create(rows: &mut SqliteTransaction<'_>) -> Result<(), ProjectError> {
+        rows.execute_batch(
+            "CREATE TABLE {inline_tallies} (counter TEXT PRIMARY KEY, value INTEGER NOT NULL,
+                events INTEGER NOT NULL) WITHOUT ROWID;
+             CREATE TABLE {inline_events} (position INTEGER PRIMARY KEY);",
+        )?;
+        Ok(())
+    }
+}
+
+fn add_inline(
+    rows: &mut SqliteTransaction<'_>,
+    recorded: &Recorded<'_>,
+    change: i64,
+) -> Result<(), ProjectError> {
+    // Before the rule is looked at: what is written until then must not stay.
+    let position = recorded.position.get().cast_signed();
+    rows.execute("INSERT INTO {inline_events} (position) VALUES (?1)", [position])?;
+    rows.execute(
+        "INSERT INTO {inline_tallies} (counter, value, events) VALUES (?1, ?2, 1)
+         ON CONFLICT (counter) DO UPDATE SET value = value + ?2, events = events + 1",
+        params![recorded.stream.id(), change],
+    )?;
+    let value: Option<i64> = rows.query_row(
+        "SELECT value FROM {inline_tallies} WHERE counter = ?1",
+        [recorded.stream.id()],
+        |row| row.get(0),
+    )?;
+    match value {
+        Some(value) if value > CEILING.cast_signed() => {
+            Err(ProjectError::new(format!("{value} is too high")))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl ProjectRows<Sqlite, Raised> for InlineTallyRows {
+    fn project(
+        rows: &mut SqliteTransaction<'_>,
+        event: &Raised,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError> {
+        add_inline(rows, recorded, event.by.cast_signed())
+    }
+}
+
+impl ProjectRows<Sqlite, Lowered> for InlineTallyRows {
+    fn project(
+        rows: &mut SqliteTransaction<'_>,
+        event: &Lowered,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError> {
+        add_inline(rows, recorded, -event.by.cast_signed())
+    }
+}

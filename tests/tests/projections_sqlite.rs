@@ -108,7 +108,7 @@ async fn a_row_that_is_refused_parks_the_projection_and_leaves_the_others_alone(
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_kill_at_any_moment_nothing_is_applied_twice_or_missing() {
     let rounds = std::env::var("ES_CRASH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
-    let rounds: u64 = rounds.unwrap_or(25);
+    let rounds: u64 = rounds.unwrap_or(10);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("tally.db");
     let (mut events, mut generation) = (0, None);

@@ -11,6 +11,7 @@ use crate::recorded::{Page, Recorded};
 /// A part of a page's events, decoded; the type of the events is forgotten.
 pub(crate) type Chunk = Box<dyn Any + Send + Sync>;
 
+/// What became of reading an event.
 pub(crate) type Read<E> = Result<Decoded<E>, DecodeError>;
 
 /// A page and its decoded events.

@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use crate::error::ignore_poison;
+use crate::projection::host::ProjectionType;
+use crate::projection::inline::Standing;
 use crate::projection::status::{ProjectionHome, ProjectionState, ProjectionStatus};
+use crate::telemetry::metrics;
 use crate::version::Position;
 
 /// The status of a projection, and the bell of its workers.
@@ -19,17 +22,21 @@ pub(crate) struct Board {
     rebuilt: AtomicU64,
     /// The positions that somebody has decided to skip.
     skips: Mutex<Arc<BTreeSet<Position>>>,
+    /// How far the projection is, while it is changed in the step of every append.
+    inline: Mutex<Option<Standing>>,
 }
 
 impl Board {
-    pub(crate) fn new(name: &'static str, version: u32, home: ProjectionHome) -> Self {
-        let status = ProjectionStatus::new(name, version, home);
+    pub(crate) fn new(projection: &ProjectionType, home: ProjectionHome) -> Self {
+        let mut status = ProjectionStatus::new(projection.name, projection.version, home);
+        status.partitioned(projection.partitions);
         Self {
             status: watch::Sender::new(status),
             bell: watch::Sender::new(0),
             rebuilds: AtomicU64::new(0),
             rebuilt: AtomicU64::new(0),
             skips: Mutex::default(),
+            inline: Mutex::default(),
         }
     }
 
@@ -42,7 +49,10 @@ impl Board {
     }
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut ProjectionStatus)) {
-        self.status.send_modify(change);
+        self.status.send_modify(|status| {
+            change(status);
+            metrics::status(status);
+        });
     }
 
     pub(crate) fn set_state(&self, state: ProjectionState) {
@@ -94,18 +104,54 @@ impl Board {
         Arc::make_mut(&mut skips).insert(position);
     }
 
+    /// How far the projection is, if it is changed in the step of every append now.
+    pub(crate) fn inline(&self) -> Option<Standing> {
+        *ignore_poison(self.inline.lock())
+    }
+
+    /// Waits until side effects know where they begin, or will not before somebody does something.
+    pub(crate) async fn begun_or_not(&self) {
+        let settled = |status: &ProjectionStatus| {
+            status.generation.is_some()
+                || matches!(status.state, ProjectionState::Failed { .. })
+                || status.state.has_ended()
+        };
+        // The sender lives here.
+        let _ = self.watch().wait_for(settled).await;
+    }
+
+    /// Waits until an inline projection takes part in appends, or will not before somebody does
+    /// something.
+    pub(crate) async fn inline_or_not(&self) {
+        let settled = |status: &ProjectionStatus| {
+            matches!(
+                status.state,
+                ProjectionState::Inline
+                    | ProjectionState::Parked { .. }
+                    | ProjectionState::Failed { .. }
+            ) || status.state.has_ended()
+                || !status.dead_letters.is_empty()
+        };
+        // The sender lives here.
+        let _ = self.watch().wait_for(settled).await;
+    }
+
+    pub(crate) fn set_inline(&self, standing: Option<Standing>) {
+        *ignore_poison(self.inline.lock()) = standing;
+    }
+
     /// How many rebuilds were asked for.
     pub(crate) fn rebuilds(&self) -> u64 {
         self.rebuilds.load(Ordering::SeqCst)
     }
 
     /// Says that the projection has ended if nothing else has.
-    pub(crate) fn end(&self, state: ProjectionState) {
+    pub(crate) fn end(&self) {
         self.status.send_if_modified(|status| {
             let goes_on = !status.state.has_ended();
             if goes_on {
-                status.state = state;
-                status.rebuild = None;
+                status.state = ProjectionState::Stopped;
+                status.no_rebuild();
             }
             goes_on
         });

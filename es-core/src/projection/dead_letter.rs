@@ -14,7 +14,11 @@ pub struct DeadLetter {
     pub projection: String,
     /// The generation that could not apply it; none in memory.
     pub generation: Option<u64>,
-    /// The only key that stands still, or `None` if the whole projection does.
+    /// The partition that could not apply it, if there are several.
+    #[serde(default)]
+    pub partition: Option<u32>,
+    /// The only key that stands still, or `None` if all of its partition or of the
+    /// projection does.
     pub key: Option<String>,
     /// The event's place in the global order.
     pub position: Position,

@@ -17,7 +17,8 @@ use crate::event_set::EventSet;
 use crate::projection::batch::{self, Batch, Chunk};
 use crate::projection::board::Board;
 use crate::projection::generation::{Generations, document_key, document_space};
-use crate::projection::host::{Host, InDocuments, Needs, ProjectionType, Start};
+use crate::projection::host::{Host, Needs, ProjectionType, Start};
+use crate::projection::partition::Partition;
 use crate::projection::session::{
     ChangedDocuments, Changes, Failure, KeySet, Part, Session, guarded,
 };
@@ -80,6 +81,10 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Document
 pub struct Keys(Vec<String>);
 
 impl Keys {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Adds keys, which are texts; one that is there already is not added again.
     pub fn extend<K: Display>(&mut self, keys: impl IntoIterator<Item = K>) {
         for key in keys {
@@ -96,13 +101,15 @@ impl Keys {
 /// A projection in documents, in this process.
 pub(crate) struct DocumentHost<P> {
     board: Board,
+    inline: bool,
     projection: PhantomData<fn() -> P>,
 }
 
 impl<P: DocumentProjection> DocumentHost<P> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(inline: bool) -> Self {
         Self {
-            board: Board::new(P::NAME, P::VERSION, ProjectionHome::Documents),
+            board: Board::new(&ProjectionType::of::<P>(), ProjectionHome::Documents),
+            inline,
             projection: PhantomData,
         }
     }
@@ -143,8 +150,25 @@ impl<P: DocumentProjection> Host for DocumentHost<P> {
         keys.0
     }
 
+    fn concerns(&self, batch: &Batch, partition: Partition) -> bool {
+        batch.events::<P::Event>().any(|(index, recorded, event)| match event {
+            _ if P::BY_STREAM => partition.holds(recorded.stream.id()),
+            Ok(events) => events.as_slice().iter().any(|event| {
+                let mut keys = Keys::default();
+                // Where it belongs can not be told: it stops all of them.
+                keys_of::<P>(index, event, &recorded, &mut keys).is_err()
+                    || keys.0.iter().any(|key| partition.holds(key))
+            }),
+            Err(_) => true,
+        })
+    }
+
     fn needs(&self) -> Needs {
         Needs::Documents
+    }
+
+    fn is_inline(&self) -> bool {
+        self.inline
     }
 
     fn as_any(&self) -> &(dyn Any + Send + Sync) {
@@ -178,7 +202,7 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
         let mut missing = HashSet::new();
         let mut miss = |key: &str, position| {
             if !self.documents.contains_key(key)
-                && part.keys.holds(key, position)
+                && part.holds_key(key, position)
                 && !missing.contains(key)
             {
                 missing.insert(key.to_owned());
@@ -220,10 +244,11 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
             if !part.holds(index, &recorded) {
                 continue;
             }
-            let mut applied = matches!(part.keys, KeySet::Except(_));
+            let everything = part.partition.is_only() && matches!(part.keys, KeySet::Except(_));
+            let mut applied = everything;
             if P::BY_STREAM {
                 let key = recorded.stream.id();
-                if part.keys.holds(key, recorded.position) {
+                if part.holds_key(key, recorded.position) {
                     let unread = |error| Failure::unread(index, &recorded, error).of_key(key);
                     for event in event.as_ref().map_err(unread)?.as_slice() {
                         self.project(index, event, &recorded, key)?;
@@ -236,7 +261,7 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
                     let mut keys = Keys::default();
                     keys_of::<P>(index, event, &recorded, &mut keys)?;
                     for key in &keys.0 {
-                        if part.keys.holds(key, recorded.position) {
+                        if part.holds_key(key, recorded.position) {
                             self.project(index, event, &recorded, key)?;
                             applied = true;
                         }
@@ -371,7 +396,7 @@ pub struct DocumentsPage<P> {
     pub next: Option<String>,
 }
 
-impl<P: DocumentProjection<Home = InDocuments>, S: EventStore> Documents<P, S> {
+impl<P: DocumentProjection, S: EventStore> Documents<P, S> {
     pub(crate) fn of(store: &Arc<S>, host: Arc<dyn Host>) -> Option<Self> {
         let known = host.as_any().is::<DocumentHost<P>>();
         known.then(|| Self { store: Arc::clone(store), host, projection: PhantomData })
@@ -382,10 +407,20 @@ impl<P: DocumentProjection<Home = InDocuments>, S: EventStore> Documents<P, S> {
     /// # Errors
     /// See [`ReadModelError`].
     pub async fn get(&self, key: impl Display) -> Result<Option<P>, ReadModelError> {
-        let Some(generation) = self.generation().await? else { return Ok(None) };
-        let key = document_key(P::NAME, generation, &key.to_string());
-        let record = self.store()?.dyn_get(&key).await?;
-        record.map(|record| Self::read(key.name(), &record)).transpose()
+        let key = key.to_string();
+        let mut served = self.generation().await?;
+        while let Some(generation) = served {
+            let of_it = document_key(P::NAME, generation, &key);
+            if let Some(record) = self.store()?.dyn_get(&of_it).await? {
+                return Self::read(&key, &record).map(Some);
+            }
+            // It is missing, or the generation was replaced and removed while it was looked for.
+            served = self.generation().await?;
+            if served == Some(generation) {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     /// The documents whose keys lie in a range of texts, at most `limit`, sorted by key byte by byte.
@@ -400,14 +435,31 @@ impl<P: DocumentProjection<Home = InDocuments>, S: EventStore> Documents<P, S> {
         range: impl RangeBounds<&'a str>,
         limit: usize,
     ) -> Result<DocumentsPage<P>, ReadModelError> {
-        let (start, end) = (range.start_bound().cloned(), range.end_bound().cloned());
+        let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+        let mut served = self.generation().await?;
+        while let Some(generation) = served {
+            let page = self.range_of(generation, bounds, limit).await;
+            // One that was replaced meanwhile may be removed in part.
+            served = self.generation().await?;
+            if served == Some(generation) {
+                return page;
+            }
+        }
+        Ok(DocumentsPage { documents: Vec::new(), next: None })
+    }
+
+    async fn range_of(
+        &self,
+        generation: u64,
+        (start, end): (Bound<&str>, Bound<&str>),
+        limit: usize,
+    ) -> Result<DocumentsPage<P>, ReadModelError> {
         let within = |name: &str| match end {
             Bound::Included(end) => name <= end,
             Bound::Excluded(end) => name < end,
             Bound::Unbounded => true,
         };
         let mut page = DocumentsPage { documents: Vec::new(), next: None };
-        let Some(generation) = self.generation().await? else { return Ok(page) };
         let store = self.store()?;
         let space = document_space(P::NAME, generation);
         // The port lists what comes after a name.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::error::StoreFailure;
 use crate::fingerprint::Fingerprint;
 use crate::projection::host::ProjectionType;
+use crate::projection::partition::Partition;
 use crate::store::{
     DynProjectionStore, ExpectedRevision, StateCommit, StateError, StateKey, StateRecord,
 };
@@ -30,6 +31,13 @@ pub(crate) struct Generation {
     since: Timestamp,
     /// It is not to become live before somebody says so.
     pub(crate) hold: bool,
+    /// How many partitions it has.
+    #[serde(default = "one")]
+    pub(crate) partitions: u32,
+}
+
+fn one() -> u32 {
+    1
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -133,7 +141,7 @@ impl Generations {
 
     /// Gives up every generation but the one that this version serves or builds, and says which.
     /// While it serves none, those of other versions are still needed.
-    pub(crate) fn discard(&mut self, projection: &ProjectionType) -> Vec<u64> {
+    pub(crate) fn discard(&mut self, projection: &ProjectionType) -> Vec<(u64, u32)> {
         let kept =
             [self.live(projection), self.building(projection).map(|generation| generation.number)];
         if kept[0].is_some() {
@@ -147,7 +155,7 @@ impl Generations {
     }
 
     /// Gives up the generation that is being built, and says which are given up.
-    pub(crate) fn cancel(&mut self, projection: &ProjectionType) -> Vec<u64> {
+    pub(crate) fn cancel(&mut self, projection: &ProjectionType) -> Vec<(u64, u32)> {
         if let Some(number) = self.building(projection).map(|generation| generation.number) {
             self.set(number, Is::Discarded);
         }
@@ -166,9 +174,10 @@ impl Generations {
         Some(number)
     }
 
-    fn discarded(&self) -> Vec<u64> {
+    /// Those that are given up, and how many partitions each has.
+    fn discarded(&self) -> Vec<(u64, u32)> {
         let discarded = self.generations.iter().filter(|generation| generation.is == Is::Discarded);
-        discarded.map(|generation| generation.number).collect()
+        discarded.map(|generation| (generation.number, generation.partitions)).collect()
     }
 
     fn set(&mut self, number: u64, is: Is) {
@@ -193,6 +202,7 @@ impl Generations {
             is,
             since: Timestamp::now(),
             hold,
+            partitions: projection.partitions,
         });
         self.last_number
     }
@@ -208,16 +218,24 @@ pub(crate) struct Checkpoint {
     pub(crate) events: u64,
     /// When the last of them was recorded.
     pub(crate) applied_until: Option<Timestamp>,
+    /// Whether it, or a key of it, stands still before an event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stuck: bool,
 }
 
 impl Checkpoint {
-    pub(crate) fn key(projection: &str, generation: u64) -> StateKey {
-        StateKey::new("checkpoint", format!("{projection}/{generation}"))
+    /// Before the first event.
+    pub(crate) fn beginning(store: Uuid) -> Self {
+        Self { store, position: Position::ZERO, events: 0, applied_until: None, stuck: false }
+    }
+
+    pub(crate) fn key(projection: &str, generation: u64, partition: Partition) -> StateKey {
+        partition.record("checkpoint", projection, generation)
     }
 }
 
-pub(crate) fn lease_key(projection: &str, generation: u64) -> StateKey {
-    StateKey::new("projection-lease", format!("{projection}/{generation}"))
+pub(crate) fn lease_key(projection: &str, generation: u64, partition: Partition) -> StateKey {
+    partition.record("projection-lease", projection, generation)
 }
 
 /// Documents of a generation lie in a space of their own.
@@ -233,9 +251,17 @@ pub(crate) fn dead_letter_space(projection: &str, generation: u64) -> String {
     format!("dead-letters/{projection}/{generation}")
 }
 
-/// The dead letter of one key, or of the whole projection.
-pub(crate) fn dead_letter_key(projection: &str, generation: u64, key: Option<&str>) -> StateKey {
-    let name = key.map_or_else(|| "all".to_owned(), |key| format!("key/{key}"));
+/// The dead letter of one key.
+pub(crate) fn dead_letter_key(projection: &str, generation: u64, key: &str) -> StateKey {
+    StateKey::new(dead_letter_space(projection, generation), format!("key/{key}"))
+}
+
+/// The dead letter of a whole partition.
+pub(crate) fn stop_key(projection: &str, generation: u64, partition: Partition) -> StateKey {
+    let name = match partition.number() {
+        None => "all".to_owned(),
+        Some(number) => format!("partition/{number}"),
+    };
     StateKey::new(dead_letter_space(projection, generation), name)
 }
 

@@ -13,11 +13,13 @@ use crate::projection::generation::{
 };
 use crate::projection::host::{Host, Needs};
 use crate::projection::ledger::StoredSkip;
+use crate::projection::partition::Partition;
 use crate::projection::row::Slot;
 use crate::projection::{DeadLetter, ProjectionState, ProjectionStatus, RebuildProgress};
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, StateCommit, StateError, StatePage,
 };
+use crate::telemetry::TARGET;
 use crate::version::Position;
 
 /// Somebody's decision that an event is not applied.
@@ -71,7 +73,11 @@ impl<S: EventStore> ProjectionHandle<S> {
         let settled = watch.wait_for(|status| {
             matches!(
                 status.state,
-                ProjectionState::Live | ProjectionState::Standby | ProjectionState::Parked { .. }
+                ProjectionState::Live
+                    | ProjectionState::Inline
+                    | ProjectionState::Standby
+                    | ProjectionState::Parked { .. }
+                    | ProjectionState::Failed { .. }
             ) || status.state.has_ended()
         });
         // Both ends are fine, and the sender lives in the host.
@@ -120,7 +126,8 @@ impl<S: EventStore> ProjectionHandle<S> {
         Ok(skips)
     }
 
-    /// Tries everything again that is parked: after a fix was deployed, or the cause is gone.
+    /// Tries everything again that is parked, and one that has failed: after a fix was deployed, or the
+    /// cause is gone.
     ///
     /// # Errors
     /// When the store can not be written.
@@ -159,8 +166,7 @@ impl<S: EventStore> ProjectionHandle<S> {
             at: Timestamp::now(),
         };
         let (reason, actor) = (&skip.reason, &skip.actor);
-        tracing::warn!(
-            projection = projection.name,
+        tracing::warn!(target: TARGET, projection = projection.name,
             position = position.get(),
             actor,
             reason,
@@ -202,6 +208,9 @@ impl<S: EventStore> ProjectionHandle<S> {
 
     async fn begin_rebuild(&self, hold: bool) -> Result<Rebuild, HandleError> {
         let projection = self.host.projection();
+        if self.host.needs() == Needs::Effects {
+            return Err(HandleError::NothingHeld { name: projection.name });
+        }
         let number = if self.is_in_memory() {
             self.host.board().ask_for_rebuild()
         } else {
@@ -289,9 +298,9 @@ impl<S: EventStore> ProjectionHandle<S> {
         self.remove(gone).await
     }
 
-    async fn remove(&self, gone: Vec<u64>) -> Result<(), HandleError> {
+    async fn remove(&self, gone: Vec<(u64, u32)>) -> Result<(), HandleError> {
         let (store, name) = (self.durable()?, self.name());
-        for number in gone {
+        for (number, partitions) in gone {
             if let Some(tables) = self.host.tables() {
                 let failure = Slot::default();
                 let work = tables.discard(number, Arc::clone(&failure));
@@ -314,8 +323,11 @@ impl<S: EventStore> ProjectionHandle<S> {
                 }
             }
             let mut commit = StateCommit::default();
-            commit.remove(Checkpoint::key(name, number), ExpectedRevision::Any);
-            commit.remove(lease_key(name, number), ExpectedRevision::Any);
+            let several = (partitions > 1).then_some(Partition::ONLY);
+            for partition in Partition::all(partitions).chain(several) {
+                let keys = [Checkpoint::key, lease_key].map(|key| key(name, number, partition));
+                keys.into_iter().for_each(|key| commit.remove(key, ExpectedRevision::Any));
+            }
             store.dyn_commit(commit, None).await?;
             self.change(|generations| generations.forget(number)).await?;
         }
@@ -412,12 +424,12 @@ impl Rebuild {
                     let letter = Box::new(letter.clone());
                     Err(RebuildError::Parked { name, letter })
                 } else if let Some(reason) =
-                    status.rebuild.as_ref().and_then(|rebuild| rebuild.failed.as_deref())
+                    status.rebuild.as_ref().and_then(|rebuild| rebuild.failed.as_ref())
                 {
-                    Err(stopped(reason))
+                    Err(stopped(&reason.to_string()))
                 } else {
                     match &status.state {
-                        ProjectionState::Failed { error } => Err(stopped(error)),
+                        ProjectionState::Failed { reason } => Err(stopped(&reason.to_string())),
                         ProjectionState::Stopped => Err(stopped("the runtime was shut down")),
                         _ => Ok(()),
                     }
@@ -567,6 +579,14 @@ pub enum HandleError {
         /// The position.
         position: Position,
     },
+    /// It holds nothing that could be built anew.
+    #[error(
+        "`{name}` is what the program does outside, which is not done again; nothing of it is held that could be built anew"
+    )]
+    NothingHeld {
+        /// The stored name of the side effects.
+        name: &'static str,
+    },
     /// There is no other generation that this could be about.
     #[error("projection `{name}` has no other generation: rebuild it first")]
     NoRebuild {
@@ -598,7 +618,9 @@ impl HandleError {
     /// What a caller can do about it.
     pub fn category(&self) -> ErrorCategory {
         match self {
-            Self::NotParked { .. } | Self::NoRebuild { .. } => ErrorCategory::Rejected,
+            Self::NotParked { .. } | Self::NoRebuild { .. } | Self::NothingHeld { .. } => {
+                ErrorCategory::Rejected
+            }
             Self::NotDurable { .. } | Self::Tables { .. } => ErrorCategory::Permanent,
             Self::State(error) => error.category(),
         }

@@ -11,6 +11,8 @@ use crate::fingerprint::Fingerprint;
 use crate::projection::batch::{Batch, Chunk};
 use crate::projection::board::Board;
 use crate::projection::document::DocumentHost;
+use crate::projection::effect::{Again, EffectHost, EffectProjection, Reacting};
+use crate::projection::partition::{MOST_PARTITIONS, Partition};
 use crate::projection::row::TableWork;
 use crate::projection::row::{RowHost, RowProjection};
 use crate::projection::session::Session;
@@ -18,7 +20,7 @@ use crate::projection::state::Hosted;
 use crate::projection::{DocumentProjection, Projection, StateProjection};
 use crate::query::Query;
 use crate::recorded::Page;
-use crate::store::{AnyRowFamily, RowFamily};
+use crate::store::{AnyRowFamily, EventStore, InlineRows, InlineStore, RowFamily};
 
 /// The home of a projection that is kept in memory.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,14 @@ pub struct InDocuments;
 /// The home of a projection that is kept in rows of the stores of one family.
 #[derive(Clone, Copy, Debug)]
 pub struct InRows<R>(PhantomData<fn() -> R>);
+
+/// The home of side effects, of which nothing is kept but how far they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Effects;
+
+/// The home of a projection that is kept in `H` and changed in the step that appends its events.
+#[derive(Clone, Copy, Debug)]
+pub struct Inlined<H>(PhantomData<fn() -> H>);
 
 /// A projection in a process, its type forgotten.
 pub struct AnyHost(pub(crate) Arc<dyn Host>);
@@ -49,6 +59,7 @@ pub trait HomeOf<P> {
 #[diagnostic::do_not_recommend]
 impl<P: StateProjection<Home = Self> + Default> HomeOf<P> for InMemory {
     fn host() -> AnyHost {
+        const { assert!(P::PARTITIONS == 1, "a state in memory has no partitions") };
         AnyHost(Arc::new(Hosted::<P>::new(P::default)))
     }
 }
@@ -56,16 +67,45 @@ impl<P: StateProjection<Home = Self> + Default> HomeOf<P> for InMemory {
 #[diagnostic::do_not_recommend]
 impl<P: DocumentProjection<Home = Self>> HomeOf<P> for InDocuments {
     fn host() -> AnyHost {
-        AnyHost(Arc::new(DocumentHost::<P>::new()))
+        AnyHost(Arc::new(DocumentHost::<P>::new(false)))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: DocumentProjection<Home = Self>> HomeOf<P> for Inlined<InDocuments> {
+    fn host() -> AnyHost {
+        AnyHost(Arc::new(DocumentHost::<P>::new(true)))
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<P: RowProjection<Family = R>, R: RowFamily> HomeOf<P> for InRows<R> {
     fn host() -> AnyHost {
-        AnyHost(Arc::new(RowHost::<P>::new()))
+        AnyHost(Arc::new(RowHost::<P>::new(false)))
     }
 }
+
+#[diagnostic::do_not_recommend]
+impl<P: RowProjection<Family = R>, R: InlineRows> HomeOf<P> for Inlined<InRows<R>> {
+    fn host() -> AnyHost {
+        AnyHost(Arc::new(RowHost::<P>::new(true)))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: EffectProjection + Default> HomeOf<P> for Effects {
+    fn host() -> AnyHost {
+        AnyHost(Arc::new(EffectHost::<P>::new(P::default())))
+    }
+}
+
+/// A home of documents that stores of type `S` have.
+pub trait DocumentsIn<S> {}
+
+impl<S: EventStore> DocumentsIn<S> for InDocuments {}
+
+// What is missing is said of the store.
+impl<S: InlineStore> DocumentsIn<S> for Inlined<InDocuments> {}
 
 /// A projection of a running program.
 pub(crate) trait Host: Send + Sync {
@@ -84,8 +124,20 @@ pub(crate) trait Host: Send + Sync {
     fn keys(&self, _: &Batch) -> Vec<String> {
         Vec::new()
     }
+    /// Runs a side effect for an event of the batch.
+    fn react<'a>(&'a self, _: &'a Batch, _: usize, _: Again) -> Reacting<'a> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    /// Whether an event of the batch is applied by the partition.
+    fn concerns(&self, _: &Batch, _: Partition) -> bool {
+        true
+    }
     /// What the store must be able to do.
     fn needs(&self) -> Needs;
+    /// Whether it is changed in the step that appends its events.
+    fn is_inline(&self) -> bool {
+        false
+    }
     /// The tables of a generation, for a projection that keeps rows.
     fn tables(&self) -> Option<&dyn TableWork> {
         None
@@ -113,6 +165,8 @@ pub(crate) enum Needs {
     Documents,
     /// Rows of a family.
     Rows(AnyRowFamily),
+    /// To keep how far side effects are.
+    Effects,
 }
 
 /// A projection type as it stands in a registry.
@@ -121,6 +175,7 @@ pub(crate) struct ProjectionType {
     pub(crate) name: &'static str,
     pub(crate) version: u32,
     pub(crate) fingerprint: Fingerprint,
+    pub(crate) partitions: u32,
     pub(crate) events: &'static [EventType],
     pub(crate) type_id: fn() -> TypeId,
     pub(crate) type_name: fn() -> &'static str,
@@ -128,10 +183,17 @@ pub(crate) struct ProjectionType {
 
 impl ProjectionType {
     pub(crate) const fn of<P: Projection>() -> Self {
+        const {
+            assert!(
+                P::PARTITIONS >= 1 && P::PARTITIONS <= MOST_PARTITIONS,
+                "a projection has 1 to 256 partitions"
+            );
+        }
         Self {
             name: P::NAME,
             version: P::VERSION,
-            fingerprint: P::FINGERPRINT,
+            fingerprint: P::FINGERPRINT.of_partitions(P::PARTITIONS),
+            partitions: P::PARTITIONS,
             events: P::Event::EVENTS,
             type_id: TypeId::of::<P>,
             type_name: std::any::type_name::<P>,

@@ -46,10 +46,12 @@ impl Candidate {
         Self { key, me, time, seen: None }
     }
 
-    /// Takes the lease if nobody holds it, or its holder has not been heard of for its time.
+    /// Takes the lease if nobody holds it, or its holder has not been heard of for its time. Whoever
+    /// may not take it only listens.
     pub(crate) async fn try_take(
         &mut self,
         store: &dyn DynProjectionStore,
+        may_take: bool,
     ) -> Result<Option<Lease>, StateError> {
         let me = Holder { holder: Some(self.me), opening: store.dyn_opening() };
         let expected = match store.dyn_get(&self.key).await? {
@@ -65,6 +67,9 @@ impl Candidate {
                 ExpectedRevision::Exact(record.revision)
             }
         };
+        if !may_take {
+            return Ok(None);
+        }
         let mut commit = StateCommit::default();
         put(&mut commit, &self.key, &me, expected)?;
         match store.dyn_commit(commit, None).await {

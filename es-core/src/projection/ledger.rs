@@ -9,19 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ignore_poison;
 use crate::fingerprint::Fingerprint;
-use crate::projection::ProjectionState;
 use crate::projection::dead_letter::DeadLetter;
+use crate::projection::failure::ProjectionFailure;
 use crate::projection::feed::Fetched;
 use crate::projection::generation::{
     Checkpoint, Generations, dead_letter_key, dead_letter_space, document_key, read, request_key,
-    skip_space, written,
+    skip_space, stop_key, written,
 };
 use crate::projection::handle::Skip;
-use crate::projection::host::ProjectionType;
+use crate::projection::host::{Needs, ProjectionType};
+use crate::projection::inline::{Inline, Swap};
 use crate::projection::lease::Lease;
+use crate::projection::partition::Partition;
 use crate::projection::row::Slot;
 use crate::projection::session::{Changes, Failure};
 use crate::projection::worker::{Exit, Workplace};
+use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, Revision, StateCommit, StateError, StateKey,
 };
@@ -29,6 +32,9 @@ use crate::version::Position;
 
 /// More keys than this do not park one by one: the projection does.
 const MOST_PARKED_KEYS: usize = 1_000;
+
+/// So many positions are soon made up for.
+const NEAR: u64 = 4_096;
 
 /// How many records are asked for at once.
 const PAGE: usize = 1_000;
@@ -79,6 +85,18 @@ impl Entry {
         }
     }
 
+    /// One event of a batch.
+    pub(crate) fn of_one(fetched: &Fetched, index: usize) -> Self {
+        let recorded = fetched.batch.records().nth(index);
+        Self {
+            end: index + 1,
+            token: recorded.map_or(fetched.token, |recorded| recorded.position),
+            last_recorded_at: recorded.map(|recorded| recorded.recorded_at),
+            letters: Vec::new(),
+            stop: None,
+        }
+    }
+
     fn position(&self) -> Position {
         match &self.stop {
             // Everything before the event is applied, and whatever lies between is not wanted.
@@ -88,10 +106,11 @@ impl Entry {
     }
 }
 
-/// The records of a generation, held under its lease.
+/// The records of a generation, or of one partition of it, held under its lease.
 pub(crate) struct Ledger {
     projection: ProjectionType,
     generation: u64,
+    partition: Partition,
     lease: Lease,
     standing: Standing,
     checkpoint: Checkpoint,
@@ -113,6 +132,7 @@ impl Ledger {
     pub(crate) async fn open<S: EventStore>(
         place: &Workplace<S>,
         generation: u64,
+        partition: Partition,
         mut lease: Lease,
         standing: Standing,
         live: bool,
@@ -120,22 +140,20 @@ impl Ledger {
         let store = place.durable()?;
         let projection = place.host.projection();
         let identity = place.patiently(|| store.dyn_identity()).await?;
-        let key = Checkpoint::key(projection.name, generation);
+        let key = Checkpoint::key(projection.name, generation, partition);
         let stored = place.patiently(|| store.dyn_get(&key)).await?;
         let (checkpoint, checkpoint_revision) = match stored {
             Some(record) => {
-                let checkpoint: Checkpoint =
-                    read(&key, &record).map_err(|error| Exit::Failed(error.to_string()))?;
+                let checkpoint: Checkpoint = read(&key, &record).map_err(unread)?;
                 check_history(place, &checkpoint, identity).await?;
                 (checkpoint, record.revision)
             }
             None => {
-                let checkpoint = Checkpoint {
-                    store: identity,
-                    position: Position::ZERO,
-                    events: 0,
-                    applied_until: None,
-                };
+                let first = begin_at(place).await?;
+                let checkpoint = Checkpoint { position: first, ..Checkpoint::beginning(identity) };
+                if !partition.is_only() {
+                    begin(place, generation, &checkpoint, &standing, live).await?;
+                }
                 let mut commit = StateCommit::default();
                 let failure = Slot::default();
                 let begin = |commit: &mut StateCommit| {
@@ -144,9 +162,9 @@ impl Ledger {
                     commit.put(key.clone(), written(&checkpoint)?, ExpectedRevision::Missing);
                     Ok::<_, StateError>(())
                 };
-                begin(&mut commit).map_err(|error| Exit::Failed(error.to_string()))?;
+                begin(&mut commit).map_err(unread)?;
                 let create = || {
-                    let tables = place.host.tables();
+                    let tables = place.host.tables().filter(|_| partition.is_only());
                     tables.map(|tables| tables.create(generation, live, Arc::clone(&failure)))
                 };
                 let begun = place.patiently(|| store.dyn_commit(commit.clone(), create())).await;
@@ -158,6 +176,7 @@ impl Ledger {
         let mut ledger = Self {
             projection,
             generation,
+            partition,
             lease,
             standing,
             seen: checkpoint.position,
@@ -169,7 +188,7 @@ impl Ledger {
             skips: Arc::default(),
             heard: None,
         };
-        for letter in letters(place, generation).await? {
+        for letter in letters(place, generation, partition).await? {
             match &letter.key {
                 Some(key) => {
                     Arc::make_mut(&mut ledger.parked).insert(key.clone(), letter);
@@ -182,19 +201,18 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Shows how far a generation is that another process works on.
+    /// Shows how far a generation is that is served and that another process works on.
     pub(crate) async fn observe<S: EventStore>(
         place: &Workplace<S>,
         generation: u64,
+        partition: Partition,
     ) -> Result<(), Exit> {
         let store = place.durable()?;
-        let key = Checkpoint::key(place.name(), generation);
+        let key = Checkpoint::key(place.name(), generation, partition);
         let stored = place.patiently(|| store.dyn_get(&key)).await?;
-        let letters = letters(place, generation).await?;
-        let checkpoint = stored
-            .map(|record| read::<Checkpoint>(&key, &record))
-            .transpose()
-            .map_err(|error| Exit::Failed(error.to_string()))?;
+        let letters = letters(place, generation, partition).await?;
+        let checkpoint =
+            stored.map(|record| read::<Checkpoint>(&key, &record)).transpose().map_err(unread)?;
         let parked = letters.iter().find(|letter| letter.key.is_none());
         let state = parked.map_or(ProjectionState::Standby, |letter| ProjectionState::Parked {
             position: letter.position,
@@ -202,13 +220,34 @@ impl Ledger {
         });
         place.host.board().update(|status| {
             status.generation = Some(generation);
-            status.state = state;
-            status.dead_letters = Arc::new(letters);
-            if let Some(checkpoint) = checkpoint {
-                status.position = checkpoint.position;
-                status.head = status.head.max(checkpoint.position);
-                status.applied_until = checkpoint.applied_until;
-            }
+            status.show_letters(generation, partition, letters);
+            let (position, applied_until) = match checkpoint {
+                Some(checkpoint) => (checkpoint.position, checkpoint.applied_until),
+                None => (status.of(partition).0, None),
+            };
+            status.head = status.head.max(position);
+            status.show(partition, position, applied_until, state);
+        });
+        Ok(())
+    }
+
+    /// Shows how far a partition is that is built and that another process works on.
+    pub(crate) async fn observe_rebuild<S: EventStore>(
+        place: &Workplace<S>,
+        generation: u64,
+        partition: Partition,
+    ) -> Result<(), Exit> {
+        let store = place.durable()?;
+        let key = Checkpoint::key(place.name(), generation, partition);
+        let Some(record) = place.patiently(|| store.dyn_get(&key)).await? else { return Ok(()) };
+        let Checkpoint { position, events, .. } = read(&key, &record).map_err(unread)?;
+        place.host.board().update(|status| {
+            let head = status.head;
+            let ready = position >= head;
+            let generation = Some(generation);
+            let known =
+                RebuildProgress { generation, position, head, events, ready, ..Default::default() };
+            status.show_rebuild(partition, known);
         });
         Ok(())
     }
@@ -251,7 +290,8 @@ impl Ledger {
     /// Parks the key that a failure is about, or the projection, when the entry is committed.
     pub(crate) fn park(&self, entry: &mut Entry, failure: Failure, attempts: u32) {
         let index = failure.index;
-        let mut letter = failure.letter(self.projection.name, Some(self.generation), attempts);
+        let mut letter =
+            failure.letter(self.projection.name, Some(self.generation), self.partition, attempts);
         if letter.key.is_some() && self.parked.len() + entry.letters.len() < MOST_PARKED_KEYS {
             entry.letters.push(letter);
         } else {
@@ -292,6 +332,7 @@ impl Ledger {
             position: entry.position(),
             events: self.checkpoint.events + changes.events,
             applied_until: entry.last_recorded_at.or(self.checkpoint.applied_until),
+            stuck: entry.stop.is_some() || !entry.letters.is_empty() || !self.parked.is_empty(),
             ..self.checkpoint.clone()
         };
         let mut commit = self.guarded(&checkpoint)?;
@@ -304,11 +345,14 @@ impl Ledger {
             }
         }
         for letter in entry.letters.iter().chain(&entry.stop) {
-            let key = dead_letter_key(name, generation, letter.key.as_deref());
+            let key = match &letter.key {
+                Some(key) => dead_letter_key(name, generation, key),
+                None => stop_key(name, generation, self.partition),
+            };
             commit.put(key, written(letter)?, ExpectedRevision::Any);
         }
         if entry.stop.is_none() && self.stop_is_stored {
-            commit.remove(dead_letter_key(name, generation, None), ExpectedRevision::Any);
+            commit.remove(stop_key(name, generation, self.partition), ExpectedRevision::Any);
         }
         let revision = store.dyn_commit(commit, changes.rows).await?;
         self.committed(checkpoint, revision);
@@ -331,6 +375,21 @@ impl Ledger {
         Ok(())
     }
 
+    /// Stores up to where everything was seen, if that is not stored.
+    pub(crate) async fn store_what_was_seen<S: EventStore>(
+        &mut self,
+        place: &Workplace<S>,
+        store: &dyn DynProjectionStore,
+    ) -> Result<(), Exit> {
+        if self.seen > self.checkpoint.position
+            && let Err(error) = self.renew(store).await
+        {
+            // It is seen again.
+            place.endure(error.category(), &error, 1).await?;
+        }
+        Ok(())
+    }
+
     /// Stores a document that has caught up, or has come to another event that fails.
     pub(crate) async fn settle(
         &mut self,
@@ -340,7 +399,9 @@ impl Ledger {
         failed: Option<DeadLetter>,
     ) -> Result<(), StateError> {
         let (name, generation) = (self.projection.name, self.generation);
-        let checkpoint = self.checkpoint.clone();
+        let others = self.parked.keys().any(|parked| parked != key);
+        let stuck = failed.is_some() || others || self.stop.is_some();
+        let checkpoint = Checkpoint { stuck, ..self.checkpoint.clone() };
         let mut commit = self.guarded(&checkpoint)?;
         if let Some((_, value)) = document {
             let key = document_key(name, generation, key);
@@ -349,7 +410,7 @@ impl Ledger {
                 None => commit.remove(key, ExpectedRevision::Any),
             }
         }
-        let letter_key = dead_letter_key(name, generation, Some(key));
+        let letter_key = dead_letter_key(name, generation, key);
         match &failed {
             Some(letter) => commit.put(letter_key, written(letter)?, ExpectedRevision::Any),
             None => commit.remove(letter_key, ExpectedRevision::Any),
@@ -366,52 +427,65 @@ impl Ledger {
         Ok(())
     }
 
-    /// Makes the generation live if it is not behind the one that is live. `false` if it is.
+    /// Makes the generation live if no partition of it is behind the one that is live, or stands
+    /// still; or if all have come to `goal`, while none is live. `false` if one has not.
     pub(crate) async fn swap<S: EventStore>(
         &mut self,
         place: &Workplace<S>,
         store: &dyn DynProjectionStore,
         live: Option<u64>,
+        goal: Position,
     ) -> Result<bool, Exit> {
+        let fail = unread;
+        let (name, generation) = (self.projection.name, self.generation);
         let checkpoint = Checkpoint { position: self.seen, ..self.checkpoint.clone() };
         let mut standing = self.standing.clone();
-        standing.generations.swap(self.generation, &self.projection);
-        let fail = |error: StateError| Exit::Failed(error.to_string());
+        standing.generations.swap(generation, &self.projection);
         let mut commit = StateCommit::default();
         self.lease.guard(&mut commit).map_err(fail)?;
-        let key = Checkpoint::key(self.projection.name, self.generation);
+        let key = Checkpoint::key(name, generation, self.partition);
         let expected = ExpectedRevision::Exact(self.checkpoint_revision);
         commit.put(key, written(&checkpoint).map_err(fail)?, expected);
-        standing
-            .generations
-            .put(&mut commit, self.projection.name, standing.revision)
-            .map_err(fail)?;
-        if let Some(live) = live {
-            let key = Checkpoint::key(self.projection.name, live);
-            if let Some(record) = place.patiently(|| store.dyn_get(&key)).await? {
-                let of_live: Checkpoint = read(&key, &record).map_err(fail)?;
-                if of_live.position > self.seen {
-                    return Ok(false);
+        standing.generations.put(&mut commit, name, standing.revision).map_err(fail)?;
+        for partition in Partition::all(self.projection.partitions) {
+            let built = if partition == self.partition {
+                self.seen
+            } else {
+                // Others only go on; but one that stands still is not complete.
+                let stop = stop_key(name, generation, partition);
+                commit.check(stop, ExpectedRevision::Missing);
+                match position(place, generation, partition).await? {
+                    Some((built, _)) => built,
+                    None => return Ok(false),
                 }
-                commit.check(key, ExpectedRevision::Exact(record.revision));
+            };
+            let mut goal = goal;
+            if let Some(live) = live {
+                let served = position(place, live, partition).await?;
+                goal = served.map_or(Position::ZERO, |(served, _)| served);
+                let expected = served.map_or(ExpectedRevision::Missing, |(_, revision)| {
+                    ExpectedRevision::Exact(revision)
+                });
+                commit.check(Checkpoint::key(name, live, partition), expected);
+            }
+            if built < goal {
+                return Ok(false);
             }
         }
         // What this process has shown of the live one was seen, if not stored.
         let shown = place.host.board().status();
-        if live.is_some() && shown.generation == live && shown.position > self.seen {
+        let is_shown = live.is_some() && shown.generation == live && self.partition.is_only();
+        if is_shown && shown.position > self.seen {
             return Ok(false);
         }
         let failure = Slot::default();
         let mut attempts = 1;
         loop {
             let tables = place.host.tables();
-            let rows = tables.map(|tables| tables.publish(self.generation, Arc::clone(&failure)));
+            let rows = tables.map(|tables| tables.publish(generation, Arc::clone(&failure)));
             match store.dyn_commit(commit.clone(), rows).await {
                 Ok(_) => return Ok(true),
-                Err(StateError::Conflict { key, .. })
-                    if live
-                        .is_some_and(|live| key == Checkpoint::key(self.projection.name, live)) =>
-                {
+                Err(StateError::Conflict { key, .. }) if self.may_change(&key, live) => {
                     return Ok(false);
                 }
                 Err(error) => place
@@ -421,6 +495,81 @@ impl Ledger {
             }
             attempts += 1;
         }
+    }
+
+    /// Gives the lease back, and stores nothing: somebody else may have moved the checkpoint.
+    pub(crate) async fn leave(self, store: &dyn DynProjectionStore) -> Result<(), StateError> {
+        self.lease.give_back(store).await
+    }
+
+    /// Whether nothing of it stands still.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.stop.is_none() && !self.stop_is_stored && self.parked.is_empty()
+    }
+
+    /// Brings the generation of an inline projection up to the head and makes it live, in one step
+    /// of the store's: nothing can be appended in between. `false` if it is to catch up first.
+    pub(crate) async fn swap_in_step<S: EventStore>(
+        &self,
+        place: &Workplace<S>,
+    ) -> Result<bool, Exit> {
+        let mut generations = self.standing.generations.clone();
+        generations.swap(self.generation, &self.projection);
+        let failure = Slot::default();
+        let swap = Swap {
+            generation: self.generation,
+            generations,
+            expected: self.standing.revision,
+            failure: Arc::clone(&failure),
+        };
+        let inline = Inline::swapping(Arc::clone(&place.host), swap);
+        let store = place.durable()?.dyn_inline();
+        let store =
+            store.ok_or(Exit::Failed(ProjectionFailure::NoHome { what: "inline projections" }))?;
+        place
+            .patiently(|| store.dyn_enlist(inline.clone(), false))
+            .await
+            .map_err(|exit| explained(exit, &failure))?;
+        Ok(!inline.has_fallen())
+    }
+
+    /// Whether all other partitions are so near to the generation that is live that it is worth to
+    /// hold it up: at most about a batch behind, and none of them parked.
+    pub(crate) async fn is_near<S: EventStore>(
+        &self,
+        place: &Workplace<S>,
+        live: Option<u64>,
+    ) -> Result<bool, Exit> {
+        let (name, generation) = (self.projection.name, self.generation);
+        let store = place.durable()?;
+        for partition in Partition::all(self.projection.partitions) {
+            if partition == self.partition {
+                continue;
+            }
+            let stop = stop_key(name, generation, partition);
+            let Some((built, _)) = position(place, generation, partition).await? else {
+                return Ok(false);
+            };
+            let goal = match live {
+                Some(live) => position(place, live, partition).await?.map(|(served, _)| served),
+                None => Some(self.seen),
+            };
+            if goal.is_some_and(|goal| goal.get() > built.get().saturating_add(NEAR))
+                || place.patiently(|| store.dyn_get(&stop)).await?.is_some()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the record is one of another worker's, which goes on while this one swaps.
+    fn may_change(&self, key: &StateKey, live: Option<u64>) -> bool {
+        let name = self.projection.name;
+        Partition::all(self.projection.partitions).any(|partition| {
+            live.is_some_and(|live| *key == Checkpoint::key(name, live, partition))
+                || *key == stop_key(name, self.generation, partition)
+        })
     }
 
     /// Gives the lease back.
@@ -478,7 +627,7 @@ impl Ledger {
         self.lease.guard(&mut commit)?;
         commit.check(Generations::key(self.projection.name), self.standing.revision);
         commit.put(
-            Checkpoint::key(self.projection.name, self.generation),
+            Checkpoint::key(self.projection.name, self.generation, self.partition),
             written(checkpoint)?,
             ExpectedRevision::Exact(self.checkpoint_revision),
         );
@@ -514,11 +663,44 @@ pub(crate) struct StoredSkip {
     pub(crate) skip: Skip,
 }
 
+/// The dead letters of a partition.
 async fn letters<S: EventStore>(
     place: &Workplace<S>,
     generation: u64,
+    partition: Partition,
 ) -> Result<Vec<DeadLetter>, Exit> {
-    all(place, place.durable()?, &dead_letter_space(place.name(), generation)).await
+    let space = dead_letter_space(place.name(), generation);
+    let mut letters: Vec<DeadLetter> = all(place, place.durable()?, &space).await?;
+    letters.retain(|letter| letter.partition == partition.number());
+    Ok(letters)
+}
+
+/// Makes what the partitions of a generation share, unless another one has: its tables. That it is
+/// there is written where a generation without partitions has its checkpoint.
+async fn begin<S: EventStore>(
+    place: &Workplace<S>,
+    generation: u64,
+    beginning: &Checkpoint,
+    standing: &Standing,
+    live: bool,
+) -> Result<(), Exit> {
+    let (store, name) = (place.durable()?, place.name());
+    let key = Checkpoint::key(name, generation, Partition::ONLY);
+    if place.patiently(|| store.dyn_get(&key)).await?.is_some() {
+        return Ok(());
+    }
+    let value = written(beginning).map_err(unread)?;
+    let mut commit = StateCommit::default();
+    commit.check(Generations::key(name), standing.revision);
+    commit.put(key, value, ExpectedRevision::Missing);
+    let failure = Slot::default();
+    let create = || {
+        let tables = place.host.tables();
+        tables.map(|tables| tables.create(generation, live, Arc::clone(&failure)))
+    };
+    // Who was not the first looks again, and finds them.
+    let begun = place.patiently(|| store.dyn_commit(commit.clone(), create())).await;
+    begun.map(|_| ()).map_err(|exit| explained(exit, &failure))
 }
 
 /// All records of a space.
@@ -532,13 +714,45 @@ async fn all<S: EventStore, T: serde::de::DeserializeOwned>(
     loop {
         let page = place.patiently(|| store.dyn_list(space, after.as_deref(), PAGE)).await?;
         for (key, record) in &page.records {
-            all.push(read(key, record).map_err(|error| Exit::Failed(error.to_string()))?);
+            all.push(read(key, record).map_err(unread)?);
         }
         match page.next() {
             Some(next) => after = Some(next.to_owned()),
             None => return Ok(all),
         }
     }
+}
+
+/// Where a generation begins: side effects with what comes, anything else with the first event.
+async fn begin_at<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
+    match place.host.needs() {
+        Needs::Effects => head(place).await,
+        Needs::Events | Needs::Documents | Needs::Rows(_) => Ok(Position::ZERO),
+    }
+}
+
+async fn head<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
+    let mut attempts = 1;
+    loop {
+        match place.unless_stopped(place.store.head()).await? {
+            Ok(head) => return Ok(head),
+            Err(error) => place.endure(error.category(), &error, attempts).await?,
+        }
+        attempts += 1;
+    }
+}
+
+/// Up to where a partition of a generation has come, as it is stored, and with which revision.
+async fn position<S: EventStore>(
+    place: &Workplace<S>,
+    generation: u64,
+    partition: Partition,
+) -> Result<Option<(Position, Revision)>, Exit> {
+    let store = place.durable()?;
+    let key = Checkpoint::key(place.name(), generation, partition);
+    let Some(record) = place.patiently(|| store.dyn_get(&key)).await? else { return Ok(None) };
+    let checkpoint: Checkpoint = read(&key, &record).map_err(unread)?;
+    Ok(Some((checkpoint.position, record.revision)))
 }
 
 /// Refuses a checkpoint that was made of other events than those of this store.
@@ -548,32 +762,30 @@ async fn check_history<S: EventStore>(
     identity: uuid::Uuid,
 ) -> Result<(), Exit> {
     if checkpoint.store != identity {
-        return Err(Exit::Failed(format!(
-            "its checkpoint was made of the events of store {}, but this is store {identity}; rebuild it, or restore the events that belong to it",
-            checkpoint.store
-        )));
+        return Err(Exit::Failed(ProjectionFailure::OtherHistory {
+            checkpoint: checkpoint.store,
+            store: identity,
+        }));
     }
-    let mut attempts = 1;
-    let head = loop {
-        match place.unless_stopped(place.store.head()).await? {
-            Ok(head) => break head,
-            Err(error) => place.endure(error.category(), &error, attempts).await?,
-        }
-        attempts += 1;
-    };
+    let head = head(place).await?;
     if head < checkpoint.position {
-        return Err(Exit::Failed(format!(
-            "its checkpoint is at position {}, but the store ends at {head}: events are lost; rebuild it, or restore them",
-            checkpoint.position
-        )));
+        return Err(Exit::Failed(ProjectionFailure::EventsLost {
+            checkpoint: checkpoint.position,
+            head,
+        }));
     }
     Ok(())
+}
+
+/// A record is not what this program writes there.
+fn unread(error: StateError) -> Exit {
+    Exit::Failed(ProjectionFailure::of_record(&error))
 }
 
 /// What rows' work left behind says more than that it gave up.
 fn explained(exit: Exit, failure: &Slot<String>) -> Exit {
     match (exit, ignore_poison(failure.lock()).take()) {
-        (Exit::Failed(_), Some(error)) => Exit::Failed(format!("its tables: {error}")),
+        (Exit::Failed(_), Some(error)) => Exit::Failed(ProjectionFailure::Tables { error }),
         (exit, _) => exit,
     }
 }

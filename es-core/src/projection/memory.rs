@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::projection::board::Board;
+use crate::projection::failure::ProjectionFailure;
 use crate::projection::generation::request_key;
 use crate::projection::host::Start;
 use crate::projection::ledger::skips;
+use crate::projection::partition::Partition;
 use crate::projection::session::{Failure, KeySet, Part};
 use crate::projection::worker::{Exit, Woken, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{EventStore, Revision};
+use crate::telemetry::metrics::{self, Stopwatch};
+use crate::telemetry::{Retried, TARGET, project_span};
 use crate::version::Position;
 
 /// How often requests from other processes are looked for while the projection is parked.
@@ -23,10 +27,11 @@ const TELL_AGAIN: Duration = Duration::from_millis(2);
 /// A longer time than anybody waits.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24);
 
-/// Applies every event until it is asked to stop or the store fails for good.
-pub(crate) async fn run<S: EventStore>(place: &Workplace<S>) -> Exit {
+/// Applies every event until it is asked to stop or can not go on. After a failure, when it
+/// runs `again`, the state may be half changed: it is built anew beside.
+pub(crate) async fn run<S: EventStore>(place: &Workplace<S>, again: bool) -> Exit {
     let work = Work { place, position: Position::ZERO, rebuilt: 0, heard: None };
-    match work.work().await {
+    match work.work(again).await {
         Ok(never) => match never {},
         Err(exit) => exit,
     }
@@ -45,10 +50,14 @@ impl<S: EventStore> Work<'_, S> {
         self.place.host.board()
     }
 
-    async fn work(mut self) -> Result<std::convert::Infallible, Exit> {
+    async fn work(mut self, again: bool) -> Result<std::convert::Infallible, Exit> {
         let place = self.place;
         let mut bell = self.board().bell();
         self.load_skips().await?;
+        if again {
+            self.rebuilt = self.board().rebuilt();
+            self.replay(self.board().status().position).await?;
+        }
         let mut session = Arc::clone(&place.host).session(Start::Shown);
         let mut feed = place.feed(Position::MAX);
         let mut failed_at = (Position::ZERO, 0);
@@ -56,7 +65,13 @@ impl<S: EventStore> Work<'_, S> {
         loop {
             let fetched = place.next(&mut feed, self.position).await?;
             let part = self.part(fetched.batch.len());
-            if let Err(failure) = session.apply(&fetched.batch, &part) {
+            let began = Stopwatch::start();
+            let span = project_span(place.name(), None, None, fetched.batch.len());
+            let applied = span.in_scope(|| session.apply(&fetched.batch, &part));
+            if let Ok(changes) = &applied {
+                metrics::projected(place.name(), changes.events, began);
+            }
+            if let Err(failure) = applied {
                 failed_at = match failed_at {
                     (position, attempts) if position == failure.position => {
                         (position, attempts + 1)
@@ -66,7 +81,8 @@ impl<S: EventStore> Work<'_, S> {
                 let attempts = failed_at.1;
                 if failure.transient && place.retry.allows_more_than(attempts) {
                     let (projection, error) = (place.name(), &failure.error);
-                    tracing::warn!(projection, attempts, %error, "event is projected again");
+                    metrics::retry(Retried::Project);
+                    tracing::warn!(target: TARGET, projection, attempts, %error, "event is projected again");
                     place.pause(attempts).await?;
                     self.replay(before(failure.position)).await?;
                 } else {
@@ -103,7 +119,12 @@ impl<S: EventStore> Work<'_, S> {
     }
 
     fn part(&self, end: usize) -> Part {
-        Part { end, skips: self.board().skips(), keys: KeySet::default() }
+        Part {
+            end,
+            skips: self.board().skips(),
+            keys: KeySet::default(),
+            partition: Partition::ONLY,
+        }
     }
 
     /// Parks before the event, without anything that its handler left behind, until somebody has
@@ -116,9 +137,9 @@ impl<S: EventStore> Work<'_, S> {
     ) -> Result<(), Exit> {
         let (place, position) = (self.place, failure.position);
         let error = failure.error.clone();
-        tracing::error!(projection = place.name(), position = position.get(), %error, "projection parked");
+        tracing::error!(target: TARGET, projection = place.name(), position = position.get(), %error, "projection parked");
         bell.mark_unchanged();
-        let letter = failure.letter(place.name(), None, attempts);
+        let letter = failure.letter(place.name(), None, Partition::ONLY, attempts);
         // Before anybody is told: who reads then sees nothing of the event.
         self.replay(before(position)).await?;
         self.board().update(|status| {
@@ -180,7 +201,10 @@ impl<S: EventStore> Work<'_, S> {
             match session.apply(&fetched.batch, &part) {
                 Ok(changes) => events += changes.events,
                 // It was applied before: what it does does not depend on the events alone.
-                Err(failure) => return Err(Exit::Failed(failure.error)),
+                Err(failure) => {
+                    let error = failure.error;
+                    return Err(Exit::Failed(ProjectionFailure::NotRepeatable { error }));
+                }
             }
             at = fetched.token;
             let per_second = (events as f64 / began.elapsed().as_secs_f64().max(1e-6)) as u64;

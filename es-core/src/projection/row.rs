@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex};
 use crate::error::ignore_poison;
 use crate::event::Event;
 use crate::event_set::EventSet;
-use crate::projection::batch::{self, Batch, Chunk, panic_message};
+use crate::projection::batch::{self, Batch, Chunk, Read, panic_message};
 use crate::projection::board::Board;
-use crate::projection::host::{Host, InRows, Needs, ProjectionType, Start};
+use crate::projection::host::{Host, Needs, ProjectionType, Start};
+use crate::projection::partition::Partition;
 use crate::projection::session::{Changes, Failure, Part, Session, guarded};
-use crate::projection::{ProjectError, Projection, ProjectionHome};
+use crate::projection::{Keys, ProjectError, Projection, ProjectionHome};
 use crate::query::Query;
 use crate::recorded::{Page, Recorded};
 use crate::store::{AnyRowFamily, AnyRowWork, GaveUp, RowFamily, RowScope, RowWork};
@@ -21,9 +22,14 @@ use crate::store::{AnyRowFamily, AnyRowWork, GaveUp, RowFamily, RowScope, RowWor
 type Transaction<'t, R> = <R as RowFamily>::Transaction<'t>;
 
 /// A projection that is kept in rows. `#[projection(rows = Family)]` generates it.
-pub trait RowProjection: Projection<Home = InRows<Self::Family>> + RowTables<Self::Family> {
+pub trait RowProjection: Projection + RowTables<Self::Family> {
     /// The stores that it can live in.
     type Family: RowFamily;
+    /// Whether the event's stream decides its partition.
+    const BY_STREAM: bool = true;
+
+    /// The key that decides the partition of the event; not asked when that is by stream.
+    fn partition_key(_: &Self::Event, _: &Recorded<'_>, _: &mut Keys) {}
 
     /// Changes the rows as the event says, by the `ProjectRows` of that event.
     ///
@@ -95,13 +101,15 @@ pub(crate) type Slot<T> = Arc<Mutex<Option<T>>>;
 /// A projection in rows, in this process.
 pub(crate) struct RowHost<P> {
     board: Board,
+    inline: bool,
     projection: PhantomData<fn() -> P>,
 }
 
 impl<P: RowProjection> RowHost<P> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(inline: bool) -> Self {
         Self {
-            board: Board::new(P::NAME, P::VERSION, ProjectionHome::Rows),
+            board: Board::new(&ProjectionType::of::<P>(), ProjectionHome::Rows),
+            inline,
             projection: PhantomData,
         }
     }
@@ -143,8 +151,18 @@ impl<P: RowProjection> Host for RowHost<P> {
         Box::new(RowSession::<P> { generation, failure: Slot::default(), projection: PhantomData })
     }
 
+    fn concerns(&self, batch: &Batch, partition: Partition) -> bool {
+        batch
+            .events::<P::Event>()
+            .any(|(_, recorded, event)| belongs::<P>(partition, &recorded, event))
+    }
+
     fn needs(&self) -> Needs {
         Needs::Rows(AnyRowFamily::of::<P::Family>())
+    }
+
+    fn is_inline(&self) -> bool {
+        self.inline
     }
 
     fn tables(&self) -> Option<&dyn TableWork> {
@@ -209,7 +227,14 @@ struct RowSession<P> {
 impl<P: RowProjection> Session for RowSession<P> {
     fn apply(&mut self, batch: &Arc<Batch>, part: &Part) -> Result<Changes, Failure> {
         let (batch, part, failure) = (Arc::clone(batch), part.clone(), Arc::clone(&self.failure));
-        let events = batch.len().min(part.end) as u64;
+        let events = if part.partition.is_only() {
+            batch.len().min(part.end)
+        } else {
+            let of_it = batch.events::<P::Event>().filter(|(index, recorded, event)| {
+                *index < part.end && belongs::<P>(part.partition, recorded, event)
+            });
+            of_it.count()
+        };
         let rows = work::<P>(self.generation, move |rows| {
             project::<P>(rows, &batch, &part).map_err(|failed| {
                 *ignore_poison(failure.lock()) = Some(failed);
@@ -218,7 +243,7 @@ impl<P: RowProjection> Session for RowSession<P> {
         });
         // Nothing to do is no work, so that a checkpoint that only moves costs little.
         let rows = (events > 0).then_some(rows);
-        Ok(Changes { documents: Vec::new(), rows, events })
+        Ok(Changes { documents: Vec::new(), rows, events: events as u64 })
     }
 
     fn take_failure(&mut self) -> Option<Failure> {
@@ -232,13 +257,42 @@ fn project<P: RowProjection>(
     part: &Part,
 ) -> Result<(), Failure> {
     for (index, recorded, event) in batch.events::<P::Event>() {
-        if !part.holds(index, &recorded) {
+        if !part.holds(index, &recorded) || !belongs::<P>(part.partition, &recorded, event) {
             continue;
         }
         let event = event.as_ref().map_err(|error| Failure::unread(index, &recorded, error))?;
         for event in event.as_slice() {
+            if !P::BY_STREAM && !part.partition.is_only() {
+                let mut keys = Keys::default();
+                guarded(index, &recorded, || {
+                    P::partition_key(event, &recorded, &mut keys);
+                    Ok(())
+                })?;
+                if !keys.iter().all(|key| part.partition.holds(key)) {
+                    continue;
+                }
+            }
             guarded(index, &recorded, || P::project_event(rows, event, &recorded))?;
         }
     }
     Ok(())
+}
+
+/// Whether the partition applies the event. One whose key can not be told stops all partitions: none
+/// may pass by what may be its own.
+fn belongs<P: RowProjection>(
+    partition: Partition,
+    recorded: &Recorded<'_>,
+    event: &Read<P::Event>,
+) -> bool {
+    match event {
+        _ if partition.is_only() => true,
+        _ if P::BY_STREAM => partition.holds(recorded.stream.as_str()),
+        Err(_) => true,
+        Ok(events) => events.as_slice().iter().any(|event| {
+            let mut keys = Keys::default();
+            catch_unwind(AssertUnwindSafe(|| P::partition_key(event, recorded, &mut keys))).is_err()
+                || keys.iter().any(|key| partition.holds(key))
+        }),
+    }
 }

@@ -11,6 +11,7 @@ use crate::event_set::DecodeError;
 use crate::projection::ProjectError;
 use crate::projection::batch::{Batch, panic_message};
 use crate::projection::dead_letter::DeadLetter;
+use crate::projection::partition::Partition;
 use crate::recorded::Recorded;
 use crate::store::AnyRowWork;
 use crate::version::{Position, Version};
@@ -50,7 +51,7 @@ pub(crate) trait Session: Send {
 }
 
 /// Which events of a batch are applied.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Part {
     /// Those before this place.
     pub(crate) end: usize,
@@ -58,12 +59,19 @@ pub(crate) struct Part {
     pub(crate) skips: Arc<BTreeSet<Position>>,
     /// For which keys.
     pub(crate) keys: KeySet,
+    /// Those that belong here.
+    pub(crate) partition: Partition,
 }
 
 impl Part {
-    /// Whether the event is applied for some key.
+    /// Whether the event may be applied.
     pub(crate) fn holds(&self, index: usize, recorded: &Recorded<'_>) -> bool {
         index < self.end && (self.skips.is_empty() || !self.skips.contains(&recorded.position))
+    }
+
+    /// Whether the event at this position changes the document.
+    pub(crate) fn holds_key(&self, key: &str, position: Position) -> bool {
+        self.partition.holds(key) && self.keys.holds(key, position)
     }
 }
 
@@ -83,8 +91,7 @@ impl Default for KeySet {
 }
 
 impl KeySet {
-    /// Whether the event at this position changes the document.
-    pub(crate) fn holds(&self, key: &str, position: Position) -> bool {
+    fn holds(&self, key: &str, position: Position) -> bool {
         match self {
             Self::Except(parked) if parked.is_empty() => true,
             Self::Except(parked) => parked.get(key).is_none_or(|letter| position < letter.position),
@@ -127,10 +134,17 @@ struct Place {
     stream: String,
     version: Version,
     event: String,
+    /// What went wrong, without the place.
+    reason: String,
 }
 
 impl Failure {
-    fn new(index: usize, recorded: &Recorded<'_>, error: String, transient: bool) -> Self {
+    fn new(
+        index: usize,
+        recorded: &Recorded<'_>,
+        (error, reason): (String, String),
+        transient: bool,
+    ) -> Self {
         Self {
             index,
             key: None,
@@ -139,6 +153,7 @@ impl Failure {
                 stream: recorded.stream.as_str().to_owned(),
                 version: recorded.version,
                 event: recorded.name.to_owned(),
+                reason,
             }),
             error,
             transient,
@@ -147,18 +162,37 @@ impl Failure {
 
     /// The event could not be read.
     pub(crate) fn unread(index: usize, recorded: &Recorded<'_>, error: &DecodeError) -> Self {
-        Self::new(index, recorded, error.to_string(), false)
+        let error = error.to_string();
+        Self::new(index, recorded, (error.clone(), error), false)
     }
 
     /// The projection said no.
     pub(crate) fn refused(index: usize, recorded: &Recorded<'_>, error: &ProjectError) -> Self {
         let transient = error.category() == ErrorCategory::Transient;
-        Self::new(index, recorded, describe(recorded, &error.to_string()), transient)
+        let reason = error.to_string();
+        Self::new(index, recorded, (describe(recorded, &reason), reason), transient)
     }
 
     /// This went wrong with the event.
     pub(crate) fn because(index: usize, recorded: &Recorded<'_>, what: &str) -> Self {
-        Self::new(index, recorded, describe(recorded, what), false)
+        Self::new(index, recorded, (describe(recorded, what), what.to_owned()), false)
+    }
+
+    pub(crate) fn stream(&self) -> &str {
+        &self.place.stream
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.place.version
+    }
+
+    pub(crate) fn event(&self) -> &str {
+        &self.place.event
+    }
+
+    /// What went wrong, without the place of the event.
+    pub(crate) fn reason(&self) -> &str {
+        &self.place.reason
     }
 
     pub(crate) fn of_key(mut self, key: &str) -> Self {
@@ -171,11 +205,13 @@ impl Failure {
         self,
         projection: &str,
         generation: Option<u64>,
+        partition: Partition,
         attempts: u32,
     ) -> DeadLetter {
         DeadLetter {
             projection: projection.to_owned(),
             generation,
+            partition: partition.number(),
             key: self.key,
             position: self.position,
             stream: self.place.stream,

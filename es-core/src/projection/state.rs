@@ -24,7 +24,7 @@ pub(crate) struct Hosted<P> {
 impl<P: StateProjection> Hosted<P> {
     pub(crate) fn new(make: impl Fn() -> P + Send + Sync + 'static) -> Self {
         Self {
-            board: Board::new(P::NAME, P::VERSION, ProjectionHome::Memory),
+            board: Board::new(&ProjectionType::of::<P>(), ProjectionHome::Memory),
             state: RwLock::new(make()),
             make: Box::new(make),
         }

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::projection::dead_letter::DeadLetter;
+use crate::projection::failure::ProjectionFailure;
+use crate::projection::partition::Partition;
 use crate::version::Position;
 
 /// Where a projection stands and how it is.
@@ -33,6 +35,25 @@ pub struct ProjectionStatus {
     pub dead_letters: Arc<Vec<DeadLetter>>,
     /// How far the generation is that is built beside the one that is served.
     pub rebuild: Option<RebuildProgress>,
+    /// How each partition is, if there are several: position and state of the projection are then
+    /// those of the one that is furthest behind.
+    pub partitions: Arc<Vec<PartitionStatus>>,
+}
+
+/// Where one partition of a projection stands and how it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct PartitionStatus {
+    /// Its number, from 0.
+    pub partition: u32,
+    /// Every event of it up to here is applied, or is a dead letter or skipped.
+    pub position: Position,
+    /// When the last event that it applied was recorded.
+    pub applied_until: Option<Timestamp>,
+    /// How it is: [`Standby`](ProjectionState::Standby) if another process works on it.
+    pub state: ProjectionState,
+    /// How far it is in the generation that is built beside the one that is served.
+    pub rebuild: Option<RebuildProgress>,
 }
 
 impl ProjectionStatus {
@@ -48,6 +69,96 @@ impl ProjectionStatus {
             state: ProjectionState::CatchingUp,
             dead_letters: Arc::default(),
             rebuild: None,
+            partitions: Arc::default(),
+        }
+    }
+
+    /// Begins to show partitions, none of which has been looked at.
+    pub(crate) fn partitioned(&mut self, count: u32) {
+        if count > 1 {
+            self.partitions = Arc::new((0..count).map(PartitionStatus::unknown).collect());
+        }
+    }
+
+    /// Shows how a partition that is served is, and so the projection.
+    pub(crate) fn show(
+        &mut self,
+        partition: Partition,
+        position: Position,
+        applied_until: Option<Timestamp>,
+        state: ProjectionState,
+    ) {
+        if partition.is_only() {
+            (self.position, self.applied_until, self.state) = (position, applied_until, state);
+            return;
+        }
+        let partitions = Arc::make_mut(&mut self.partitions);
+        if let Some(shown) = partitions.get_mut(partition.index()) {
+            (shown.position, shown.applied_until, shown.state) = (position, applied_until, state);
+        }
+        let Some(last) = partitions.iter().min_by_key(|partition| partition.position) else {
+            return;
+        };
+        (self.position, self.applied_until) = (last.position, last.applied_until);
+        let states = partitions.iter().map(|partition| &partition.state);
+        if let Some(state) = states.min_by_key(|state| state.rank()) {
+            self.state = state.clone();
+        }
+    }
+
+    /// Shows the dead letters of a partition of a generation, in place of those before.
+    pub(crate) fn show_letters(
+        &mut self,
+        generation: u64,
+        partition: Partition,
+        letters: Vec<DeadLetter>,
+    ) {
+        let others = self.dead_letters.iter().filter(|letter| {
+            letter.generation != Some(generation) || letter.partition != partition.number()
+        });
+        let all: Vec<_> = others.cloned().chain(letters).collect();
+        if *self.dead_letters != all {
+            self.dead_letters = Arc::new(all);
+        }
+    }
+
+    /// Shows how far a partition is that is built, and so the rebuild.
+    pub(crate) fn show_rebuild(&mut self, partition: Partition, progress: RebuildProgress) {
+        if partition.is_only() {
+            self.rebuild = Some(progress);
+            return;
+        }
+        let partitions = Arc::make_mut(&mut self.partitions);
+        if let Some(shown) = partitions.get_mut(partition.index()) {
+            shown.rebuild = Some(progress);
+        }
+        let parts = partitions.iter().map(|partition| partition.rebuild.as_ref());
+        self.rebuild = RebuildProgress::of_parts(parts);
+    }
+
+    /// How far a partition is that is built.
+    pub(crate) fn rebuild_of(&self, partition: Partition) -> RebuildProgress {
+        let shown = match self.partitions.get(partition.index()) {
+            Some(shown) => &shown.rebuild,
+            None => &self.rebuild,
+        };
+        shown.clone().unwrap_or_default()
+    }
+
+    /// No rebuild is running.
+    pub(crate) fn no_rebuild(&mut self) {
+        self.rebuild = None;
+        if !self.partitions.is_empty() {
+            Arc::make_mut(&mut self.partitions).iter_mut().for_each(|it| it.rebuild = None);
+        }
+    }
+
+    /// The position and the state of a partition, or of the projection that has no others.
+    pub(crate) fn of(&self, partition: Partition) -> (Position, &ProjectionState) {
+        match self.partitions.get(partition.index()) {
+            Some(shown) if !self.state.has_ended() => (shown.position, &shown.state),
+            Some(shown) => (shown.position, &self.state),
+            None => (self.position, &self.state),
         }
     }
 
@@ -78,6 +189,8 @@ pub enum ProjectionHome {
     Documents,
     /// In tables of the store that the projection's own SQL writes.
     Rows,
+    /// Nowhere: it is what the program does outside.
+    Effects,
 }
 
 /// How a projection is.
@@ -89,6 +202,8 @@ pub enum ProjectionState {
     CatchingUp,
     /// It has seen everything and waits for news.
     Live,
+    /// It is changed in the step of every append, and is never behind.
+    Inline,
     /// Its first generation of this version is being built beside one of another version, and is
     /// not served yet.
     Rebuilding,
@@ -106,10 +221,10 @@ pub enum ProjectionState {
         /// What went wrong, with stream, version and name of the event.
         error: String,
     },
-    /// It ended because the store can not be used any more.
+    /// It does not go on: why, and whether it is tried again, says the reason.
     Failed {
-        /// What the store said.
-        error: String,
+        /// Why.
+        reason: ProjectionFailure,
     },
     /// The runtime was shut down or dropped, or the tokio runtime that it was started in has ended.
     Stopped,
@@ -118,12 +233,39 @@ pub enum ProjectionState {
 impl ProjectionState {
     /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self, Self::Failed { .. } | Self::Stopped)
+        matches!(self, Self::Stopped)
+    }
+
+    /// Of all partitions the state with the lowest rank is shown for the projection: the one that
+    /// somebody must do something about, else what is furthest behind.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Failed { .. } => 0,
+            Self::Parked { .. } => 1,
+            Self::Retrying { .. } => 2,
+            Self::Rebuilding => 3,
+            Self::CatchingUp => 4,
+            Self::Live | Self::Inline => 5,
+            Self::Standby => 6,
+            Self::Stopped => 7,
+        }
     }
 
     /// Whether it goes on by itself.
     pub(crate) fn runs(&self) -> bool {
-        !self.has_ended() && !matches!(self, Self::Parked { .. })
+        !matches!(self, Self::Stopped | Self::Failed { .. } | Self::Parked { .. })
+    }
+}
+
+impl PartitionStatus {
+    fn unknown(partition: u32) -> Self {
+        Self {
+            partition,
+            position: Position::ZERO,
+            applied_until: None,
+            state: ProjectionState::CatchingUp,
+            rebuild: None,
+        }
     }
 }
 
@@ -146,5 +288,22 @@ pub struct RebuildProgress {
     /// Whether it is complete and waits for [`swap`](crate::ProjectionHandle::swap).
     pub ready: bool,
     /// Why it does not go on.
-    pub failed: Option<String>,
+    pub failed: Option<ProjectionFailure>,
+}
+
+impl RebuildProgress {
+    /// That of several partitions together; those that are not known have not begun.
+    fn of_parts<'a>(parts: impl Iterator<Item = Option<&'a Self>>) -> Option<Self> {
+        let not_begun = Self::default();
+        parts.map(|part| part.unwrap_or(&not_begun).clone()).reduce(|all, part| Self {
+            generation: all.generation.or(part.generation),
+            position: all.position.min(part.position),
+            head: all.head.max(part.head),
+            events: all.events + part.events,
+            events_per_second: all.events_per_second + part.events_per_second,
+            remaining: all.remaining.max(part.remaining),
+            ready: all.ready && part.ready,
+            failed: all.failed.or(part.failed),
+        })
+    }
 }

@@ -1,61 +1,110 @@
 //! Which generations of a projection have a worker in this process.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::Future;
+use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::task::Poll;
+use std::time::{Duration, Instant};
 
-use crate::projection::ProjectionState;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::projection::batch::panic_message;
+use crate::projection::failure::{BackOff, ProjectionFailure, caught};
 use crate::projection::feed::READERS;
 use crate::projection::host::{Host, Needs};
+use crate::projection::inline::Inline;
 use crate::projection::ledger::Standing;
+use crate::projection::membership::{Membership, Share};
 use crate::projection::memory;
+use crate::projection::partition::Partition;
+use crate::projection::race::{First, race};
+use crate::projection::shared_feed::SharedFeed;
 use crate::projection::worker::{Exit, Role, Worker, Workplace};
+use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{EventStore, StateCommit};
+use crate::telemetry::TARGET;
+use crate::version::Position;
 
-/// Keeps a projection current until it is asked to stop or fails for good. Its status says which,
-/// also after any other end.
+/// Keeps a projection current until it is asked to stop. When it can not go on its status says why,
+/// and it is tried again.
 pub(crate) fn run<S: EventStore>(place: Workplace<S>) -> impl Future<Output = ()> + Send {
     // Made here and not in the block: a task may be dropped before it begins.
-    let ended = Ended(Arc::clone(&place.host));
+    let ended = Ended(Arc::clone(&place.host), place.inline.clone());
+    let place = Arc::new(place);
     async move {
-        let exit = match place.host.needs() {
-            Needs::Events => memory::run(&place).await,
-            Needs::Documents | Needs::Rows(_) => supervise(&place).await,
-        };
-        let state = match exit {
-            Exit::Stopped | Exit::Changed => ProjectionState::Stopped,
-            Exit::Failed(error) => {
-                tracing::error!(projection = place.name(), %error, "projection failed");
-                ProjectionState::Failed { error }
+        let mut bell = place.host.board().bell();
+        let (mut back_off, mut again) = (BackOff::new(), false);
+        while let Err(failure) = run_once(&place, &mut back_off, again).await {
+            again = true;
+            tracing::error!(target: TARGET, projection = place.name(), error = %failure, "projection failed");
+            let pause = back_off.pause_after(&failure);
+            bell.mark_unchanged();
+            place.host.board().set_state(ProjectionState::Failed { reason: failure });
+            if place.unless_stopped(rung_or_after(&mut bell, pause)).await.is_err() {
+                break;
             }
-        };
+            place.host.board().set_state(ProjectionState::CatchingUp);
+        }
+        if let Some(inline) = &place.inline {
+            inline.end();
+        }
         // Whoever waits for the end may open the store again: nothing holds it any more.
-        let Workplace { store, readers, .. } = place;
+        let readers = Arc::clone(&place.readers);
         let _all = readers.acquire_many(READERS).await;
-        drop(store);
-        ended.0.board().end(state);
+        drop(place);
+        ended.0.board().end();
     }
 }
 
-/// Says that a projection has ended if nothing else has: its task was aborted, its tokio runtime
-/// ended, or the store panicked.
-struct Ended(Arc<dyn Host>);
+/// Works until it is asked to stop, or says why it does not go on.
+async fn run_once<S: EventStore>(
+    place: &Arc<Workplace<S>>,
+    back_off: &mut BackOff,
+    again: bool,
+) -> Result<(), ProjectionFailure> {
+    let exit = match place.host.needs() {
+        Needs::Events => caught(memory::run(place, again)).await,
+        Needs::Documents | Needs::Rows(_) | Needs::Effects => {
+            caught(supervise(place, back_off)).await
+        }
+    };
+    match exit {
+        Ok(Exit::Stopped | Exit::Changed | Exit::Inline | Exit::Reassigned) => Ok(()),
+        Ok(Exit::Failed(failure)) => Err(failure),
+        Err(panic) => Err(ProjectionFailure::Panicked { error: panic_message(&*panic).to_owned() }),
+    }
+}
+
+/// Waits until somebody asks for something, or for some time.
+async fn rung_or_after(bell: &mut watch::Receiver<u64>, pause: Option<Duration>) {
+    match pause {
+        // The bell's sender lives in the host.
+        Some(pause) => {
+            race(bell.changed(), tokio::time::sleep(pause)).await;
+        }
+        None => {
+            let _ = bell.changed().await;
+        }
+    }
+}
+
+/// Says that a projection has ended if nothing else has: its task was aborted, or its tokio runtime
+/// ended.
+struct Ended(Arc<dyn Host>, Option<Inline>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.board().end(if std::thread::panicking() {
-            ProjectionState::Failed { error: "the task that ran it panicked".to_owned() }
-        } else {
-            ProjectionState::Stopped
-        });
+        if let Some(inline) = &self.1 {
+            inline.end();
+        }
+        self.0.board().end();
     }
 }
 
-async fn supervise<S: EventStore>(place: &Workplace<S>) -> Exit {
+async fn supervise<S: EventStore>(place: &Arc<Workplace<S>>, back_off: &mut BackOff) -> Exit {
     loop {
-        match work(place).await {
-            Exit::Changed => {}
+        match work(place, back_off).await {
+            Exit::Changed | Exit::Inline | Exit::Reassigned => {}
             exit => return exit,
         }
         // What changes again and again must not keep the thread.
@@ -64,7 +113,8 @@ async fn supervise<S: EventStore>(place: &Workplace<S>) -> Exit {
 }
 
 /// Works on the generations of this version until they change.
-async fn work<S: EventStore>(place: &Workplace<S>) -> Exit {
+async fn work<S: EventStore>(place: &Arc<Workplace<S>>, back_off: &mut BackOff) -> Exit {
+    let mut bell = place.host.board().bell();
     let standing = match stand(place).await {
         Ok(standing) => standing,
         Err(exit) => return exit,
@@ -74,48 +124,151 @@ async fn work<S: EventStore>(place: &Workplace<S>) -> Exit {
     let building = standing.generations.building(&projection);
     place.host.board().update(|status| {
         if building.is_none() {
-            status.rebuild = None;
+            status.no_rebuild();
         }
         if live.is_none() {
             status.state = ProjectionState::Rebuilding;
         }
     });
-    let worker = |generation, role| {
-        let standing = standing.clone();
-        Worker { place, generation, role, standing }.run()
+    let several = projection.partitions > 1;
+    let share = watch::Sender::new(if several { Share::NONE } else { Share::ALL });
+    let mut team = Team::default();
+    let mut employ = |generation, role| {
+        let feed = several.then(|| Arc::new(SharedFeed::new(place.feed(Position::MAX))));
+        for partition in Partition::all(projection.partitions) {
+            let worker = Worker {
+                place: Arc::clone(place),
+                generation,
+                partition,
+                share: share.subscribe(),
+                feed: feed.clone(),
+                role,
+                standing: standing.clone(),
+            };
+            team.spawn(Task::Work(role, partition), worker.run());
+        }
     };
-    let mut workers: Vec<(Role, Running<'_>)> = Vec::new();
     if let Some(live) = live {
-        workers.push((Role::Live, Box::pin(worker(live, Role::Live))));
+        employ(live, Role::Live);
     }
     if let Some(building) = building {
-        let role = Role::Building { hold: building.hold, live };
-        workers.push((role, Box::pin(worker(building.number, role))));
+        employ(building.number, Role::Building { hold: building.hold, live });
+    }
+    if several {
+        team.spawn(Task::Share, Membership::new(place, share).run());
     }
     let mut exit = Exit::Changed;
-    while !workers.is_empty() {
-        let (index, ended) = first(&mut workers).await;
-        let (role, _) = workers.swap_remove(index);
+    // Until when what has failed is left alone, while the others go on.
+    let mut rests: Option<Option<Instant>> = None;
+    loop {
+        let rested = async {
+            match rests {
+                Some(until) => {
+                    let pause = until.map(|until| until.saturating_duration_since(Instant::now()));
+                    rung_or_after(&mut bell, pause).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let (task, ended) = match race(team.next(), rested).await {
+            First::Left(Some(ended)) => ended,
+            First::Left(None) => return exit,
+            First::Right(()) => {
+                team.dismiss().await;
+                return Exit::Changed;
+            }
+        };
         match ended {
-            // The other one begins anew too: what it has not committed is not stored.
-            Exit::Changed => return Exit::Changed,
-            // The other one is asked too, and ends what it has begun.
+            // The others begin anew too: what they have not committed is not stored.
+            Exit::Changed | Exit::Inline | Exit::Reassigned => {
+                team.dismiss().await;
+                return Exit::Changed;
+            }
+            // The others are asked too, and end what they have begun.
             Exit::Stopped => exit = Exit::Stopped,
-            // The other one goes on, and the status says that this one does not.
-            Exit::Failed(error) => {
-                tracing::error!(projection = place.name(), ?role, %error, "a generation failed");
-                place.host.board().update(|status| match role {
-                    Role::Live => status.state = ProjectionState::Failed { error: error.clone() },
-                    Role::Building { .. } => {
-                        let rebuild = status.rebuild.get_or_insert_default();
-                        rebuild.failed = Some(error.clone());
-                    }
-                });
-                exit = Exit::Failed(error);
+            Exit::Failed(reason) if team.is_alone() => {
+                team.dismiss().await;
+                return Exit::Failed(reason);
+            }
+            // The others go on, and the status says that this one does not.
+            Exit::Failed(reason) => {
+                bell.mark_unchanged();
+                let pause = back_off.pause_after(&reason);
+                rests = Some(pause.map(|pause| Instant::now() + pause));
+                if let Task::Work(role, partition) = task {
+                    show_failed(place, role, partition, reason);
+                }
             }
         }
     }
-    exit
+}
+
+fn show_failed<S: EventStore>(
+    place: &Workplace<S>,
+    role: Role,
+    partition: Partition,
+    reason: ProjectionFailure,
+) {
+    let projection = place.name();
+    tracing::error!(target: TARGET, projection, ?role, error = %reason, "a generation failed");
+    place.host.board().update(|status| match role {
+        Role::Live => {
+            let (position, _) = status.of(partition);
+            let applied_until = status.applied_until;
+            let state = ProjectionState::Failed { reason };
+            status.show(partition, position, applied_until, state);
+        }
+        Role::Building { .. } => {
+            let failed = Some(reason);
+            let progress = RebuildProgress { failed, ..status.rebuild_of(partition) };
+            status.show_rebuild(partition, progress);
+        }
+    });
+}
+
+/// The tasks of a projection.
+#[derive(Default)]
+struct Team {
+    tasks: JoinSet<(Task, Exit)>,
+}
+
+/// What a task is for.
+#[derive(Clone, Copy)]
+enum Task {
+    Work(Role, Partition),
+    /// To share the partitions with other processes.
+    Share,
+}
+
+impl Team {
+    fn spawn(&mut self, task: Task, work: impl Future<Output = Exit> + Send + 'static) {
+        self.tasks.spawn(async move { (task, work.await) });
+    }
+
+    /// Whether no task is left.
+    fn is_alone(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// The next task that ends, and what it came to.
+    async fn next(&mut self) -> Option<(Task, Exit)> {
+        match self.tasks.join_next().await? {
+            Ok(ended) => Some(ended),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => {
+                    self.dismiss().await;
+                    resume_unwind(panic)
+                }
+                // The tokio runtime ends.
+                Err(_) => None,
+            },
+        }
+    }
+
+    /// Ends all tasks, and waits until nothing is left of them.
+    async fn dismiss(&mut self) {
+        self.tasks.shutdown().await;
+    }
 }
 
 /// Makes sure that there is a generation of this version.
@@ -130,26 +283,11 @@ async fn stand<S: EventStore>(place: &Workplace<S>) -> Result<Standing, Exit> {
         standing
             .generations
             .put(&mut commit, projection.name, standing.revision)
-            .map_err(|error| Exit::Failed(error.to_string()))?;
+            .map_err(|error| Exit::Failed(ProjectionFailure::of_record(&error)))?;
         match place.patiently(|| store.dyn_commit(commit.clone(), None)).await {
             // What is stored now is read again, with its revision.
             Ok(_) | Err(Exit::Changed) => {}
             Err(exit) => return Err(exit),
         }
     }
-}
-
-type Running<'a> = Pin<Box<dyn Future<Output = Exit> + Send + 'a>>;
-
-/// The first worker that ends, and what it came to.
-async fn first(workers: &mut [(Role, Running<'_>)]) -> (usize, Exit) {
-    poll_fn(|context| {
-        for (index, (_, future)) in workers.iter_mut().enumerate() {
-            if let Poll::Ready(output) = future.as_mut().poll(context) {
-                return Poll::Ready((index, output));
-            }
-        }
-        Poll::Pending
-    })
-    .await
 }

@@ -1,13 +1,15 @@
 //! Waiting until a projection has applied a commit.
 
 use std::future::{Future, IntoFuture};
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::projection::feed::Feed;
+use crate::projection::feed::{Feed, Fetched};
 use crate::projection::generation::{Checkpoint, Generations, dead_letter_space, read};
 use crate::projection::host::{Host, Needs};
+use crate::projection::partition::Partition;
 use crate::projection::race::{First, race};
 use crate::projection::{DeadLetter, ProjectionState, ProjectionStatus};
 use crate::runtime::{NotRegistered, Receipt, RetryPolicy, WaitError};
@@ -104,29 +106,70 @@ impl<'a, S: EventStore> Wait<'a, S> {
         if wanted == Position::ZERO && !(durable && everything) {
             return Ok(());
         }
+        for partition in self.concerned(host, after, wanted).await? {
+            self.reached_by(host, partition, after, wanted).await?;
+        }
+        Ok(())
+    }
+
+    /// The partitions that must have applied the events.
+    async fn concerned(
+        &self,
+        host: &dyn Host,
+        after: Position,
+        wanted: Position,
+    ) -> Result<Vec<Partition>, WaitError> {
+        let all = Partition::all(host.projection().partitions);
+        if let (Goal::Head, _) | (_, 1) = (self.goal, host.projection().partitions) {
+            return Ok(all.collect());
+        }
+        let mut concerned = Vec::new();
+        self.each_page(after, wanted, |fetched| {
+            concerned.extend(all.clone().filter(|it| host.concerns(&fetched.batch, *it)));
+            ControlFlow::Continue(())
+        })
+        .await?;
+        concerned.sort_unstable();
+        concerned.dedup();
+        Ok(concerned)
+    }
+
+    async fn reached_by(
+        &self,
+        host: &dyn Host,
+        partition: Partition,
+        after: Position,
+        wanted: Position,
+    ) -> Result<(), WaitError> {
+        let durable = host.needs() != Needs::Events;
         let reached = |status: &ProjectionStatus| {
-            status.position >= wanted && (!durable || status.generation.is_some())
+            status.of(partition).0 >= wanted && (!durable || status.generation.is_some())
         };
         let mut progress = host.board().watch();
         loop {
+            // It was told before the append was answered.
+            if host.board().inline().is_some_and(|inline| inline.position >= wanted) {
+                return Ok(());
+            }
             let settled = |status: &ProjectionStatus| {
-                reached(status) || !status.state.runs() || status.state == ProjectionState::Standby
+                let (_, state) = status.of(partition);
+                reached(status) || !state.runs() || *state == ProjectionState::Standby
             };
             // The sender lives in the host, which is borrowed here: it can not be gone.
             let status = match progress.wait_for(settled).await {
                 Ok(status) => status.clone(),
                 Err(_) => host.board().status(),
             };
-            let standby = status.state == ProjectionState::Standby;
+            let standby = *status.of(partition).1 == ProjectionState::Standby;
             if reached(&status) && !standby {
                 let of_it = status.dead_letters.iter();
                 let of_it = of_it.filter(|letter| letter.generation == status.generation);
                 return self.check(host, of_it, after, wanted).await;
             }
             if !standby {
-                return Err(not_reached(&status, wanted));
+                return Err(not_reached(&status, partition, wanted));
             }
-            if self.elsewhere(host, after, wanted).await? {
+            if self.elsewhere(host, partition, after, wanted).await? {
                 return Ok(());
             }
             // The other process tells nobody: it is asked again, or this one takes over.
@@ -163,22 +206,35 @@ impl<'a, S: EventStore> Wait<'a, S> {
             return Ok(());
         }
         // Only whoever asks for an event of a parked key is told so.
-        let Some(host) = self.host.as_ref().ok() else { return Ok(()) };
-        let mut feed = Feed::new(self.store, host, &Arc::new(Semaphore::new(1)), wanted);
-        let mut at = after;
-        while at < wanted {
-            let fetched = feed.next(at).await?;
+        let mut met = None;
+        self.each_page(after, wanted, |fetched| {
             let keys = host.keys(&fetched.batch);
-            let met = parked
+            let mut of_them = parked
                 .iter()
-                .find(|letter| letter.key.as_ref().is_some_and(|key| keys.contains(key)));
-            if let Some(letter) = met {
-                return Err(of_letter(letter));
-            }
-            at = fetched.token;
-            if !fetched.more {
+                .filter(|letter| letter.key.as_ref().is_some_and(|key| keys.contains(key)));
+            met = of_them.next().copied();
+            if met.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .await?;
+        met.map_or(Ok(()), |letter| Err(of_letter(letter)))
+    }
+
+    /// Looks at the events after one position up to another one, page by page.
+    async fn each_page(
+        &self,
+        after: Position,
+        up_to: Position,
+        mut look: impl FnMut(&Fetched) -> ControlFlow<()>,
+    ) -> Result<(), WaitError> {
+        let Ok(host) = &self.host else { return Ok(()) };
+        let mut feed = Feed::new(self.store, host, &Arc::new(Semaphore::new(1)), up_to);
+        let mut at = after;
+        while at < up_to {
+            let fetched = feed.next(at).await?;
+            if look(&fetched).is_break() || !fetched.more {
                 break;
             }
+            at = fetched.token;
         }
         Ok(())
     }
@@ -187,6 +243,7 @@ impl<'a, S: EventStore> Wait<'a, S> {
     async fn elsewhere(
         &self,
         host: &dyn Host,
+        partition: Partition,
         after: Position,
         wanted: Position,
     ) -> Result<bool, WaitError> {
@@ -197,12 +254,13 @@ impl<'a, S: EventStore> Wait<'a, S> {
         let projection = host.projection();
         let (generations, _) = Generations::load(store, projection.name).await?;
         let Some(live) = generations.live(&projection) else { return Ok(false) };
-        let key = Checkpoint::key(projection.name, live);
+        let key = Checkpoint::key(projection.name, live, partition);
         let Some(record) = store.dyn_get(&key).await? else { return Ok(false) };
         let checkpoint: Checkpoint = read(&key, &record)?;
         let letters = letters(store, projection.name, live).await?;
         if checkpoint.position < wanted {
-            if let Some(letter) = letters.iter().find(|letter| letter.key.is_none()) {
+            let mut stops = letters.iter().filter(|letter| letter.key.is_none());
+            if let Some(letter) = stops.find(|letter| letter.partition == partition.number()) {
                 return Err(WaitError::Parked {
                     name: projection.name,
                     wanted,
@@ -212,16 +270,35 @@ impl<'a, S: EventStore> Wait<'a, S> {
                 });
             }
             // A checkpoint is not moved for events that are not wanted.
-            let range =
-                QueryRange { up_to: wanted, limit: 1, ..QueryRange::after(checkpoint.position) };
-            let query = host.query();
-            let page = self.retry.read(|| self.store.read(&query, range)).await?;
-            if !page.events.is_empty() {
+            if self.follows(host, partition, checkpoint.position, wanted).await? {
                 return Ok(false);
             }
         }
         self.check(host, letters.iter(), after, wanted).await?;
         Ok(true)
+    }
+
+    /// Whether the partition has events after one position up to another one.
+    async fn follows(
+        &self,
+        host: &dyn Host,
+        partition: Partition,
+        after: Position,
+        up_to: Position,
+    ) -> Result<bool, WaitError> {
+        if partition.is_only() {
+            let range = QueryRange { up_to, limit: 1, ..QueryRange::after(after) };
+            let query = host.query();
+            let page = self.retry.read(|| self.store.read(&query, range)).await?;
+            return Ok(!page.events.is_empty());
+        }
+        let mut follows = false;
+        self.each_page(after, up_to, |fetched| {
+            follows = host.concerns(&fetched.batch, partition);
+            if follows { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .await?;
+        Ok(follows)
     }
 }
 
@@ -238,14 +315,15 @@ async fn letters(
     page.records.iter().map(|(key, record)| Ok(read(key, record)?)).collect()
 }
 
-fn not_reached(status: &ProjectionStatus, wanted: Position) -> WaitError {
-    let (name, position) = (status.name, status.position);
-    let reason = match &status.state {
+fn not_reached(status: &ProjectionStatus, partition: Partition, wanted: Position) -> WaitError {
+    let (position, state) = status.of(partition);
+    let name = status.name;
+    let reason = match state {
         ProjectionState::Parked { position, error } => {
             let (position, error) = (*position, error.clone());
             return WaitError::Parked { name, wanted, position, key: None, error };
         }
-        ProjectionState::Failed { error } => error.clone(),
+        ProjectionState::Failed { reason } => reason.to_string(),
         _ => "the runtime was shut down".to_owned(),
     };
     WaitError::Stopped { name, wanted, position, reason }

@@ -4,20 +4,28 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, Semaphore, watch};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::error::ErrorCategory;
+use crate::projection::failure::ProjectionFailure;
 use crate::projection::feed::{Feed, Fetched};
 use crate::projection::generation::lease_key;
-use crate::projection::host::{Host, Start};
+use crate::projection::host::{Host, Needs, Start};
+use crate::projection::inline::Inline;
 use crate::projection::lease::{Candidate, Lease};
 use crate::projection::ledger::{Entry, Ledger, Standing};
+use crate::projection::membership::Share;
+use crate::projection::partition::Partition;
 use crate::projection::race::{First, race};
 use crate::projection::session::{Failure, KeySet, Part, Session};
-use crate::projection::{ProjectionState, RebuildProgress};
+use crate::projection::shared_feed::SharedFeed;
+use crate::projection::{DeadLetter, ProjectionState, RebuildProgress};
 use crate::runtime::RetryPolicy;
 use crate::store::{DynProjectionStore, EventStore, ReadError, StateError};
+use crate::telemetry::metrics::{self, Stopwatch};
+use crate::telemetry::{Retried, TARGET, project_span};
 use crate::version::Position;
 
 /// What the workers of a projection share.
@@ -29,10 +37,14 @@ pub(crate) struct Workplace<S> {
     /// Who holds the leases of this process.
     pub(crate) me: Uuid,
     pub(crate) stop: watch::Receiver<bool>,
-    /// Held while a batch is committed: so that a rebuild can overtake the live generation.
-    pub(crate) turn: Mutex<()>,
+    /// Held by the live generation while a batch is committed: so that a rebuild can overtake it.
+    pub(crate) turn: RwLock<()>,
+    /// Held by the one partition of a rebuild that tries to swap.
+    pub(crate) swapping: Mutex<()>,
     /// Those who read ahead.
     pub(crate) readers: Arc<Semaphore>,
+    /// Takes part in appends, if the projection is inline.
+    pub(crate) inline: Option<Inline>,
 }
 
 /// Why a worker ends.
@@ -42,8 +54,12 @@ pub(crate) enum Exit {
     Stopped,
     /// Somebody else has changed what it works on: look again.
     Changed,
-    /// The store can not be used any more, or what it holds is not ours.
-    Failed(String),
+    /// The generation is changed by the steps of appends from now on, and needs no lease.
+    Inline,
+    /// Another process is to work on its partition.
+    Reassigned,
+    /// It can not go on.
+    Failed(ProjectionFailure),
 }
 
 impl<S: EventStore> Workplace<S> {
@@ -56,11 +72,21 @@ impl<S: EventStore> Workplace<S> {
         Feed::new(&self.store, &self.host, &self.readers, up_to)
     }
 
+    /// Brings an inline projection up to the head in a step of the store's. Whether it is changed in
+    /// the step of every append from then on.
+    pub(crate) async fn enlist(&self, inline: &Inline) -> Result<bool, Exit> {
+        let store = self.durable()?.dyn_inline();
+        let store =
+            store.ok_or(Exit::Failed(ProjectionFailure::NoHome { what: "inline projections" }))?;
+        self.patiently(|| store.dyn_enlist(inline.clone(), true)).await?;
+        Ok(self.host.board().inline().is_some())
+    }
+
     /// The store as the home of durable projections.
     pub(crate) fn durable(&self) -> Result<&dyn DynProjectionStore, Exit> {
         self.store
             .projection_store()
-            .ok_or_else(|| Exit::Failed("the store keeps no durable projections".to_owned()))
+            .ok_or(Exit::Failed(ProjectionFailure::NoHome { what: "durable projections" }))
     }
 
     /// Waits until the workers are asked to stop.
@@ -122,17 +148,18 @@ impl<S: EventStore> Workplace<S> {
         let projection = self.name();
         match category {
             ErrorCategory::Transient => {
-                tracing::warn!(projection, attempts, %error, "projection waits for the store");
+                metrics::retry(Retried::ProjectionStore);
+                tracing::warn!(target: TARGET, projection, attempts, %error, "projection waits for the store");
                 self.host.board().set_state(ProjectionState::Retrying { error: error.to_string() });
                 self.pause(attempts).await
             }
             // Somebody else was faster, or it is not known what is stored: what is stored tells.
             ErrorCategory::Conflict | ErrorCategory::OutcomeUnknown => {
-                tracing::debug!(projection, %error, "projection looks again at what is stored");
+                tracing::debug!(target: TARGET, projection, %error, "projection looks again at what is stored");
                 Err(Exit::Changed)
             }
             ErrorCategory::Permanent | ErrorCategory::Rejected => {
-                Err(Exit::Failed(error.to_string()))
+                Err(Exit::Failed(ProjectionFailure::of_store(error)))
             }
         }
     }
@@ -170,6 +197,16 @@ pub(crate) enum Woken {
     Unheard(ReadError),
 }
 
+/// How long a rebuild waits before it looks again at the partitions that are behind.
+const SWAP_STEP: Duration = Duration::from_millis(2);
+
+/// How long a rebuild holds up the live generation while its other partitions catch up, and how long
+/// it leaves it alone then.
+const SWAP_LONGEST: Duration = Duration::from_millis(100);
+
+/// How long a partition of a rebuild that can not swap waits before it looks again.
+const SWAP_AGAIN: Duration = Duration::from_millis(10);
+
 /// How a generation is worked on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
@@ -183,56 +220,139 @@ pub(crate) enum Role {
     },
 }
 
-/// Works on one generation.
-pub(crate) struct Worker<'a, S> {
-    pub(crate) place: &'a Workplace<S>,
+/// Works on one generation, or on one partition of it.
+pub(crate) struct Worker<S> {
+    pub(crate) place: Arc<Workplace<S>>,
     pub(crate) generation: u64,
+    pub(crate) partition: Partition,
+    /// Which partitions this process is to work on.
+    pub(crate) share: watch::Receiver<Share>,
+    /// Where the events come from, if there are several partitions.
+    pub(crate) feed: Option<Arc<SharedFeed<S>>>,
     pub(crate) role: Role,
     /// What this worker knows of the generations; a change of it ends the worker.
     pub(crate) standing: Standing,
 }
 
-impl<S: EventStore> Worker<'_, S> {
+impl<S: EventStore> Worker<S> {
     pub(crate) async fn run(self) -> Exit {
-        match self.work().await {
-            Ok(never) => match never {},
-            Err(exit) => exit,
+        loop {
+            match self.work().await {
+                Ok(never) => match never {},
+                // It stands by for another turn.
+                Err(Exit::Reassigned) => {}
+                Err(exit) => return exit,
+            }
         }
     }
 
-    async fn work(self) -> Result<std::convert::Infallible, Exit> {
-        let mut bell = self.place.host.board().bell();
+    /// The turn to commit, for the live generation.
+    async fn turn(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        match self.role {
+            Role::Live => Some(self.place.turn.read().await),
+            Role::Building { .. } => None,
+        }
+    }
+
+    fn is_mine(&self) -> bool {
+        self.share.borrow().has(self.partition)
+    }
+
+    async fn work(&self) -> Result<std::convert::Infallible, Exit> {
+        let place = &*self.place;
+        let mut bell = place.host.board().bell();
+        if let (Role::Live, Some(inline), Some(_)) =
+            (self.role, &place.inline, place.host.board().inline())
+        {
+            return self.watch_over(inline, &mut bell).await;
+        }
         let lease = self.take_lease(&mut bell).await?;
-        let mut ledger = Ledger::open(self.place, self.generation, lease, self.standing.clone(), {
-            matches!(self.role, Role::Live)
-        })
-        .await?;
-        let mut shift = Shift::new(&self, &ledger);
+        let live = matches!(self.role, Role::Live);
+        let (generation, partition) = (self.generation, self.partition);
+        let standing = self.standing.clone();
+        let mut ledger = Ledger::open(place, generation, partition, lease, standing, live).await?;
+        let mut shift = Shift::new(self, &ledger);
         shift.report(&ledger);
         let exit = match shift.work(&mut ledger, &mut bell).await {
             Ok(never) => match never {},
             Err(exit) => exit,
         };
-        if exit == Exit::Stopped
-            && let Ok(store) = self.place.durable()
-            && let Err(error) = ledger.close(store).await
-        {
-            let projection = self.place.name();
-            tracing::debug!(projection, %error, "the lease was not given back");
+        if let Ok(store) = place.durable() {
+            let given_back = match exit {
+                Exit::Stopped | Exit::Reassigned => ledger.close(store).await,
+                Exit::Inline => ledger.leave(store).await,
+                Exit::Changed | Exit::Failed(_) => Ok(()),
+            };
+            if let Err(error) = given_back {
+                let projection = place.name();
+                tracing::debug!(target: TARGET, projection, %error, "the lease was not given back");
+            }
         }
         Err(exit)
     }
 
+    /// Watches over a generation that is changed by the steps of appends: shows how it is, and
+    /// brings it up to what others append past it.
+    async fn watch_over(
+        &self,
+        inline: &Inline,
+        bell: &mut watch::Receiver<u64>,
+    ) -> Result<std::convert::Infallible, Exit> {
+        let place = &*self.place;
+        let board = place.host.board();
+        loop {
+            if place.is_stopped() {
+                return Err(Exit::Stopped);
+            }
+            // It has met something that is for a worker with a lease.
+            let Some(standing) = board.inline() else { return Err(Exit::Changed) };
+            // Another generation was made live, and nothing was appended since.
+            if standing.generation != self.generation {
+                place.enlist(inline).await?;
+                if board.inline().is_none_or(|it| it.generation != self.generation) {
+                    return Err(Exit::Changed);
+                }
+                continue;
+            }
+            board.update(|status| {
+                status.generation = Some(standing.generation);
+                status.position = standing.position;
+                status.head = status.head.max(standing.position);
+                status.applied_until = standing.applied_until;
+                status.state = ProjectionState::Inline;
+                let of_it = |letter: &DeadLetter| letter.generation == Some(standing.generation);
+                if status.dead_letters.iter().any(of_it) {
+                    Arc::make_mut(&mut status.dead_letters).retain(|letter| !of_it(letter));
+                }
+            });
+            match place.wait(Some(standing.position), bell, place.lease_time / 3).await? {
+                Woken::News => {
+                    let behind = board.inline() == Some(standing);
+                    if behind && !place.enlist(inline).await? {
+                        return Err(Exit::Changed);
+                    }
+                }
+                Woken::Rung | Woken::Late => {
+                    if self.standing.has_changed(place).await? {
+                        return Err(Exit::Changed);
+                    }
+                }
+                Woken::Unheard(error) => place.endure(error.category(), &error, 1).await?,
+            }
+        }
+    }
+
     /// Waits for the lease.
     async fn take_lease(&self, bell: &mut watch::Receiver<u64>) -> Result<Lease, Exit> {
-        let (place, store) = (self.place, self.place.durable()?);
-        let key = lease_key(place.name(), self.generation);
+        let (place, store) = (&*self.place, self.place.durable()?);
+        let key = lease_key(place.name(), self.generation, self.partition);
         let mut candidate = Candidate::new(key, place.me, place.lease_time);
         let longest = place.lease_time / 4;
+        let mut share = self.share.clone();
         let mut pause = Duration::from_millis(5).min(longest);
         let mut attempts = 1;
         loop {
-            match candidate.try_take(store).await {
+            match candidate.try_take(store, self.is_mine()).await {
                 Ok(Some(lease)) => return Ok(lease),
                 Ok(None) => {}
                 Err(error) => {
@@ -241,32 +361,49 @@ impl<S: EventStore> Worker<'_, S> {
                     continue;
                 }
             }
-            if let Role::Live = self.role {
-                Ledger::observe(place, self.generation).await?;
+            match self.role {
+                Role::Live => Ledger::observe(place, self.generation, self.partition).await?,
+                Role::Building { .. } if !self.partition.is_only() => {
+                    Ledger::observe_rebuild(place, self.generation, self.partition).await?;
+                }
+                Role::Building { .. } => {}
             }
             if self.standing.has_changed(place).await? {
                 return Err(Exit::Changed);
             }
-            place.wait(None, bell, pause).await?;
+            let reassigned = async {
+                if share.changed().await.is_err() {
+                    // It stays as it is.
+                    std::future::pending::<()>().await;
+                }
+            };
+            match race(reassigned, place.wait(None, bell, pause)).await {
+                First::Left(()) => {}
+                First::Right(woken) => {
+                    woken?;
+                }
+            }
             pause = (pause * 2).min(longest);
         }
     }
 }
 
 /// The time between taking the lease and losing it or giving it back.
-struct Shift<'a, S> {
-    worker: &'a Worker<'a, S>,
+pub(crate) struct Shift<'a, S> {
+    pub(crate) worker: &'a Worker<S>,
     session: Box<dyn Session>,
     feed: Feed<S>,
     began: Instant,
     events_before: u64,
-    renewed: Instant,
+    pub(crate) renewed: Instant,
     head: Position,
+    /// Whether a side effect has run for an event, so that the next one was not run before.
+    pub(crate) reacted: bool,
 }
 
 impl<'a, S: EventStore> Shift<'a, S> {
-    fn new(worker: &'a Worker<'a, S>, ledger: &Ledger) -> Self {
-        let place = worker.place;
+    fn new(worker: &'a Worker<S>, ledger: &Ledger) -> Self {
+        let place = &*worker.place;
         Self {
             worker,
             session: Arc::clone(&place.host).session(Start::Generation(worker.generation)),
@@ -275,10 +412,11 @@ impl<'a, S: EventStore> Shift<'a, S> {
             events_before: ledger.events(),
             renewed: Instant::now(),
             head: Position::ZERO,
+            reacted: false,
         }
     }
 
-    fn renewal(&self) -> Duration {
+    pub(crate) fn renewal(&self) -> Duration {
         self.worker.place.lease_time / 3
     }
 
@@ -287,17 +425,20 @@ impl<'a, S: EventStore> Shift<'a, S> {
         ledger: &mut Ledger,
         bell: &mut watch::Receiver<u64>,
     ) -> Result<std::convert::Infallible, Exit> {
-        let place = self.worker.place;
+        let place = &*self.worker.place;
         // What was parked is tried again after a start, or skipped if somebody has decided so.
         self.retry_keys(ledger).await?;
         loop {
             if place.is_stopped() {
                 return Err(Exit::Stopped);
             }
-            let fetched = place.next(&mut self.feed, ledger.position()).await?;
+            if !self.worker.is_mine() {
+                return Err(Exit::Reassigned);
+            }
+            let fetched = self.next(ledger.position()).await?;
             self.head = self.head.max(fetched.head);
-            if fetched.batch.len() > 0 || self.renewed.elapsed() >= self.renewal() {
-                let turn = place.turn.lock().await;
+            if self.concerns(&fetched) || self.renewed.elapsed() >= self.renewal() {
+                let turn = self.worker.turn().await;
                 let parked = self.step(ledger, &fetched).await?;
                 drop(turn);
                 if parked {
@@ -318,8 +459,23 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 continue;
             }
             if let Role::Building { hold: false, live } = self.worker.role {
-                self.swap(ledger, live).await?;
+                if self.swap(ledger, live).await? {
+                    continue;
+                }
+                // Another partition is behind, or tries just now.
+                place.wait(None, bell, SWAP_AGAIN).await?;
+                self.look_at_requests(ledger).await?;
                 continue;
+            }
+            if let (Role::Live, Some(inline)) = (self.worker.role, &place.inline)
+                && ledger.is_sound()
+            {
+                if place.enlist(inline).await? {
+                    return Err(Exit::Inline);
+                }
+                // More was appended meanwhile, or what it met is met here too.
+                place.pause(1).await?;
+                return Err(Exit::Changed);
             }
             self.report_caught_up(ledger);
             match place.wait(Some(ledger.position()), bell, self.renewal()).await? {
@@ -338,7 +494,22 @@ impl<'a, S: EventStore> Shift<'a, S> {
     /// Applies a batch and stores what it changes, as far as it can be applied. Whether the
     /// projection is parked then.
     async fn step(&mut self, ledger: &mut Ledger, fetched: &Fetched) -> Result<bool, Exit> {
-        let place = self.worker.place;
+        if self.worker.place.host.needs() == Needs::Effects {
+            return self.react(ledger, fetched).await;
+        }
+        let name = self.worker.place.name();
+        let span = {
+            let Worker { generation, partition, .. } = *self.worker;
+            project_span(name, Some(generation), partition.number(), fetched.batch.len())
+        };
+        let (began, before) = (Stopwatch::start(), ledger.events());
+        let parked = self.project(ledger, fetched).instrument(span).await?;
+        metrics::projected(name, ledger.events() - before, began);
+        Ok(parked)
+    }
+
+    async fn project(&mut self, ledger: &mut Ledger, fetched: &Fetched) -> Result<bool, Exit> {
+        let place = &*self.worker.place;
         let store = place.durable()?;
         let mut tries = Tries::default();
         let mut store_failures = 1;
@@ -348,6 +519,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 end: entry.end,
                 skips: ledger.skips(),
                 keys: KeySet::Except(ledger.parked_with(&entry)),
+                partition: self.worker.partition,
             };
             let missing = self.session.missing(&fetched.batch, &part);
             if !missing.is_empty() {
@@ -372,7 +544,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                     self.session.forget();
                     let Some(failure) = self.session.take_failure() else {
                         let error = StateError::Abandoned;
-                        return Err(Exit::Failed(error.to_string()));
+                        return Err(Exit::Failed(ProjectionFailure::of_store(&error)));
                     };
                     self.fail(ledger, &mut entry, &mut tries, failure).await?;
                 }
@@ -393,16 +565,17 @@ impl<'a, S: EventStore> Shift<'a, S> {
         tries: &mut Tries,
         failure: Failure,
     ) -> Result<(), Exit> {
-        let place = self.worker.place;
+        let place = &*self.worker.place;
         let attempts = tries.count(&failure);
         let (projection, position) = (place.name(), failure.position.get());
         if failure.transient && place.retry.allows_more_than(attempts) {
             let error = &failure.error;
-            tracing::warn!(projection, position, attempts, %error, "event is projected again");
+            metrics::retry(Retried::Project);
+            tracing::warn!(target: TARGET, projection, position, attempts, %error, "event is projected again");
             return place.pause(attempts).await;
         }
         let error = &failure.error;
-        tracing::error!(projection, position, key = failure.key, %error, "projection parked");
+        tracing::error!(target: TARGET, projection, position, key = failure.key, %error, "projection parked");
         ledger.park(entry, failure, attempts);
         Ok(())
     }
@@ -413,11 +586,14 @@ impl<'a, S: EventStore> Shift<'a, S> {
         ledger: &mut Ledger,
         bell: &mut watch::Receiver<u64>,
     ) -> Result<(), Exit> {
-        let place = self.worker.place;
+        let place = &*self.worker.place;
         loop {
             match place.wait(None, bell, self.renewal()).await? {
                 Woken::Late => self.renew(ledger).await?,
                 Woken::News | Woken::Rung | Woken::Unheard(_) => {}
+            }
+            if !self.worker.is_mine() {
+                return Err(Exit::Reassigned);
             }
             if ledger.hear(place).await? {
                 ledger.unpark();
@@ -429,7 +605,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
 
     /// Does what somebody has asked for, if anybody has.
     async fn look_at_requests(&mut self, ledger: &mut Ledger) -> Result<(), Exit> {
-        let place = self.worker.place;
+        let place = &*self.worker.place;
         if ledger.hear(place).await? {
             self.retry_keys(ledger).await?;
         }
@@ -450,7 +626,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
 
     /// Applies to one document what it has missed, up to where the projection stands.
     async fn retry_key(&mut self, ledger: &mut Ledger, key: String) -> Result<(), Exit> {
-        let place = self.worker.place;
+        let place = &*self.worker.place;
         let Some(letter) = ledger.letter(&key) else { return Ok(()) };
         let mut up_to = ledger.position();
         let mut failed = None;
@@ -470,6 +646,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                     end: fetched.batch.len(),
                     skips: ledger.skips(),
                     keys: KeySet::Only(key.clone()),
+                    partition: self.worker.partition,
                 };
                 let missing = session.missing(&fetched.batch, &part);
                 session.load(ledger.documents(place, missing).await?);
@@ -489,7 +666,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
             match failure {
                 None => {
                     let store = place.durable()?;
-                    let turn = place.turn.lock().await;
+                    let turn = self.worker.turn().await;
                     let done = ledger.settle(store, &key, document, failed).await;
                     drop(turn);
                     self.session.forget_key(&key);
@@ -503,15 +680,19 @@ impl<'a, S: EventStore> Shift<'a, S> {
                     up_to = Position::new(failure.position.get().saturating_sub(1));
                     let again = failure.position == letter.position;
                     let attempts = if again { letter.attempts.saturating_add(1) } else { 1 };
-                    failed =
-                        Some(failure.letter(place.name(), Some(self.worker.generation), attempts));
+                    failed = Some(failure.letter(
+                        place.name(),
+                        Some(self.worker.generation),
+                        self.worker.partition,
+                        attempts,
+                    ));
                 }
             }
         }
     }
 
-    async fn renew(&mut self, ledger: &mut Ledger) -> Result<(), Exit> {
-        let place = self.worker.place;
+    pub(crate) async fn renew(&mut self, ledger: &mut Ledger) -> Result<(), Exit> {
+        let place = &*self.worker.place;
         let store = place.durable()?;
         let mut attempts = 1;
         while let Err(error) = ledger.renew(store).await {
@@ -522,31 +703,80 @@ impl<'a, S: EventStore> Shift<'a, S> {
         Ok(())
     }
 
-    /// Makes the generation live, once it is not behind the one that is.
-    async fn swap(&mut self, ledger: &mut Ledger, live: Option<u64>) -> Result<(), Exit> {
-        let place = self.worker.place;
-        // The live generation's worker in this process commits nothing meanwhile.
-        let turn = place.turn.lock().await;
+    /// Makes the generation live, once it is not behind the one that is. Whether it is this partition
+    /// that is to try again.
+    async fn swap(&mut self, ledger: &mut Ledger, live: Option<u64>) -> Result<bool, Exit> {
+        let place = &*self.worker.place;
+        let store = place.durable()?;
+        if !self.worker.partition.is_only() {
+            // The others look at what is stored.
+            ledger.store_what_was_seen(place, store).await?;
+        }
+        // Nobody is held up before it is worth it.
+        let Ok(_alone) = place.swapping.try_lock() else { return Ok(false) };
+        if !ledger.is_near(place, live).await? {
+            return Ok(false);
+        }
+        // The live generation's workers in this process commit nothing meanwhile.
+        let turn = place.turn.write().await;
+        let (began, goal) = (Instant::now(), ledger.position());
         loop {
-            let fetched = place.next(&mut self.feed, ledger.position()).await?;
+            let fetched = self.next(ledger.position()).await?;
+            self.head = self.head.max(fetched.head);
             if self.step(ledger, &fetched).await? {
-                drop(turn);
-                return Ok(());
+                return Ok(true);
             }
             if fetched.more {
                 continue;
             }
-            let store = place.durable()?;
-            match ledger.swap(place, store, live).await? {
-                true => return Err(Exit::Changed),
-                // The live one's worker in another process was faster.
-                false => self.report(ledger),
+            if place.inline.is_some() {
+                if ledger.swap_in_step(place).await? {
+                    return Err(Exit::Inline);
+                }
+                drop(turn);
+                return Ok(false);
+            }
+            if ledger.swap(place, store, live, goal).await? {
+                return Err(Exit::Changed);
+            }
+            // A live one's worker in another process was faster, or another partition of this
+            // generation is behind.
+            self.report_caught_up(ledger);
+            if !self.worker.partition.is_only() {
+                if began.elapsed() >= SWAP_LONGEST {
+                    drop(turn);
+                    place.unless_stopped(tokio::time::sleep(SWAP_LONGEST)).await?;
+                    return Ok(false);
+                }
+                place.unless_stopped(tokio::time::sleep(SWAP_STEP)).await?;
             }
         }
     }
 
+    /// Whether the partition has something to do with the page.
+    fn concerns(&self, fetched: &Fetched) -> bool {
+        let Worker { place, partition, .. } = self.worker;
+        let batch = &fetched.batch;
+        batch.len() > 0 && (partition.is_only() || place.host.concerns(batch, *partition))
+    }
+
+    /// The page that follows a position.
+    async fn next(&mut self, after: Position) -> Result<Arc<Fetched>, Exit> {
+        let place = &*self.worker.place;
+        let mut attempts = 1;
+        while let Some(shared) = &self.worker.feed {
+            match place.unless_stopped(shared.next(after)).await? {
+                Ok(Some(page)) => return Ok(page),
+                Ok(None) => break,
+                Err(error) => place.endure(error.category(), &error, attempts).await?,
+            }
+            attempts = attempts.saturating_add(1);
+        }
+        place.next(&mut self.feed, after).await.map(Arc::new)
+    }
+
     /// Shows how far the generation is.
-    fn report(&self, ledger: &Ledger) {
+    pub(crate) fn report(&self, ledger: &Ledger) {
         self.show(ledger, ProjectionState::CatchingUp, false);
     }
 
@@ -556,25 +786,18 @@ impl<'a, S: EventStore> Shift<'a, S> {
 
     fn show(&self, ledger: &Ledger, state: ProjectionState, ready: bool) {
         let state = ledger.parked_state().unwrap_or(state);
-        let generation = self.worker.generation;
+        let Worker { generation, partition, .. } = *self.worker;
         let letters = ledger.letters();
         self.worker.place.host.board().update(|status| {
             status.head = status.head.max(self.head);
-            let others = status.dead_letters.iter();
-            let others = others.filter(|letter| letter.generation != Some(generation));
-            let all: Vec<_> = others.cloned().chain(letters).collect();
-            if *status.dead_letters != all {
-                status.dead_letters = Arc::new(all);
-            }
+            status.show_letters(generation, partition, letters);
             match self.worker.role {
                 Role::Live => {
                     status.generation = Some(generation);
-                    status.position = ledger.position();
-                    status.applied_until = ledger.applied_until();
-                    status.state = state;
+                    status.show(partition, ledger.position(), ledger.applied_until(), state);
                 }
                 Role::Building { live, .. } => {
-                    status.rebuild = Some(self.progress(ledger, ready));
+                    status.show_rebuild(partition, self.progress(ledger, ready));
                     if live.is_none() {
                         status.state = match state {
                             parked @ ProjectionState::Parked { .. } => parked,

@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
+use crate::aggregate::Aggregate;
 use crate::command::{Command, Handle};
 use crate::commit::{Appended, Commit};
 use crate::context::Surroundings;
@@ -22,6 +24,9 @@ use crate::runtime::replay::Loaded;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore, ImmediateAppend};
 use crate::stream::StreamId;
+use crate::telemetry::metrics::Stopwatch;
+use crate::telemetry::{self, metrics};
+use crate::telemetry::{CommandSpan, LoadSource, Outcome as Told, Retried, TARGET, append_span};
 use crate::version::ExpectedVersion;
 
 pub(crate) type Refusal<C> = <<C as Command>::Aggregate as Handle<C>>::Error;
@@ -38,8 +43,14 @@ where
 {
     let instance = match shared.instances.get::<C::Aggregate>(command.aggregate_id()) {
         Ok(instance) => instance,
-        Err(error) => return Begun::Answered(Err(ExecuteError::Load(error.into()))),
+        Err(error) => {
+            metrics::command(C::NAME, Told::Failed);
+            return Begun::Answered(Err(ExecuteError::Load(error.into())));
+        }
     };
+    let mut observed = CommandSpan::begin(C::NAME, &instance.stream);
+    let span = observed.as_ref().map(|observed| observed.span().clone());
+    let entered = span.as_ref().map(Span::enter);
     // A command with an id must be looked for before it is decided.
     let immediate = shared.store.immediate().filter(|_| envelope.command_id.is_none());
     let mut tried = Tried::Nothing;
@@ -50,22 +61,34 @@ where
         },
         |(command, envelope)| {
             let (sender, receiver) = oneshot::channel();
+            let observed = observed.take();
             let queued: Box<dyn Waiting<C::Aggregate>> =
-                Box::new(Queued { command, envelope, refusal: None, sender });
+                Box::new(Queued { command, envelope, observed, refusal: None, sender });
             (queued, receiver)
         },
     );
+    drop(entered);
     match entry {
-        Entry::Answered(receipt) => Begun::Answered(Ok(receipt)),
+        Entry::Answered(receipt) => {
+            metrics::loads(<C::Aggregate as Aggregate>::NAME, LoadSource::Warm, 1);
+            if let Some(observed) = observed {
+                observed.carried_out(&receipt);
+            }
+            Begun::Answered(Ok(receipt))
+        }
         Entry::Turn(warm, (command, envelope)) => {
             let shared = Arc::clone(shared);
-            Begun::Turn(Box::pin(async move {
+            let work = async move {
                 let mut turn = Turn::new(&shared, &instance);
                 let (warm, outcome) =
                     carry_out(&shared, &instance, warm, tried, &command, &envelope).await;
                 turn.warm = warm;
+                if let Some(observed) = observed {
+                    observed.answered(&outcome);
+                }
                 outcome
-            }))
+            };
+            Begun::Turn(Box::pin(work.instrument(span.unwrap_or_else(Span::none))))
         }
         Entry::Queued(receiver) => Begun::Queued(receiver),
     }
@@ -98,7 +121,14 @@ fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
         return None;
     };
     warm.apply_decided(&commit);
-    match store.append_now(&commit) {
+    let began = Stopwatch::start();
+    let appended = {
+        let listens = telemetry::listens();
+        let _entered = listens.then(|| append_span(std::slice::from_ref(&commit)).entered());
+        store.append_now(&commit)
+    };
+    metrics::appended(std::slice::from_ref(&commit), began);
+    match appended {
         Ok(appended) if commit_log::is_in_place(&commit, &appended) => {
             shared.consider(stream, before, &warm.loaded, None);
             Some(commit_log::receipt(&commit, &appended, None, 1))
@@ -123,6 +153,9 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     // Warm state may be behind another process. That an append finds out; a refusal would not, so
     // it is given only on state that was read after the command came.
     let mut fresh = warm.is_none();
+    if !fresh {
+        metrics::loads(A::NAME, LoadSource::Warm, 1);
+    }
     let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
     if fresh && let Err(error) = shared.bring_up_warm(stream, &mut warm).await {
         return (None, Err(error.into()));
@@ -148,13 +181,8 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                         // Before the append: an event that can not be applied must not be stored.
                         // If the commit is then refused, the state is of no use any more.
                         warm.apply_decided(&commit);
-                        let in_place =
-                            shared.in_place().and_then(|store| store.try_append(&commit));
-                        let answer = match in_place {
-                            None => store.append(&commit).await,
-                            Some(answer) => answer,
-                        };
-                        let answer = commit_log::append_again(store, retry, &commit, answer).await;
+                        let in_place = shared.in_place();
+                        let answer = commit_log::append(store, in_place, retry, &commit).await;
                         Some((commit, answer))
                     }
                     refused_or_nothing if fresh => {
@@ -192,10 +220,12 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             None => None,
         };
         if let Some(conflict) = conflict {
+            metrics::conflict(A::NAME);
             if !retry.allows_more_than(attempts) {
                 return (None, Err(ExecuteError::Conflict { conflict, attempts }));
             }
-            tracing::debug!(%stream, attempts, %conflict, "command is decided again");
+            metrics::retry(Retried::Command);
+            tracing::debug!(target: TARGET, %stream, attempts, %conflict, "command is decided again");
             retry.pause(attempts).await;
             attempts += 1;
         }
@@ -227,6 +257,7 @@ async fn carried_out_elsewhere(
 struct Queued<C, E> {
     command: C,
     envelope: Envelope,
+    observed: Option<Box<CommandSpan>>,
     /// What the last decision refused.
     refusal: Option<Answer<E>>,
     sender: oneshot::Sender<Answer<E>>,
@@ -248,6 +279,7 @@ impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C, A::Error>
         warm: &mut Warm<A>,
     ) -> Decision {
         let (command, envelope) = (&self.command, &self.envelope);
+        let _entered = self.observed.as_ref().map(|observed| observed.span().enter());
         // A handler can not change the state, so that a panic in it leaves nothing half done.
         let decision = catch_unwind(AssertUnwindSafe(|| {
             decide(surroundings, stream, warm, command, envelope)
@@ -264,16 +296,28 @@ impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C, A::Error>
 
     fn refuse(mut self: Box<Self>) {
         if let Some(refusal) = self.refusal.take() {
+            match (self.observed.take(), &refusal) {
+                (Some(observed), Answer::Outcome(outcome)) => observed.answered(outcome),
+                (Some(observed), Answer::Panic(_)) => observed.panicked(),
+                (None, _) => {}
+            }
             // Nobody listens any more when the sender dropped its future.
             let _ = self.sender.send(refusal);
         }
     }
 
-    fn panic(self: Box<Self>, panic: Box<dyn Any + Send>) {
+    fn panic(mut self: Box<Self>, panic: Box<dyn Any + Send>) {
+        if let Some(observed) = self.observed.take() {
+            observed.panicked();
+        }
         let _ = self.sender.send(Answer::Panic(panic));
     }
 
-    fn answer(self: Box<Self>, outcome: Result<Receipt, Failure>) {
-        let _ = self.sender.send(Answer::Outcome(outcome.map_err(ExecuteError::from)));
+    fn answer(mut self: Box<Self>, outcome: Result<Receipt, Failure>) {
+        let outcome = outcome.map_err(ExecuteError::from);
+        if let Some(observed) = self.observed.take() {
+            observed.answered(&outcome);
+        }
+        let _ = self.sender.send(Answer::Outcome(outcome));
     }
 }

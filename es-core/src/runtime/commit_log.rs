@@ -1,5 +1,7 @@
 //! Appending so that the outcome is known: passing failures and lost answers are tried again.
 
+use tracing::Instrument;
+
 use crate::commit::{Appended, Commit};
 use crate::error::ErrorCategory;
 use crate::identity::CommandId;
@@ -9,8 +11,12 @@ use crate::runtime::error::{CommandDifference, CommandIdReused, ExecuteError};
 use crate::runtime::receipt::Receipt;
 use crate::runtime::replay::LoadError;
 use crate::runtime::retry::RetryPolicy;
-use crate::store::{AppendError, EventStore, ReadError, StreamRange, VersionConflict};
+use crate::store::{
+    AppendError, EventStore, InPlaceAppend, ReadError, StreamRange, VersionConflict,
+};
 use crate::stream::StreamId;
+use crate::telemetry::metrics::{self, Stopwatch};
+use crate::telemetry::{Retried, TARGET, append_span};
 use crate::version::{ExpectedVersion, Version};
 
 /// Why a command was not carried out, as far as that does not depend on its type.
@@ -45,8 +51,28 @@ impl From<ReadError> for Failure {
     }
 }
 
-/// Appends a commit again unless the first answer settles what became of it. A commit keeps its event
+/// Appends a commit, on this thread if the store can and there is `in_place`. A commit keeps its event
 /// ids, so that appending it again is safe.
+pub(crate) async fn append(
+    store: &impl EventStore,
+    in_place: Option<&dyn InPlaceAppend>,
+    retry: &RetryPolicy,
+    commit: &Commit,
+) -> Result<Appended, AppendError> {
+    let began = Stopwatch::start();
+    let append = async {
+        let answer = match in_place.and_then(|store| store.try_append(commit)) {
+            Some(answer) => answer,
+            None => store.append(commit).await,
+        };
+        append_again(store, retry, commit, answer).await
+    };
+    let answer = append.instrument(append_span(std::slice::from_ref(commit))).await;
+    metrics::appended(std::slice::from_ref(commit), began);
+    answer
+}
+
+/// Appends a commit again unless the first answer settles what became of it.
 pub(crate) async fn append_again(
     store: &impl EventStore,
     retry: &RetryPolicy,
@@ -69,10 +95,21 @@ pub(crate) async fn append_chain(
     retry: &RetryPolicy,
     commits: &[Commit],
 ) -> Vec<Result<Appended, AppendError>> {
-    let mut answers = Vec::with_capacity(commits.len());
     if commits.is_empty() {
-        return answers;
+        return Vec::new();
     }
+    let began = Stopwatch::start();
+    let answers = append_links(store, retry, commits).instrument(append_span(commits)).await;
+    metrics::appended(commits, began);
+    answers
+}
+
+async fn append_links(
+    store: &impl EventStore,
+    retry: &RetryPolicy,
+    commits: &[Commit],
+) -> Vec<Result<Appended, AppendError>> {
+    let mut answers = Vec::with_capacity(commits.len());
     let mut attempts = Attempts::default();
     loop {
         let rest = &commits[answers.len()..];
@@ -117,7 +154,8 @@ impl Attempts {
         let passes =
             matches!(error.category(), ErrorCategory::Transient | ErrorCategory::OutcomeUnknown);
         if passes && retry.allows_more_than(self.failed) {
-            tracing::debug!(attempts = self.failed, %error, "append is tried again");
+            metrics::retry(Retried::Append);
+            tracing::debug!(target: TARGET, attempts = self.failed, %error, "append is tried again");
             retry.pause(self.failed).await;
             return Ok(());
         }

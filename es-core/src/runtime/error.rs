@@ -140,6 +140,14 @@ pub enum StartError {
         "a runtime needs tokio's timer: call `.enable_time()` or `.enable_all()` on the builder of the tokio runtime"
     )]
     NoTimer,
+    /// A projection is to be changed in the step that appends, which the store can not do.
+    #[error(
+        "projection `{name}` is `inline`, but this store can not change it in the step that appends: use a store that implements `InlineStore`, or remove `inline`"
+    )]
+    NotInline {
+        /// The stored name of the projection.
+        name: &'static str,
+    },
     /// A projection can not live in the store.
     #[error("projection `{name}` keeps {keeps}, which this store can not: {help}")]
     NoHome {

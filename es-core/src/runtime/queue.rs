@@ -13,6 +13,8 @@ use crate::runtime::instance::{Decision, Instance, Leave, Waiting, Warm};
 use crate::runtime::replay::Loaded;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore};
+use crate::telemetry::metrics;
+use crate::telemetry::{LoadSource, Retried, TARGET};
 use crate::version::{ExpectedVersion, Version};
 
 /// The most commands that are decided before something is appended.
@@ -106,7 +108,9 @@ async fn carry_out<A: Aggregate, S: EventStore>(
             shared.consider(&instance.stream, before, &warm.loaded, None);
         }
         if settled.lost_race {
-            tracing::debug!(stream = %instance.stream, attempts, "waiting commands are decided again");
+            metrics::conflict(A::NAME);
+            metrics::retry(Retried::Command);
+            tracing::debug!(target: TARGET, stream = %instance.stream, attempts, "waiting commands are decided again");
             shared.retry.pause(attempts).await;
             attempts += 1;
         }
@@ -146,6 +150,7 @@ async fn decide_all<A: Aggregate, S: EventStore>(
 ) -> Result<Round<A>, (Failure, Batch<A>)> {
     let (store, retry, stream) = (&*shared.store, &shared.retry, &instance.stream);
     let mut fresh = warm.is_none();
+    metrics::loads(A::NAME, LoadSource::Warm, waiting.len() - usize::from(fresh));
     let mut warm = warm.unwrap_or_else(|| Warm::new(Loaded::default()));
     let mut round =
         Round { warm: None, decided: Vec::new(), commits: Vec::new(), postponed: Batch::new() };
@@ -262,8 +267,8 @@ fn settle<A: Aggregate>(
                 Some((_, Err(error))) => {
                     sound = false;
                     // What the store can not do for one it can not do for the others; an id that
-                    // is taken is this command's own trouble.
-                    if !matches!(error, AppendError::EventIdReused { .. }) {
+                    // is taken, or an event that a projection refuses, is this command's own trouble.
+                    if !error.is_of_the_commit() {
                         store_failure = Some(error.clone());
                     }
                     command.answer(Err(Failure::Append(error)));

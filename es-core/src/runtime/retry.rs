@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::ErrorCategory;
 use crate::store::ReadError;
+use crate::telemetry::{Retried, TARGET, metrics};
 
 /// How often a command is decided again after a conflict, and an append or read repeated after a
 /// passing failure.
@@ -53,7 +54,8 @@ impl RetryPolicy {
                     if error.category() == ErrorCategory::Transient
                         && self.allows_more_than(attempts) =>
                 {
-                    tracing::debug!(attempts, %error, "read is tried again");
+                    metrics::retry(Retried::Read);
+                    tracing::debug!(target: TARGET, attempts, %error, "read is tried again");
                     self.pause(attempts).await;
                     attempts += 1;
                 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use crate::aggregate::Aggregate;
 use crate::identity::EventId;
@@ -30,6 +31,7 @@ use crate::store::{
     StateStore, StreamRange,
 };
 use crate::stream::StreamId;
+use crate::telemetry::{LoadSource, TARGET, load_span, metrics};
 use crate::version::Version;
 
 use self::record::{Miss, Snapshot};
@@ -155,16 +157,34 @@ impl<S: EventStore> Shared<S> {
         stream: &StreamId,
         loaded: &mut Loaded<A>,
     ) -> Result<(), LoadError> {
-        let snapshots = self.snapshots.as_ref().filter(|_| loaded.version == Version::ZERO);
+        let span = load_span(stream);
+        let source = self.read_behind(stream, loaded).instrument(span.clone()).await?;
+        if !span.is_disabled() {
+            span.record("source", source.as_str());
+            span.record("version", loaded.version.get());
+        }
+        metrics::loads(A::NAME, source, 1);
+        Ok(())
+    }
+
+    async fn read_behind<A: Aggregate>(
+        &self,
+        stream: &StreamId,
+        loaded: &mut Loaded<A>,
+    ) -> Result<LoadSource, LoadError> {
+        let is_new = loaded.version == Version::ZERO;
+        let snapshots = self.snapshots.as_ref().filter(|_| is_new);
         let Some((snapshots, form)) = snapshots.and_then(|all| Some((all, all.form::<A>()?)))
         else {
-            return catch_up(&*self.store, &self.retry, stream, loaded).await;
+            catch_up(&*self.store, &self.retry, stream, loaded).await?;
+            return Ok(if is_new { LoadSource::Stream } else { LoadSource::Tail });
         };
         let began = Instant::now();
         let source = Source { store: &*self.store, retry: &self.retry, stream };
         let from = source.load(&*snapshots.records, &snapshots.counters, form, loaded).await?;
         self.consider(stream, from.version, loaded, Some(began.elapsed()));
-        Ok(())
+        let from_events = from.version == Version::ZERO;
+        Ok(if from_events { LoadSource::Stream } else { LoadSource::Snapshot })
     }
 
     /// The same with everything that the next decision needs.
@@ -310,7 +330,7 @@ impl<S: EventStore> Source<'_, S> {
         let from = match self.load(records, &Counters::default(), form, &mut loaded).await {
             Ok(from) => from,
             Err(error) => {
-                tracing::warn!(stream = %self.stream, %error, "no snapshot can be taken");
+                tracing::warn!(target: TARGET, stream = %self.stream, %error, "no snapshot can be taken");
                 return counters.count_failed();
             }
         };
@@ -322,11 +342,11 @@ impl<S: EventStore> Source<'_, S> {
             Ok(value) if value.len() <= MAX_STATE_BYTES => value,
             Ok(value) => {
                 let bytes = value.len();
-                tracing::warn!(stream = %self.stream, bytes, "the state is too large for a snapshot");
+                tracing::warn!(target: TARGET, stream = %self.stream, bytes, "the state is too large for a snapshot");
                 return counters.count_failed();
             }
             Err(error) => {
-                tracing::warn!(stream = %self.stream, %error, "the state can not be written as a snapshot");
+                tracing::warn!(target: TARGET, stream = %self.stream, %error, "the state can not be written as a snapshot");
                 return counters.count_failed();
             }
         };
@@ -336,7 +356,7 @@ impl<S: EventStore> Source<'_, S> {
             // Another process has taken one meanwhile.
             Err(StateError::Conflict { .. }) => {}
             Err(error) => {
-                tracing::warn!(stream = %self.stream, %error, "a snapshot can not be stored");
+                tracing::warn!(target: TARGET, stream = %self.stream, %error, "a snapshot can not be stored");
                 counters.count_failed();
             }
         }
@@ -347,6 +367,6 @@ impl<S: EventStore> Source<'_, S> {
     }
 
     fn report(&self, miss: &Miss) {
-        tracing::warn!(stream = %self.stream, %miss, "a snapshot is not used; the state is made of all its events");
+        tracing::warn!(target: TARGET, stream = %self.stream, %miss, "a snapshot is not used; the state is made of all its events");
     }
 }

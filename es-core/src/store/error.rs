@@ -3,6 +3,7 @@
 use crate::commit::AppendCondition;
 use crate::error::{ErrorCategory, StoreFailure};
 use crate::identity::EventId;
+use crate::store::inline_store::InlineRefusal;
 use crate::store::state_store::{ExpectedRevision, Revision, StateKey};
 use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Position, Version};
@@ -52,6 +53,9 @@ pub enum AppendError {
         /// Where the store has it.
         position: Position,
     },
+    /// An inline projection can not apply an event of the commit. Nothing was stored.
+    #[error(transparent)]
+    Inline(Box<InlineRefusal>),
     /// The store could not do it now. Nothing was stored.
     #[error("the store can not append now: {0}")]
     Transient(StoreFailure),
@@ -70,10 +74,18 @@ impl AppendError {
     pub fn category(&self) -> ErrorCategory {
         match self {
             Self::Conflict(_) | Self::Condition(_) => ErrorCategory::Conflict,
+            Self::Inline(refusal) => refusal.category(),
             Self::EventIdReused { .. } | Self::Permanent(_) => ErrorCategory::Permanent,
             Self::Transient(_) => ErrorCategory::Transient,
             Self::OutcomeUnknown(_) => ErrorCategory::OutcomeUnknown,
         }
+    }
+}
+
+impl AppendError {
+    /// Whether another commit may be taken all the same.
+    pub(crate) fn is_of_the_commit(&self) -> bool {
+        matches!(self, Self::EventIdReused { .. } | Self::Inline(_))
     }
 }
 

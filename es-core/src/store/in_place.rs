@@ -5,7 +5,7 @@ use crate::store::error::AppendError;
 
 /// A store that waits in order to append, and can be faster when the thread that asks does the waiting
 /// itself: as one whose disk answers sooner than another thread can be woken.
-pub trait InPlaceAppend {
+pub trait InPlaceAppend: Send + Sync {
     /// The same as [`EventStore::append`](crate::EventStore::append), on this thread. `None`: nothing
     /// has happened, and it is better waited for.
     ///

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::error::StoreFailure;
 use crate::store::error::StateError;
 use crate::store::event_store::EventStore;
+use crate::store::inline_store::DynInlineStore;
 use crate::store::state_store::{
     ExpectedRevision, Revision, StateKey, StatePage, StateRecord, StateStore,
 };
@@ -56,6 +57,12 @@ pub trait ProjectionStore: EventStore + StateStore {
     /// history while it is open: leases that were taken through an earlier opening are void then,
     /// and nobody waits for their time. `None` if others can write.
     fn opening(&self) -> Option<Uuid> {
+        None
+    }
+
+    /// The store itself, if it is an [`InlineStore`](crate::InlineStore): so that a runtime finds the
+    /// home of the inline projections that are registered.
+    fn inline_store(&self) -> Option<&dyn DynInlineStore> {
         None
     }
 
@@ -259,6 +266,8 @@ pub trait DynProjectionStore: sealed::Sealed + Send + Sync {
         rows: Option<Box<dyn Any + Send>>,
     ) -> Answer<'_, Revision>;
     #[doc(hidden)]
+    fn dyn_inline(&self) -> Option<&dyn DynInlineStore>;
+    #[doc(hidden)]
     fn dyn_row_family(&self) -> (TypeId, &'static str);
 }
 
@@ -303,6 +312,10 @@ impl<S: ProjectionStore> DynProjectionStore for S {
             }
         };
         Box::pin(self.commit(commit, rows))
+    }
+
+    fn dyn_inline(&self) -> Option<&dyn DynInlineStore> {
+        self.inline_store()
     }
 
     fn dyn_row_family(&self) -> (TypeId, &'static str) {

@@ -127,6 +127,7 @@ fn dispatch(set: &EventSet) -> TokenStream {
         handling: ("Apply", "apply"),
         family: None,
         handler: "Self",
+        awaited: false,
         arguments: quote!(self, __event),
     };
     dispatch.over(set)

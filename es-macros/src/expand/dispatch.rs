@@ -23,13 +23,15 @@ pub(super) struct Dispatch<'a> {
     pub(super) family: Option<&'a Type>,
     /// The type that handles the events.
     pub(super) handler: &'a str,
+    /// Whether what the handler answers is awaited.
+    pub(super) awaited: bool,
     /// The arguments, of which the event is called `__event`.
     pub(super) arguments: TokenStream,
 }
 
 impl Dispatch<'_> {
     pub(super) fn over(&self, set: &EventSet) -> TokenStream {
-        let Self { enumeration, handling, family, handler, arguments } = self;
+        let Self { enumeration, handling, family, handler, arguments, awaited } = self;
         let family = family.map(|family| quote!(#family,));
         let arms = set.variants.iter().map(|variant| {
             let name = &variant.ident;
@@ -42,7 +44,8 @@ impl Dispatch<'_> {
             let event = listed(&set.crate_path, variant, "Itself");
             let call =
                 quote_spanned!(span=> <#handler as #es_core::#handles<#family #event>>::#handle);
-            quote!(#enumeration::#name(__event) => #call(#arguments),)
+            let awaited = awaited.then(|| quote_spanned!(span=> .await));
+            quote!(#enumeration::#name(__event) => #call(#arguments) #awaited,)
         });
         quote! {
             match __event {

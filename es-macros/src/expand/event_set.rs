@@ -171,6 +171,7 @@ fn application(set: &EventSet) -> TokenStream {
         handling: ("Apply", "apply"),
         family: None,
         handler: "__State",
+        awaited: false,
         arguments: quote!(__state, __event),
     };
     let apply = apply.over(set);

@@ -77,9 +77,15 @@ pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
     let events = of_projection::events(projection, &projection.events.set.distinct());
     let implementation = of_projection::implementation(
         projection,
-        &quote! {
-            let _ = (__event, __recorded);
-            ::core::result::Result::Ok(())
+        &match projection.effects {
+            true => quote! {
+                let _ = (__event, __occasion);
+                ::core::result::Result::Ok(())
+            },
+            false => quote! {
+                let _ = (__event, __recorded);
+                ::core::result::Result::Ok(())
+            },
         },
     );
     quote! {

@@ -53,12 +53,28 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
     let (ident, events) = (&input.ident, &events.set.ident);
     let name = stored::name(&projection.name, projection.input);
     let version = stored::version(&projection.version);
-    let fingerprint = fingerprint(input, es_core, &version);
+    // Nothing is kept of side effects that could look otherwise.
+    let fingerprint = match projection.effects {
+        true => {
+            quote!(const FINGERPRINT: #es_core::Fingerprint = #es_core::Fingerprint::new(0);)
+        }
+        false => fingerprint(input, es_core, &version),
+    };
     let home = match (projection.rows(), projection.documents.is_missing()) {
         (Some(family), _) => quote!(#es_core::InRows<#family>),
         (None, false) => quote!(#es_core::InDocuments),
         (None, true) => quote!(#es_core::InMemory),
     };
+    let home = match (projection.effects, projection.inline) {
+        (true, _) => quote!(#es_core::Effects),
+        (false, true) => quote!(#es_core::Inlined<#home>),
+        (false, false) => home,
+    };
+    let partitions = projection.partitions.value().map(|partitions| {
+        quote! {
+            const PARTITIONS: ::core::primitive::u32 = #partitions;
+        }
+    });
     let handling = handling(projection, project);
     quote! {
         #[automatically_derived]
@@ -68,6 +84,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             const VERSION: ::core::primitive::u32 = #version;
             type Event = #events;
             #fingerprint
+            #partitions
             type Home = #home;
         }
 
@@ -79,6 +96,22 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
 fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
     let Projection { input, crate_path: es_core, events, .. } = projection;
     let (ident, events) = (&input.ident, &events.set.ident);
+    if projection.effects {
+        return quote! {
+            #[automatically_derived]
+            #[allow(deprecated, unused_qualifications)]
+            impl #es_core::EffectProjection for #ident {
+                async fn react_event(
+                    &self,
+                    __event: &#events,
+                    __occasion: &#es_core::Occasion<'_>,
+                ) -> ::core::result::Result<(), #es_core::ProjectError> {
+                    #project
+                }
+            }
+        };
+    }
+    let partition_key = partition_key(projection);
     match projection.rows() {
         None => quote! {
             #[automatically_derived]
@@ -98,6 +131,7 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::RowProjection for #ident {
                 type Family = #family;
+                #partition_key
 
                 fn project_event(
                     __rows: &mut <#family as #es_core::RowFamily>::Transaction<'_>,
@@ -111,11 +145,31 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
     }
 }
 
+/// What decides the partition of an event.
+fn partition_key(projection: &Projection<'_>) -> Option<TokenStream> {
+    let Projection { crate_path: es_core, events, .. } = projection;
+    let events = &events.set.ident;
+    // The call stands where the function is named: so does what is wrong with it.
+    let function = projection.partition.value()?;
+    let key = quote_spanned!(function.span()=> __keys.extend([#function(__event, __recorded)]));
+    Some(quote! {
+        const BY_STREAM: ::core::primitive::bool = false;
+
+        fn partition_key(
+            __event: &#events,
+            __recorded: &#es_core::Recorded<'_>,
+            __keys: &mut #es_core::Keys,
+        ) {
+            #key
+        }
+    })
+}
+
 /// Which documents an event changes.
 fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { input, crate_path: es_core, events, .. } = projection;
     let (ident, events) = (&input.ident, &events.set.ident);
-    let documents = projection.documents.value()?;
+    let documents = projection.documents.value().filter(|_| !projection.effects)?;
     let by_stream = documents.key.value().is_none();
     let keys = match documents.key.value() {
         // The call stands where the function is named: so does what is wrong with it.
@@ -157,16 +211,19 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
 
 fn dispatch(projection: &Projection<'_>) -> TokenStream {
     let set = &projection.events.set;
-    let family = projection.rows();
+    let family = projection.rows().filter(|_| !projection.effects);
     let dispatch = Dispatch {
         enumeration: set.ident.clone(),
         handling: match family {
+            _ if projection.effects => ("React", "react"),
             Some(_) => ("ProjectRows", "project"),
             None => ("Project", "project"),
         },
         family,
         handler: "Self",
+        awaited: projection.effects,
         arguments: match family {
+            _ if projection.effects => quote!(self, __event, __occasion),
             Some(_) => quote!(__rows, __event, __recorded),
             None => quote!(self, __event, __recorded),
         },

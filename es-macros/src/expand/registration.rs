@@ -33,13 +33,22 @@ pub(super) fn projection(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { input, crate_path: es_core, register, .. } = projection;
     let ident = &input.ident;
     let function = match (projection.rows(), projection.documents.value()) {
+        _ if projection.effects => "effect_registration",
+        (Some(_), _) if projection.inline => "inline_row_registration",
         (Some(_), _) => "row_registration",
+        (None, Some(_)) if projection.inline => "inline_document_registration",
         (None, Some(_)) => "document_registration",
         (None, None) => "projection_registration",
     };
     let function = Ident::new(function, ident.span());
     let function = quote_spanned!(ident.span()=> #function::<#ident>);
     let function = quote!(#es_core::__private::#function);
+    if !register && projection.inline {
+        // What a submission would find out.
+        return projection.rows().map(|family| {
+            quote_spanned!(ident.span()=> const _: () = #es_core::__private::rows_can_be_inline::<#family>();)
+        });
+    }
     register.then(|| submission(es_core, &function))
 }
 

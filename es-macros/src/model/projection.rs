@@ -1,7 +1,7 @@
 //! `#[derive(Projection)]`
 
 use proc_macro2::Ident;
-use syn::{Attribute, DeriveInput, LitInt, LitStr, Type};
+use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
 use crate::attribute::{
@@ -26,6 +26,16 @@ pub(crate) struct Projection<'a> {
     pub(crate) documents: Slot<DocumentsOption>,
     /// The family of the rows that it is kept in.
     pub(crate) rows: Slot<Type>,
+    /// How many partitions it has.
+    pub(crate) partitions: Slot<LitInt>,
+    /// The function that gives the key that decides the partition of an event.
+    pub(crate) partition: Slot<Path>,
+    /// The key of `inline`, if it is changed in the step that appends its events.
+    pub(crate) inline_key: Option<Ident>,
+    pub(crate) inline: bool,
+    /// The key of `effects`, if it is what the program does outside.
+    pub(crate) effects_key: Option<Ident>,
+    pub(crate) effects: bool,
     pub(crate) register: bool,
 }
 
@@ -40,6 +50,10 @@ impl<'a> Projection<'a> {
             "retired",
             "documents",
             "rows",
+            "partitions",
+            "partition",
+            "inline",
+            "effects",
             "enum",
             "derive",
             "register",
@@ -53,7 +67,9 @@ impl<'a> Projection<'a> {
         let (mut name, mut version) = (Slot::default(), Slot::default());
         let (mut events, mut register) = (Slot::default(), Slot::default());
         let (mut kept_in_documents, mut rows) = (Slot::default(), Slot::default());
-        let mut crate_path = Slot::default();
+        let (mut partitions, mut partition) = (Slot::default(), Slot::default());
+        let (mut crate_path, mut inline) = (Slot::default(), Slot::default());
+        let mut effects = Slot::default();
         let mut options = SetOptions::default();
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
@@ -61,6 +77,10 @@ impl<'a> Projection<'a> {
             "events" => given.fill(&mut events, listed_events),
             "documents" => given.fill(&mut kept_in_documents, documents),
             "rows" => given.fill(&mut rows, value::ty),
+            "partitions" => given.fill(&mut partitions, value::number),
+            "partition" => given.fill(&mut partition, value::path),
+            "inline" => given.fill(&mut inline, value::flag),
+            "effects" => given.fill(&mut effects, value::flag),
             "enum" | "derive" | "retired" => options.take(given),
             "register" => given.fill(&mut register, value::boolean),
             "crate" => given.fill(&mut crate_path, value::path),
@@ -81,7 +101,13 @@ impl<'a> Projection<'a> {
             events_key,
             events_are_empty,
             documents: kept_in_documents,
+            inline_key: inline.key().cloned(),
+            inline: inline.value().is_some(),
+            effects_key: effects.key().cloned(),
+            effects: effects.value().is_some(),
             rows,
+            partitions,
+            partition,
             register: register.into_value().unwrap_or(true),
         }
     }

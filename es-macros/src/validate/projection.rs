@@ -1,5 +1,7 @@
 //! Rules of `#[derive(Projection)]`.
 
+use std::ops::RangeInclusive;
+
 use super::event_set::listed_events;
 use super::item;
 use super::missing::Required;
@@ -52,7 +54,79 @@ pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {
             "a projection is kept in documents or in rows, not in both\nhelp: keep one of `documents` and `rows`",
         );
     }
+    if projection.effects_key.is_none() {
+        partitions(ctxt, projection);
+    }
+    if projection.effects_key.is_some() {
+        let kept = [
+            projection.documents.key(),
+            projection.rows.key(),
+            projection.inline_key.as_ref(),
+            projection.partitions.key(),
+            projection.partition.key(),
+            projection.version.key(),
+        ];
+        for key in kept.into_iter().flatten() {
+            ctxt.error(
+                key,
+                format_args!(
+                    "nothing is kept of side effects, so `{key}` says nothing\nhelp: remove `{key}`, or remove `effects` if `{}` is a read model",
+                    projection.input.ident
+                ),
+            );
+        }
+    } else if let Some(inline) = &projection.inline_key
+        && projection.documents.is_missing()
+        && projection.rows.is_missing()
+    {
+        ctxt.error(
+            inline,
+            "a projection in memory can not be `inline`: it is changed when its events are stored already\nhelp: keep it in the store, with `documents, inline` or `rows = ..., inline`",
+        );
+    }
     listed_events(ctxt, &projection.events.set);
+}
+
+/// The numbers of partitions that a projection can have.
+const PARTITIONS: RangeInclusive<u32> = 2..=256;
+
+fn partitions(ctxt: &Ctxt, projection: &Projection<'_>) {
+    let Projection { partitions, partition, documents, rows, .. } = projection;
+    if let Some(key) = partitions.key()
+        && documents.is_missing()
+        && rows.is_missing()
+    {
+        ctxt.error(
+            key,
+            "what is kept in memory is one state, which has no partitions\nhelp: keep the projection in `documents` or in `rows`, or leave `partitions` out",
+        );
+    }
+    if let Some(number) = partitions.value()
+        && !number.base10_parse().is_ok_and(|number| PARTITIONS.contains(&number))
+    {
+        ctxt.error(
+            number,
+            "a projection has 2 to 256 partitions, or none\nhelp: write `partitions = 8`, or leave it out",
+        );
+    }
+    if let (Some(key), Some(_)) = (partitions.key(), &projection.inline_key) {
+        ctxt.error(
+            key,
+            "an inline projection is changed in one step, which has no partitions\nhelp: keep one of `inline` and `partitions`",
+        );
+    }
+    let Some(key) = partition.key() else { return };
+    if documents.key().is_some() {
+        ctxt.error(
+            key,
+            "the key of a document decides its partition\nhelp: leave `partition` out; documents get another key with `documents(key = path::to::function)`",
+        );
+    } else if partitions.is_missing() {
+        ctxt.error(
+            key,
+            "`partition` says to which of several partitions an event belongs, but there is one only\nhelp: add `partitions = 8`, or leave `partition` out",
+        );
+    }
 }
 
 fn has_required_options(ctxt: &Ctxt, projection: &Projection<'_>) {

@@ -297,6 +297,7 @@ fn state(state: &ProjectionState) -> &'static str {
     match state {
         ProjectionState::CatchingUp => "catching up",
         ProjectionState::Live => "live",
+        ProjectionState::Inline => "inline",
         ProjectionState::Rebuilding => "rebuilding",
         ProjectionState::Standby => "standby",
         ProjectionState::Retrying { .. } => "retrying",

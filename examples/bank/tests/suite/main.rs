@@ -9,6 +9,7 @@ mod command_line;
 mod durable;
 mod earlier_years;
 mod importing;
+mod killed;
 mod moving;
 mod oracle;
 mod past;

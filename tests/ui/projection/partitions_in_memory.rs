@@ -1,0 +1,17 @@
+use es_core::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "account.opened")]
+struct Opened;
+
+#[derive(Projection, Default, Serialize, Deserialize)]
+#[projection(name = "balances", events(Opened), partitions = 8)]
+struct Balance;
+
+impl Project<Opened> for Balance {
+    fn project(&mut self, _: &Opened, _: &Recorded) -> Result<(), ProjectError> {
+        Ok(())
+    }
+}
+
+fn main() {}
