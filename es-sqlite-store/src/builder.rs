@@ -1,6 +1,7 @@
 //! Opening a store.
 
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +15,12 @@ use tokio::sync::{mpsc, watch};
 use crate::commits::Log;
 use crate::error::{Failure, OpenError};
 use crate::event_ids::RecentIds;
-use crate::lock::WriterLock;
+use crate::lock::{WriterLock, beside, is_denied};
 use crate::presence::Presence;
 use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
 use crate::rows::Texts;
-use crate::schema::{self, Kind};
+use crate::schema::{self, Kind, Schema};
 use crate::writer::{self, Writer};
 use crate::{Durability, SqliteStore};
 
@@ -35,6 +36,7 @@ pub struct SqliteStoreBuilder {
     queue: NonZeroUsize,
     busy: Duration,
     checkpoint_bytes: u64,
+    schema: Schema,
 }
 
 impl SqliteStoreBuilder {
@@ -47,6 +49,7 @@ impl SqliteStoreBuilder {
             queue: const { NonZeroUsize::new(1024).unwrap() },
             busy: Duration::from_secs(5),
             checkpoint_bytes: 16 * 1024 * 1024,
+            schema: Schema::CURRENT,
         }
     }
 
@@ -90,7 +93,19 @@ impl SqliteStoreBuilder {
         self
     }
 
+    /// With other tables than those of this version.
+    #[cfg(test)]
+    pub(crate) fn schema(mut self, schema: Schema) -> Self {
+        self.schema = schema;
+        self
+    }
+
     /// Opens the store, and makes the file if it is not there.
+    ///
+    /// A file that an older version of this crate wrote is brought to the current schema, in one
+    /// transaction: if that fails, the file is as it was. An older version refuses it from then on,
+    /// and no copy is made of it before: [back it up](SqliteStore::back_up) before you take the newer
+    /// version into use.
     ///
     /// This reads and writes files on the thread that calls it.
     ///
@@ -100,17 +115,14 @@ impl SqliteStoreBuilder {
     pub fn open(self) -> Result<SqliteStore, OpenError> {
         let path = absolute(&self.path)?;
         let lock = WriterLock::acquire(&path)?;
-        let failed = |failure: Failure| OpenError::Database {
-            path: path.clone(),
-            failure: failure.explained(),
-        };
+        let failed = |failure: Failure| refused(&path, failure);
         let io_failed = |error| OpenError::File { path: path.clone(), error };
         let mut connection = self.connect(&path)?;
         // SQLite opens a file for reading alone when it may not write, and says nothing.
         if connection.is_readonly(MAIN_DB).map_err(|error| failed(error.into()))? {
             return Err(OpenError::ReadOnly { path });
         }
-        let from = match schema::kind(&connection).map_err(|error| not_ours(&path, error))? {
+        let from = match self.schema.kind(&connection).map_err(|error| not_ours(&path, error))? {
             Kind::New => 0,
             Kind::Store { version } => version,
             Kind::Newer { version } => {
@@ -121,7 +133,15 @@ impl SqliteStoreBuilder {
             }
         };
         self.configure(&connection).map_err(failed)?;
-        schema::migrate(&mut connection, from).map_err(|error| failed(error.into()))?;
+        self.schema.migrate(&mut connection, from).map_err(|error| match from {
+            0 => failed(error.into()),
+            from => OpenError::Migration {
+                path: path.clone(),
+                from,
+                to: self.schema.version(),
+                failure: Failure::from(error).explained(),
+            },
+        })?;
         let identity = schema::identity(&connection).map_err(|error| failed(error.into()))?;
         let identity = identity.ok_or_else(|| OpenError::Identity { path: path.clone() })?;
         let recent_ids = Arc::<RecentIds>::default();
@@ -202,28 +222,86 @@ impl SqliteStoreBuilder {
     }
 }
 
-/// The one path of a file, so that its lock is the same for everybody.
+/// The one path of a file, so that its lock is the same for everybody. A file that is not there is
+/// made, empty: a link to it has no other path before.
 fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
     let failed = |error| OpenError::File { path: path.to_owned(), error };
-    match path.canonicalize() {
-        Ok(path) => Ok(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let name =
-                path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
-            let directory = match path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            Ok(directory.canonicalize().map_err(failed)?.join(name))
+    let path = match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make(path)?;
+            path.canonicalize().map_err(failed)?
         }
-        Err(error) => Err(failed(error)),
+        path => path.map_err(failed)?,
+    };
+    if path.is_dir() {
+        return Err(failed(ErrorKind::IsADirectory.into()));
     }
+    match links(&path) {
+        0 | 1 => Ok(path),
+        links => Err(OpenError::HardLinks { path, links }),
+    }
+}
+
+/// Makes an empty file, which SQLite takes for an empty database.
+fn make(path: &Path) -> Result<(), OpenError> {
+    let made = OpenOptions::new().append(true).create(true).open(path);
+    made.map(drop).map_err(|error| {
+        let path = path.to_owned();
+        match path.parent().and_then(|directory| directory.canonicalize().ok()) {
+            Some(directory) if is_denied(&error) => {
+                OpenError::ReadOnlyDirectory { path, directory }
+            }
+            _ => OpenError::File { path, error },
+        }
+    })
+}
+
+/// How many names a file has, or zero if that can not be told.
+#[cfg(unix)]
+fn links(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+
+    fs::metadata(path).map_or(0, |metadata| metadata.nlink())
+}
+
+#[cfg(not(unix))]
+fn links(_: &Path) -> u64 {
+    0
 }
 
 fn not_ours(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
-        _ => OpenError::Database { path, failure: Failure::from(error).explained() },
+        _ => refused(&path, error.into()),
+    }
+}
+
+/// Why the database could not be used.
+fn refused(path: &Path, failure: Failure) -> OpenError {
+    let path = path.to_owned();
+    let of_files = |error: &rusqlite::Error| {
+        matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
+    };
+    if let Failure::Sqlite(error) = &failure
+        && of_files(error)
+        && let Some(directory) = path.parent()
+        && is_read_only(&path)
+    {
+        return OpenError::ReadOnlyDirectory { directory: directory.to_owned(), path };
+    }
+    OpenError::Database { path, failure: failure.explained() }
+}
+
+/// Whether no file can be made beside the database. SQLite has one error for this and much else.
+fn is_read_only(database: &Path) -> bool {
+    let probe = beside(database, "-probe");
+    match OpenOptions::new().write(true).create_new(true).open(&probe) {
+        Ok(_) => {
+            // It is empty, and nobody knows of it.
+            let _ = fs::remove_file(&probe);
+            false
+        }
+        Err(error) => is_denied(&error),
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong, and by which category callers are told.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use es_core::{
@@ -65,8 +66,49 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The file has several names. What is written through one of them is in a write-ahead log beside
+    /// that name, where whoever opens another name does not find it.
+    #[error(
+        "`{}` has {links} names (hard links), and a store can be opened under one only; remove the others, or copy the file and open the copy",
+        path.display()
+    )]
+    HardLinks {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
+    },
+    /// This program may not make files beside the database, where SQLite keeps its write-ahead log.
+    #[error(
+        "the directory `{}` is read-only, and a store keeps files beside `{}`; let this program write to the directory",
+        directory.display(),
+        path.display()
+    )]
+    ReadOnlyDirectory {
+        /// The file.
+        path: PathBuf,
+        /// Its directory.
+        directory: PathBuf,
+    },
+    /// The file is of an older schema version, and could not be brought to that of this program. It
+    /// is at the older version still, whole.
+    #[error(
+        "`{}` has schema version {from}, and could not be brought to {to}, so that it was left as it is: {failure}",
+        path.display()
+    )]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        from: i64,
+        /// That of this program.
+        to: i64,
+        /// What SQLite says.
+        #[source]
+        failure: StoreFailure,
+    },
     /// The file, its directory or its lock file could not be used.
-    #[error("`{}` can not be opened: {error}", path.display())]
+    #[error("`{}` can not be opened: {error}{}", path.display(), advice(error))]
     File {
         /// The file itself or its lock file, whichever it was.
         path: PathBuf,
@@ -89,6 +131,20 @@ pub enum OpenError {
         #[source]
         failure: StoreFailure,
     },
+}
+
+/// What to do about an error of the system, if that can be told.
+fn advice(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "; make its directory first",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "; let this program read and write it"
+        }
+        ErrorKind::IsADirectory => "; choose a file in it",
+        ErrorKind::StorageFull => "; make room on the disk",
+        ErrorKind::Unsupported => "; put it on a file system that has locks",
+        _ => "",
+    }
 }
 
 /// Something in the file is not what this crate wrote: it was altered by hand, or the disk lost or
@@ -243,7 +299,7 @@ impl Failure {
                         "another program holds a lock on the file"
                     }
                     Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                        "the file is damaged; check it with `verify` and restore a backup"
+                        "the file is damaged, or the disk can not read it; check it with `verify` and restore a backup"
                     }
                     Some(ErrorCode::SystemIoFailure) => "the disk failed to read or write",
                     Some(ErrorCode::CannotOpen) => {

@@ -1,7 +1,7 @@
 //! One store at a time has a file open for writing.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
@@ -20,7 +20,16 @@ impl WriterLock {
         let failed = |error| OpenError::File { path: path.clone(), error };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&path).map_err(failed)?;
+        let mut file = options.open(&path).map_err(|error| {
+            match database.parent() {
+                // It is not there, and can not be made.
+                Some(directory) if is_denied(&error) && matches!(path.try_exists(), Ok(false)) => {
+                    let (path, directory) = (database.to_owned(), directory.to_owned());
+                    OpenError::ReadOnlyDirectory { path, directory }
+                }
+                _ => failed(error),
+            }
+        })?;
         match file.try_lock() {
             Ok(()) => {
                 file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
@@ -45,6 +54,11 @@ impl Drop for WriterLock {
         // What can not be unlocked is closed next.
         let _ = self.file.unlock();
     }
+}
+
+/// Whether the system does not let this program write there.
+pub(crate) fn is_denied(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// The path of a file that belongs to a database.

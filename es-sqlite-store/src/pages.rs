@@ -322,7 +322,7 @@ mod tests {
     /// How SQLite goes about a statement.
     fn plan(sql: &str) -> String {
         let mut connection = Connection::open_in_memory().unwrap();
-        schema::migrate(&mut connection, 0).unwrap();
+        schema::Schema::CURRENT.migrate(&mut connection, 0).unwrap();
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         // What the parameters are makes no difference.
         let lines = statement.raw_query().mapped(|row| row.get::<_, String>(3));

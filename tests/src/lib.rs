@@ -10,6 +10,7 @@ pub mod list_store;
 pub mod partitioned;
 pub mod paused;
 pub mod tally;
+pub mod wrapped;
 
 /// The program of the README, which runs as it is shown.
 #[cfg(doctest)]
