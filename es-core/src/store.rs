@@ -3,6 +3,7 @@
 mod erased;
 mod error;
 mod event_store;
+mod fence;
 mod immediate;
 mod projection_store;
 mod recorded_append;
@@ -14,6 +15,7 @@ pub use self::event_store::{
     ChainLink, ConditionalAppend, Direction, EventStore, QueryPage, QueryRange, StreamPage,
     StreamRange,
 };
+pub use self::fence::{Fence, FenceError, FencedStore};
 pub use self::immediate::{ImmediateAppend, ImmediateRead, StreamVisit};
 pub(crate) use self::projection_store::{AnyRowFamily, AnyRowWork};
 pub use self::projection_store::{

@@ -4,10 +4,10 @@ use std::ops::{ControlFlow, Range};
 
 use es_core::jiff::Timestamp;
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, NewEvent,
-    Page, PageBuilder, Position, Query, QueryItem, QueryPage, QueryRange, Recorded, RecordedEvent,
-    StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, StreamVisit, Tag, Version,
-    VersionConflict,
+    AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, Fence,
+    NewEvent, Page, PageBuilder, Position, Query, QueryItem, QueryPage, QueryRange, Recorded,
+    RecordedEvent, StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, StreamVisit, Tag,
+    Version, VersionConflict,
 };
 use hashbrown::HashMap;
 
@@ -31,6 +31,8 @@ pub(crate) struct Log {
     ids: EventIds,
     names: Names,
     tags: Postings<Tag>,
+    /// What keeps new events out.
+    pub(crate) fence: Option<Box<Fence>>,
 }
 
 struct Stream {
@@ -49,6 +51,7 @@ impl Default for Log {
             ids: EventIds::default(),
             names: Names::default(),
             tags: Postings::default(),
+            fence: None,
         }
     }
 }
@@ -63,6 +66,9 @@ impl Log {
     ) -> Result<Appended, AppendError> {
         if let Some(appended) = self.repeated(commit)? {
             return Ok(appended);
+        }
+        if let Some(fence) = &self.fence {
+            return Err(AppendError::Fenced { fence: fence.clone() });
         }
         let first_place = self.place(&commit.first().stream);
         self.check_version(commit.first(), first_place)?;

@@ -11,7 +11,7 @@ use crate::record::{CHECKSUM_BYTES, EXTRAS, OCCURRED_AT, RECORDED_AT};
 pub(crate) const APPLICATION_ID: i64 = 0x6573_716c;
 
 /// The version that this crate writes.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// What a file is before it is opened as a store.
 pub(crate) enum Kind {
@@ -55,9 +55,11 @@ pub(crate) fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Resul
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for version in from + 1..=VERSION {
-        // One arm for each version that ever was released.
-        if version == 1 {
-            first_version(&transaction)?;
+        match version {
+            1 => first_version(&transaction)?,
+            2 => transaction.execute_batch(FENCE)?,
+            // There are no others up to the current one.
+            _ => {}
         }
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -145,6 +147,16 @@ CREATE TABLE state_records (
     value    BLOB    NOT NULL,
     checksum INTEGER NOT NULL,
     UNIQUE (space, name)
+);
+";
+
+/// Version 2: a store can be closed to new events. One that an older program opened would take them all
+/// the same, which is why this is a version.
+const FENCE: &str = "
+-- One row or none.
+CREATE TABLE fence (
+    successor TEXT    NOT NULL,  -- where new events go
+    since     INTEGER NOT NULL   -- microseconds since 1970
 );
 ";
 

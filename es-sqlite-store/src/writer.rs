@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 
 use es_core::bytes::Bytes;
 use es_core::{
-    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Position,
-    RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey, StoreFailure,
+    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Fence, FenceError,
+    Position, RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey, StoreFailure,
 };
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -56,6 +56,13 @@ pub(crate) enum Job {
         rows: Option<RowWork<Sqlite>>,
         answer: oneshot::Sender<Result<Revision, StateError>>,
     },
+    Fence {
+        successor: String,
+        answer: oneshot::Sender<Result<(Fence, Position), FenceError>>,
+    },
+    LiftFence {
+        answer: oneshot::Sender<Result<Option<Fence>, FenceError>>,
+    },
     Checkpoint {
         answer: oneshot::Sender<Result<Checkpointed, MaintenanceError>>,
     },
@@ -67,6 +74,8 @@ enum Outcome {
     Put(Result<Revision, StateError>),
     Remove(Result<(), StateError>),
     Commit(Result<Revision, StateError>),
+    Fence(Result<(Fence, Position), FenceError>),
+    LiftFence(Option<Fence>),
     /// Is done between transactions.
     Checkpoint,
 }
@@ -104,7 +113,10 @@ impl Job {
                 let values = commit.changes.iter().filter_map(|change| change.value.as_ref());
                 (commit.changes.len().max(1), values.map(Bytes::len).sum())
             }
-            Self::Remove { .. } | Self::Checkpoint { .. } => (1, 0),
+            Self::Remove { .. }
+            | Self::Fence { .. }
+            | Self::LiftFence { .. }
+            | Self::Checkpoint { .. } => (1, 0),
         }
     }
 
@@ -126,6 +138,12 @@ impl Job {
             (Self::Commit { answer, .. }, Outcome::Commit(result)) => {
                 let _ = answer.send(result);
             }
+            (Self::Fence { answer, .. }, Outcome::Fence(result)) => {
+                let _ = answer.send(result);
+            }
+            (Self::LiftFence { answer }, Outcome::LiftFence(fence)) => {
+                let _ = answer.send(Ok(fence));
+            }
             // An outcome is made from its own job. Whoever waits is told that nothing was answered.
             _ => {}
         }
@@ -141,6 +159,12 @@ impl Job {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Remove { answer, .. } => {
+                let _ = answer.send(Err(failure.into()));
+            }
+            Self::Fence { answer, .. } => {
+                let _ = answer.send(Err(failure.into()));
+            }
+            Self::LiftFence { answer } => {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Checkpoint { answer } => {
@@ -160,6 +184,12 @@ impl Job {
             }
             Self::Remove { answer, .. } => {
                 let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
+            }
+            Self::Fence { answer, .. } => {
+                let _ = answer.send(Err(FenceError::OutcomeUnknown(failure)));
+            }
+            Self::LiftFence { answer } => {
+                let _ = answer.send(Err(FenceError::OutcomeUnknown(failure)));
             }
             Self::Checkpoint { .. } => {}
         }
@@ -336,6 +366,10 @@ impl Writer {
                     rows.as_ref(),
                     texts,
                 )?),
+                Job::Fence { successor, .. } => {
+                    Outcome::Fence(log.fence(connection, successor, now)?)
+                }
+                Job::LiftFence { .. } => Outcome::LiftFence(log.lift_fence(connection)?),
                 Job::Checkpoint { .. } => Outcome::Checkpoint,
             });
         }
