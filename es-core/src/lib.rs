@@ -229,7 +229,9 @@ pub use crate::store::{
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,
 };
-pub use crate::subscription::{Delivery, StartAt, Subscription, SubscriptionError};
+pub use crate::subscription::{
+    Delivery, StartAt, Subscription, SubscriptionError, SubscriptionRecord,
+};
 pub use crate::tag::{Tag, Tags};
 pub use crate::upcast::{JsonObject, UpcastError};
 pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, SchemaVersion, Version};
