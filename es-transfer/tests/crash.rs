@@ -26,6 +26,8 @@ const ROUNDS: &str = "ES_CUT_OVER_ROUNDS";
 const TASKS: u64 = 4;
 /// A process whose store is moved appends so many commits more, and ends.
 const AFTER: u64 = 5;
+/// So many commits are in the store before it is moved.
+const BEFORE: u64 = 3_000;
 
 /// The n-th commit of a task in one life of the process.
 fn commit(life: u64, task: u64, number: u64) -> Commit {
@@ -101,11 +103,20 @@ fn the_process_that_is_moved() {
     });
 }
 
-/// Lets the process live until it has said so many lines, and answers whether it came to its end.
+/// When a process is killed.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// When it has said so many lines.
+    Lines(u64),
+    /// When it says that it has come to this step.
+    Step(&'static str),
+}
+
+/// Lets the process live until it is killed, and answers whether it came to its own end before.
 fn live(
     directory: &Path,
     life: u64,
-    lines: u64,
+    end: End,
     acknowledged: &mut Vec<(u64, u64, u64)>,
     killed_at: &mut HashSet<String>,
 ) -> bool {
@@ -139,7 +150,8 @@ fn live(
             }
         }
         seen += 1;
-        if seen == lines {
+        let at_the_step = matches!((&end, &*words), (End::Step(at), ["step", name]) if at == name);
+        if at_the_step || end == End::Lines(seen) {
             child.kill().unwrap();
             killed_at.insert(step.clone());
         }
@@ -162,18 +174,25 @@ async fn events(store: &SqliteStore) -> Vec<RecordedEvent> {
 
 #[tokio::test]
 async fn a_process_that_is_killed_while_it_moves_its_store_loses_nothing_and_doubles_nothing() {
-    let rounds = std::env::var(ROUNDS).map_or(3, |rounds| rounds.parse().unwrap());
+    let rounds = std::env::var(ROUNDS).map_or(2, |rounds| rounds.parse().unwrap());
     let (mut lives, mut acknowledgements, mut random) = (0, 0, fastrand::Rng::with_seed(17));
     let (mut killed_at, mut longest) = (HashSet::new(), 0);
     for _ in 0..rounds {
         let directory = tempfile::tempdir().unwrap();
         let mut acknowledged = Vec::new();
         let mut life = 0;
+        let before: Vec<_> = (0..BEFORE).map(|number| commit(0, number % 7, number)).collect();
+        open(directory.path(), "old.db").append_chain(&before).await.pop().unwrap().unwrap();
         // The first lives are short, so that some end in every step; none goes on for ever.
         loop {
             life += 1;
-            let lines = random.u64(1..=60) + 40 * (life / 4);
-            if live(directory.path(), life, lines, &mut acknowledged, &mut killed_at) {
+            let end = match random.u64(..5) {
+                0 => End::Step("fenced"),
+                1 => End::Step("noting"),
+                2 => End::Step("moved"),
+                _ => End::Lines(random.u64(1..=36) + 8 * (life / 4)),
+            };
+            if live(directory.path(), life, end, &mut acknowledged, &mut killed_at) {
                 break;
             }
         }

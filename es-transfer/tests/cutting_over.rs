@@ -39,9 +39,8 @@ fn commit(task: u64, number: u64) -> Commit {
 }
 
 async fn fill(store: &impl EventStore, commits: u64) {
-    for number in 0..commits {
-        store.append(&commit(number % 5, number)).await.unwrap();
-    }
+    let commits: Vec<_> = (0..commits).map(|number| commit(number % 5, number)).collect();
+    store.append_chain(&commits).await.pop().unwrap().unwrap();
 }
 
 async fn events(store: &impl EventStore) -> Vec<RecordedEvent> {
