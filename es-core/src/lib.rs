@@ -210,8 +210,8 @@ pub use crate::runtime::{
     AndWait, Audit, CausalMessage, CausalNode, CausalTree, CausedCommand, CommandDifference,
     CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History,
     LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder,
-    SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited, WhatIf, WhatIfError,
-    field_changes,
+    SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited, WarmStatistics, WhatIf,
+    WhatIfError, field_changes,
 };
 #[cfg(feature = "hash-chain")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hash-chain")))]

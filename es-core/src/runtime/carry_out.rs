@@ -56,7 +56,10 @@ where
         },
     );
     match entry {
-        Entry::Answered(receipt) => Begun::Answered(Ok(receipt)),
+        Entry::Answered(receipt) => {
+            shared.instances.weigh_again(&instance);
+            Begun::Answered(Ok(receipt))
+        }
         Entry::Turn(warm, (command, envelope)) => {
             let shared = Arc::clone(shared);
             Begun::Turn(Box::pin(async move {

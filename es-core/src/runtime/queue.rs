@@ -41,6 +41,8 @@ impl<A: Aggregate, S: EventStore> Drop for Turn<'_, A, S> {
             // and dropping its future must not drop theirs.
             let (shared, instance) = (Arc::clone(self.shared), Arc::clone(self.instance));
             self.shared.tokio.spawn(serve(shared, instance, warm));
+        } else {
+            self.shared.instances.weigh_again(self.instance);
         }
     }
 }
