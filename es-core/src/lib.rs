@@ -207,11 +207,11 @@ pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    AndWait, Audit, CausalMessage, CausalNode, CausalTree, CausedCommand, CommandDifference,
-    CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History,
-    LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder,
-    SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited, WarmStatistics, WhatIf,
-    WhatIfError, field_changes,
+    AndWait, Audit, COMMANDS_WITHOUT_EVENTS, CausalMessage, CausalNode, CausalTree, CausedCommand,
+    CommandDifference, CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange,
+    FirstTime, History, LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime,
+    RuntimeBuilder, SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited,
+    WarmStatistics, WhatIf, WhatIfError, field_changes,
 };
 #[cfg(feature = "hash-chain")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hash-chain")))]

@@ -3,6 +3,7 @@
 mod and_wait;
 mod audit;
 mod carry_out;
+mod command_memory;
 mod commit_log;
 mod decide;
 mod error;
@@ -54,6 +55,7 @@ use crate::subscription::{StartAt, Subscription, SubscriptionError};
 
 pub use self::and_wait::{AndWait, Waited};
 pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
+pub use self::command_memory::COMMANDS_WITHOUT_EVENTS;
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
 pub use self::error::{

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
-    Direction, ExpectedRevision, Fence, FenceError, FencedStore, Position, ProjectionStore, Query,
-    QueryRange, StateError, StateKey, StateStore, StoreFailure, SubscriptionRecord,
+    COMMANDS_WITHOUT_EVENTS, Direction, ExpectedRevision, Fence, FenceError, FencedStore, Position,
+    ProjectionStore, Query, QueryRange, StateError, StateKey, StateStore, StoreFailure,
+    SubscriptionRecord,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +44,7 @@ impl<S: FencedStore + ProjectionStore, T: ProjectionStore> Copy<'_, S, T> {
     /// ```
     ///
     /// What comes over besides the events is what can not be made anew: how far durable subscriptions
-    /// are.
+    /// are, and the commands that led to no event, by whose ids they are known when they are sent again.
     ///
     /// # Guarantees
     /// 1. **Nothing is lost**: an append is acknowledged before the fence, and copied, or refused.
@@ -98,6 +99,9 @@ impl<S: FencedStore + ProjectionStore, T: ProjectionStore> Copy<'_, S, T> {
         comparison.up_to(head).await.map_err(closed)?;
         let verified = comparison.end().await.map_err(closed)?;
         let subscriptions = self.move_subscriptions().await?;
+        copy_records(self.source(), self.target(), COMMANDS_WITHOUT_EVENTS)
+            .await
+            .map_err(CutOverError::State)?;
         let mut cut_over = CutOver {
             fence: fence.clone(),
             head,
