@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn rules_are_read_from_the_documentation_of_the_ports() {
         for (contract, count) in
-            [(Contract::Log, 16), (Contract::Conditions, 6), (Contract::Records, 6)]
+            [(Contract::Log, 17), (Contract::Conditions, 6), (Contract::Records, 6)]
         {
             let numbers: Vec<_> = contract.rules().iter().map(|rule| rule.number).collect();
             assert_eq!(numbers, (1..=count).collect::<Vec<_>>());

@@ -11,7 +11,7 @@ use crate::recorded::{Page, Recorded};
 /// A part of a page's events, decoded; the type of the events is forgotten.
 pub(crate) type Chunk = Box<dyn Any + Send + Sync>;
 
-type Read<E> = Result<Decoded<E>, DecodeError>;
+pub(crate) type Read<E> = Result<Decoded<E>, DecodeError>;
 
 /// A page and its decoded events.
 #[derive(Default)]
@@ -21,7 +21,8 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// `chunks` are the parts of the page, in order.
+    /// `chunks` are the first parts of the page, in order, or all of them. The rest is decoded when it
+    /// is applied.
     pub(crate) fn new(page: Page, chunks: Vec<Chunk>) -> Self {
         Self { page, chunks }
     }
@@ -34,19 +35,21 @@ impl Batch {
         self.page.iter()
     }
 
-    /// The events with their records. Nothing if they are of another type.
+    /// Those of the events that are decoded already, from the first. Nothing if they are of another
+    /// type.
+    pub(crate) fn decoded<E: EventSet>(&self) -> impl Iterator<Item = &Read<E>> {
+        self.chunks.iter().flat_map(|chunk| {
+            let chunk: &(dyn Any + Send + Sync) = &**chunk;
+            chunk.downcast_ref::<Vec<Read<E>>>().map_or(&[][..], Vec::as_slice)
+        })
+    }
+
+    /// The events with their records, if all are decoded.
     pub(crate) fn events<E: EventSet>(
         &self,
     ) -> impl Iterator<Item = (usize, Recorded<'_>, &Read<E>)> {
-        let events = self.chunks.iter().flat_map(|chunk| {
-            let chunk: &(dyn Any + Send + Sync) = &**chunk;
-            chunk.downcast_ref::<Vec<Read<E>>>().map_or(&[][..], Vec::as_slice)
-        });
-        self.page
-            .iter()
-            .zip(events)
-            .enumerate()
-            .map(|(index, (recorded, event))| (index, recorded, event))
+        let events = self.page.iter().zip(self.decoded::<E>()).enumerate();
+        events.map(|(index, (recorded, event))| (index, recorded, event))
     }
 }
 
@@ -55,7 +58,8 @@ pub(crate) fn decode<E: EventSet>(page: &Page, part: Range<usize>) -> Chunk {
     Box::new(page.part(part).map(|recorded| decode_one::<E>(&recorded)).collect::<Vec<Read<E>>>())
 }
 
-fn decode_one<E: EventSet>(recorded: &Recorded<'_>) -> Read<E> {
+/// Decodes one event.
+pub(crate) fn decode_one<E: EventSet>(recorded: &Recorded<'_>) -> Read<E> {
     // A `Deserialize` of the user's own may panic: that is an event that can not be read.
     catch_unwind(AssertUnwindSafe(|| E::decode(recorded))).unwrap_or_else(|panic| {
         let reading = Reading { name: recorded.name, recorded, depth: 0 };
