@@ -92,7 +92,7 @@ impl<S: FencedStore + ProjectionStore, T: ProjectionStore> Copy<'_, S, T> {
         let begun = Instant::now();
         let (fence, head) = self.source().fence(successor).await.map_err(CutOverError::Fence)?;
         step(CutOverStep::Fenced(head));
-        let closed = |error| CutOverError::Closed { fence: fence.clone(), error };
+        let closed = |error| CutOverError::Closed { fence: Box::new(fence.clone()), error };
         let report = self.run(|progress| step(CutOverStep::Copying(progress))).await;
         copied += report.map_err(closed)?.copied;
         step(CutOverStep::Verifying(head));

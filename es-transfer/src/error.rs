@@ -145,7 +145,7 @@ pub enum CutOverError {
     )]
     Closed {
         /// The fence of the source.
-        fence: Fence,
+        fence: Box<Fence>,
         /// What went wrong.
         error: TransferError,
     },
