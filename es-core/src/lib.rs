@@ -221,10 +221,10 @@ pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     DynProjectionStore, EventStore, ExpectedRevision, Fence, FenceError, FencedStore, GaveUp,
-    ImmediateAppend, ImmediateRead, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore,
-    QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit, Revision, RowFamily,
-    RowScope, RowWork, SharedEventStore, StateChange, StateCommit, StateError, StateKey, StatePage,
-    StateRecord, StateStore, StreamPage, StreamRange, StreamVisit, VersionConflict,
+    ImmediateAppend, ImmediateRead, InPlaceAppend, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows,
+    ProjectionStore, QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit, Revision,
+    RowFamily, RowScope, RowWork, SharedEventStore, StateChange, StateCommit, StateError, StateKey,
+    StatePage, StateRecord, StateStore, StreamPage, StreamRange, StreamVisit, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

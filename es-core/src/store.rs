@@ -5,6 +5,7 @@ mod error;
 mod event_store;
 mod fence;
 mod immediate;
+mod in_place;
 mod projection_store;
 mod recorded_append;
 mod state_store;
@@ -17,6 +18,7 @@ pub use self::event_store::{
 };
 pub use self::fence::{Fence, FenceError, FencedStore};
 pub use self::immediate::{ImmediateAppend, ImmediateRead, StreamVisit};
+pub use self::in_place::InPlaceAppend;
 pub(crate) use self::projection_store::{AnyRowFamily, AnyRowWork};
 pub use self::projection_store::{
     DynProjectionStore, GaveUp, NoRows, ProjectionStore, RowFamily, RowScope, RowWork, StateChange,
