@@ -136,6 +136,19 @@ async fn an_sqlite_store_keeps_the_contract_of_fences() {
 }
 
 #[tokio::test]
+async fn stores_that_share_a_file_have_one_fence() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || SqliteStore::builder(directory.path().join("store.db")).shared().open().unwrap();
+    let (one, other) = (open(), open());
+    one.append(&commit(1)).await.unwrap();
+    other.append(&commit(1)).await.unwrap();
+    one.fence("elsewhere").await.unwrap();
+    is_fence(other.append(&commit(1)).await);
+    assert!(other.lift_fence().await.unwrap().is_some());
+    one.append(&commit(1)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_command_that_meets_the_fence_says_so_and_changes_nothing() {
     let store = Arc::new(MemoryStore::new());
     let registry = Registry::builder().aggregate::<Counter>().build().unwrap();
