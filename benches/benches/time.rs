@@ -62,10 +62,11 @@ fn main() {
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
     println!("{:<46} {:>9} {:>9}   {:<11} {:>8} {:>8}", "", "this", "that", "", "ratio", "target");
     type Benchmark = (&'static str, fn(&Tokio));
-    let benchmarks: [Benchmark; 5] = [
+    let benchmarks: [Benchmark; 6] = [
         ("warm", warm),
         ("snapshot", snapshot),
         ("metadata", metadata),
+        ("command id", command_id),
         ("hash chain", hash_chain),
         ("moving", moving),
     ];
@@ -192,6 +193,35 @@ fn metadata(tokio: &Tokio) {
         |_| commands(&in_request, 1),
         |_| commands(&runtime, 2),
     );
+}
+
+/// What it costs to look whether a command with an id was carried out before.
+fn command_id(tokio: &Tokio) {
+    const COMMANDS: u64 = 20_000;
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = Arc::new(SqliteStore::open(directory.path().join("bench.db")).unwrap());
+    ids(tokio, &start(tokio, SnapshotPolicy::never()), COMMANDS, "command with an id / without");
+    let sqlite = over(tokio, sqlite, SnapshotPolicy::never());
+    ids(tokio, &sqlite, COMMANDS / 20, "the same on SQLite");
+}
+
+fn ids<S: EventStore>(tokio: &Tokio, runtime: &Runtime<S>, count: u64, what: &'static str) {
+    let commands = |account: u64, with_id: bool| {
+        time(|| {
+            tokio.block_on(async {
+                for _ in 0..count {
+                    let deposit = runtime.execute(Deposit { account, amount: 1, times: 1 });
+                    let receipt = if with_id {
+                        deposit.command_id(CommandId::generate()).await
+                    } else {
+                        deposit.await
+                    };
+                    black_box(receipt.unwrap());
+                }
+            });
+        })
+    };
+    compare(what, "commands/s", count, "", |_| commands(1, true), |_| commands(2, false));
 }
 
 /// What linking events costs, and how fast a chain is checked.

@@ -210,11 +210,11 @@ pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
-    AndWait, Audit, CausalMessage, CausalNode, CausalTree, CausedCommand, CommandDifference,
-    CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History,
-    LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder,
-    SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited, WhatIf, WhatIfError,
-    field_changes,
+    AndWait, Audit, COMMANDS_WITHOUT_EVENTS, CausalMessage, CausalNode, CausalTree, CausedCommand,
+    CommandDifference, CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange,
+    FirstTime, History, LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime,
+    RuntimeBuilder, SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited,
+    WarmStatistics, WhatIf, WhatIfError, field_changes,
 };
 #[cfg(feature = "hash-chain")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hash-chain")))]
@@ -223,17 +223,19 @@ pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::split::Split;
 pub use crate::store::{
     AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
-    DynInlineStore, DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend,
-    ImmediateRead, InPlaceAppend, InlineRefusal, InlineRows, InlineSet, InlineStep, InlineStore,
-    MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange,
-    ReadError, RecordedAppend, RecordedCommit, Revision, RowFamily, RowScope, RowWork,
-    SharedEventStore, StateChange, StateCommit, StateError, StateKey, StatePage, StateRecord,
-    StateStore, StreamPage, StreamRange, StreamVisit, VersionConflict,
+    DynInlineStore, DynProjectionStore, EventStore, ExpectedRevision, Fence, FenceError,
+    FencedStore, GaveUp, ImmediateAppend, ImmediateRead, InPlaceAppend, InlineRefusal, InlineRows,
+    InlineSet, InlineStep, InlineStore, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows,
+    ProjectionStore, QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit, Revision,
+    RowFamily, RowScope, RowWork, SharedEventStore, StateChange, StateCommit, StateError, StateKey,
+    StatePage, StateRecord, StateStore, StreamPage, StreamRange, StreamVisit, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,
 };
-pub use crate::subscription::{Delivery, StartAt, Subscription, SubscriptionError};
+pub use crate::subscription::{
+    Delivery, StartAt, Subscription, SubscriptionError, SubscriptionRecord,
+};
 pub use crate::tag::{Tag, Tags};
 pub use crate::upcast::{JsonObject, UpcastError};
 pub use crate::version::{ExpectedVersion, InvalidSchemaVersion, Position, SchemaVersion, Version};

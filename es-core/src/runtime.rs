@@ -3,6 +3,7 @@
 mod and_wait;
 mod audit;
 mod carry_out;
+mod command_memory;
 mod commit_log;
 mod decide;
 mod error;
@@ -49,7 +50,7 @@ use crate::projection::{
 use crate::recorded::Recorded;
 use crate::registry::Registry;
 use crate::runtime::in_flight::InFlight;
-use crate::runtime::instance::Instances;
+use crate::runtime::instance::{Instances, WarmSettings};
 use crate::runtime::snapshots::{SnapshotSettings, Snapshots};
 use crate::snapshot::{SnapshotForm, SnapshotPolicy, SnapshotState};
 use crate::store::{EventStore, StateStore};
@@ -58,6 +59,7 @@ use crate::telemetry::metrics;
 
 pub use self::and_wait::{AndWait, Waited};
 pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
+pub use self::command_memory::COMMANDS_WITHOUT_EVENTS;
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
 pub use self::error::{
@@ -72,6 +74,7 @@ pub use self::history::{
 };
 #[cfg(feature = "testing")]
 pub(crate) use self::instance::Warm;
+pub use self::instance::WarmStatistics;
 pub use self::past::PastError;
 pub use self::receipt::Receipt;
 pub use self::replay::{LoadError, Loaded};
@@ -135,7 +138,7 @@ impl<S: EventStore> Runtime<S> {
             registry: None,
             surroundings: Surroundings::default(),
             retry: RetryPolicy::default(),
-            warm_aggregates: 10_000,
+            warm: WarmSettings::default(),
             projection_lease: Duration::from_secs(5),
             snapshots: SnapshotSettings::default(),
         }
@@ -198,6 +201,12 @@ impl<S: EventStore> Runtime<S> {
         let mut loaded = Loaded::default();
         self.shared.bring_up(&A::stream(id)?, &mut loaded).await?;
         Ok(loaded)
+    }
+
+    /// How the aggregates fare that are kept warm: how many there are, how many bytes they take, and how
+    /// many commands found what they needed. It looks at each of them, so ask it now and then.
+    pub fn warm_aggregates(&self) -> WarmStatistics {
+        self.shared.instances.statistics()
     }
 
     /// How snapshots fare; all zero if there are none.
@@ -372,7 +381,7 @@ pub struct RuntimeBuilder<S> {
     registry: Option<Registry>,
     surroundings: Surroundings,
     retry: RetryPolicy,
-    warm_aggregates: usize,
+    warm: WarmSettings,
     projection_lease: Duration,
     snapshots: SnapshotSettings,
 }
@@ -410,8 +419,56 @@ impl<S: EventStore> RuntimeBuilder<S> {
     }
 
     /// Says how many instances of each aggregate type are kept warm; 10,000 if you say nothing.
+    ///
+    /// One that a command is using is kept in any case.
     pub fn warm_aggregates(mut self, count: usize) -> Self {
-        self.warm_aggregates = count;
+        self.warm.entries = count;
+        self
+    }
+
+    /// Says how many bytes the instances of each aggregate type may take that are kept warm; 64 MiB if
+    /// you say nothing. Both limits hold: an instance counts for its bytes, and at least for the
+    /// part that each would have if there were as many as
+    /// [`warm_aggregates`](Self::warm_aggregates) allows.
+    ///
+    /// What a state points to is counted if you say how, with [`warm_weight`](Self::warm_weight). The
+    /// limits are kept in up to four parts for each processor: a state that alone is larger than such a
+    /// part stays until another one of the same part is used.
+    pub fn warm_bytes(mut self, bytes: u64) -> Self {
+        self.warm.bytes = bytes;
+        self
+    }
+
+    /// Says how many bytes a state has outside of itself, in its strings, vectors and maps. Without it
+    /// a state counts with its own size alone: Rust can not ask what a value points to.
+    ///
+    /// It is asked after every command, so let it take lengths and not walk through the state. The cache
+    /// is told when the weight has changed by more than a quarter.
+    ///
+    /// ```
+    /// # use es_core::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize)]
+    /// # #[event(name = "line.added")]
+    /// # pub struct Added { line: String }
+    /// # #[derive(Aggregate, Default)]
+    /// # #[aggregate(name = "text", id = u64, events(Added))]
+    /// # pub struct Text { lines: Vec<String> }
+    /// # impl Apply<Added> for Text { fn apply(&mut self, event: &Added) { self.lines.push(event.line.clone()) } }
+    /// # async fn example<S: es_core::EventStore>(store: S) -> Result<(), es_core::StartError> {
+    /// const LINE: usize = 80;                                  // what a line has on the average
+    /// let runtime = Runtime::builder(store)
+    ///     .warm_bytes(256 * 1024 * 1024)
+    ///     .warm_weight::<Text>(|text| text.lines.len() * (size_of::<String>() + LINE))
+    ///     .start()
+    ///     .await?;
+    /// println!("{:?}", runtime.warm_aggregates().hit_rate());
+    /// # Ok(()) }
+    /// ```
+    pub fn warm_weight<A: Aggregate>(
+        mut self,
+        bytes: impl Fn(&A) -> usize + Send + Sync + 'static,
+    ) -> Self {
+        self.warm.weigh(bytes);
         self
     }
 
@@ -515,7 +572,7 @@ impl<S: EventStore> RuntimeBuilder<S> {
             store: self.store,
             surroundings: self.surroundings,
             retry: self.retry,
-            instances: Instances::new(self.warm_aggregates),
+            instances: Instances::new(self.warm),
             snapshots: self.snapshots.start(&tokio),
             projections,
             stop,

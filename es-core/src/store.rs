@@ -3,6 +3,7 @@
 mod erased;
 mod error;
 mod event_store;
+mod fence;
 mod immediate;
 mod in_place;
 mod inline_store;
@@ -16,6 +17,7 @@ pub use self::event_store::{
     ChainLink, ConditionalAppend, Direction, EventStore, QueryPage, QueryRange, StreamPage,
     StreamRange,
 };
+pub use self::fence::{Fence, FenceError, FencedStore};
 pub use self::immediate::{ImmediateAppend, ImmediateRead, StreamVisit};
 pub use self::in_place::InPlaceAppend;
 pub(crate) use self::inline_store::AnyStep;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use crate::recorded::{Page, RecordedEvent};
 use crate::runtime::RetryPolicy;
 use crate::store::{
     EventStore, ExpectedRevision, QueryRange, ReadError, Revision, StateCommit, StateError,
-    StateKey,
+    StateKey, StateRecord,
 };
 use crate::version::Position;
 
@@ -73,7 +74,7 @@ struct Progress {
     expected: ExpectedRevision,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stored {
     store: Uuid,
     position: Position,
@@ -170,16 +171,13 @@ impl Progress {
         let home = store
             .projection_store()
             .ok_or_else(|| SubscriptionError::NotDurable { name: name.clone() })?;
-        let key = StateKey::new("subscription", name.as_str());
+        let key = StateKey::new(SubscriptionRecord::SPACE, name.as_str());
         let identity = home.dyn_identity().await?;
         let Some(record) = home.dyn_get(&key).await? else {
             let stored = Stored { store: identity, position: Position::ZERO, at: Timestamp::now() };
             return Ok(Self { key, stored, expected: ExpectedRevision::Missing });
         };
-        let stored: Stored = serde_json::from_slice(&record.value).map_err(|error| {
-            let what = format!("state record `{key}` is no position of a subscription");
-            StateError::Permanent(StoreFailure::caused_by(what, error))
-        })?;
+        let SubscriptionRecord(stored) = SubscriptionRecord::read(&key, &record)?;
         if stored.store != identity {
             return Err(SubscriptionError::OtherHistory { name });
         }
@@ -263,5 +261,42 @@ impl SubscriptionError {
                 ErrorCategory::Permanent
             }
         }
+    }
+}
+
+/// How far a durable subscription is, as its state record says: for tools that move a history to
+/// another store, where positions are others.
+#[derive(Clone, Debug)]
+pub struct SubscriptionRecord(Stored);
+
+impl SubscriptionRecord {
+    /// The space of these records; their names are those of the subscriptions.
+    pub const SPACE: &'static str = "subscription";
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// When it is none of a subscription.
+    pub fn read(key: &StateKey, record: &StateRecord) -> Result<Self, StateError> {
+        serde_json::from_slice(&record.value).map(Self).map_err(|error| {
+            let what = format!("state record `{key}` is no position of a subscription");
+            StateError::Permanent(StoreFailure::caused_by(what, error))
+        })
+    }
+
+    /// Up to where everything was acknowledged.
+    pub fn position(&self) -> Position {
+        self.0.position
+    }
+
+    /// The record as it is in the store with this identity, where the same events end at `position`.
+    ///
+    /// # Errors
+    /// When it can not be written.
+    pub fn moved(&self, store: Uuid, position: Position) -> Result<Bytes, StateError> {
+        let moved = Stored { store, position, at: self.0.at };
+        serde_json::to_vec(&moved).map(Bytes::from).map_err(|error| {
+            StateError::Permanent(StoreFailure::caused_by("a position can not be written", error))
+        })
     }
 }

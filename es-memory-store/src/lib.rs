@@ -23,6 +23,7 @@
 //! not copied. A store holds at most 4,294,967,295 events and then says so.
 
 mod event_ids;
+mod fence;
 mod log;
 mod merge;
 mod names;

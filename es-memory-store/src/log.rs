@@ -4,10 +4,10 @@ use std::ops::{ControlFlow, Range};
 
 use es_core::jiff::Timestamp;
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, Inline,
-    InlinePlace, InlineSet, NewEvent, Page, PageBuilder, Position, Query, QueryItem, QueryPage,
-    QueryRange, Recorded, RecordedEvent, StateError, StoreFailure, StreamAppend, StreamId,
-    StreamPage, StreamRange, StreamVisit, Tag, Version, VersionConflict,
+    AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, Fence,
+    Inline, InlinePlace, InlineSet, NewEvent, Page, PageBuilder, Position, Query, QueryItem,
+    QueryPage, QueryRange, Recorded, RecordedEvent, StateError, StoreFailure, StreamAppend,
+    StreamId, StreamPage, StreamRange, StreamVisit, Tag, Version, VersionConflict,
 };
 use hashbrown::HashMap;
 
@@ -34,6 +34,8 @@ pub(crate) struct Log {
     tags: Postings<Tag>,
     /// What is changed with the events.
     inline: InlineSet,
+    /// What keeps new events out.
+    pub(crate) fence: Option<Box<Fence>>,
 }
 
 struct Stream {
@@ -53,6 +55,7 @@ impl Default for Log {
             names: Names::default(),
             tags: Postings::default(),
             inline: InlineSet::default(),
+            fence: None,
         }
     }
 }
@@ -68,6 +71,9 @@ impl Log {
     ) -> Result<Appended, AppendError> {
         if let Some(appended) = self.repeated(commit)? {
             return Ok(appended);
+        }
+        if let Some(fence) = &self.fence {
+            return Err(AppendError::Fenced { fence: fence.clone() });
         }
         let first_place = self.place(&commit.first().stream);
         self.check_version(commit.first(), first_place)?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use es_core::jiff::Timestamp;
 use es_core::{
-    AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, Inline,
-    InlinePlace, InlineSet, InlineStep, NewEvent, Position, Query, QueryPage, QueryRange,
+    AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, Fence, FenceError,
+    Inline, InlinePlace, InlineSet, InlineStep, NewEvent, Position, Query, QueryPage, QueryRange,
     ReadError, RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey, StateRecord,
     StreamAppend, StreamId, Version, VersionConflict,
 };
@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::Failure;
 use crate::event_ids::{EventIds, RecentIds};
 use crate::event_types::{self, BLOCK, block_of};
+use crate::fence;
 use crate::matches;
 use crate::names::Names;
 use crate::pages::{self, Reader, bound};
@@ -43,6 +44,7 @@ const TYPE: &str = "SELECT type_id FROM event_types WHERE name = ?1 AND schema_v
 pub(crate) struct Log {
     head: Position,
     last_recorded_at: i64,
+    fence: Option<Box<Fence>>,
     streams: HashMap<StreamId, Stream>,
     types: HashMap<(String, u32), EventType>,
     ids: EventIds,
@@ -148,6 +150,7 @@ impl Log {
         Ok(Self {
             head,
             last_recorded_at,
+            fence: fence::read(connection)?.map(Box::new),
             streams: HashMap::new(),
             types: HashMap::new(),
             ids: EventIds::load(connection, recent)?,
@@ -174,6 +177,7 @@ impl Log {
             }
         })?;
         self.ids.catch_up(connection, &ids)?;
+        self.fence = fence::read(connection)?.map(Box::new);
         if block_of(head.get()) != block_of(known.get()) {
             self.noted.clear();
         }
@@ -194,6 +198,33 @@ impl Log {
     /// What was written is committed.
     pub(crate) fn committed(&mut self) {
         self.ids.committed();
+    }
+
+    /// Closes the store to new events.
+    pub(crate) fn fence(
+        &mut self,
+        connection: &Connection,
+        successor: &str,
+        now: Timestamp,
+    ) -> Result<Result<(Fence, Position), FenceError>, Failure> {
+        Ok(match &self.fence {
+            Some(fence) if fence.successor == successor => Ok(((**fence).clone(), self.head)),
+            Some(fence) => Err(FenceError::Fenced { fence: fence.clone() }),
+            None => {
+                let since = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
+                let fence = Fence { successor: successor.to_owned(), since };
+                fence::write(connection, &fence)?;
+                self.fence = Some(Box::new(fence.clone()));
+                Ok((fence, self.head))
+            }
+        })
+    }
+
+    /// Opens it again, and answers with the fence that stood there.
+    pub(crate) fn lift_fence(&mut self, connection: &Connection) -> Result<Option<Fence>, Failure> {
+        let Some(fence) = self.fence.take() else { return Ok(None) };
+        fence::remove(connection)?;
+        Ok(Some(*fence))
     }
 
     /// Appends commits up to the first that is refused.
@@ -282,6 +313,9 @@ impl Log {
     ) -> Result<Appended, Refusal> {
         if let Some(appended) = self.repeated(connection, commit)? {
             return Ok(appended);
+        }
+        if let Some(fence) = &self.fence {
+            return Err(AppendError::Fenced { fence: fence.clone() }.into());
         }
         for append in commit.streams() {
             let actual = self.stream(connection, &append.stream)?.version;

@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use es_core::{
-    AppendError, EventId, Position, ReadError, StateError, StateKey, StoreFailure, StreamId,
-    Version,
+    AppendError, EventId, FenceError, Position, ReadError, StateError, StateKey, StoreFailure,
+    StreamId, Version,
 };
 use rusqlite::ErrorCode;
 
@@ -251,6 +251,9 @@ pub enum Damage {
         /// What is wrong there.
         what: &'static str,
     },
+    /// The fence has a time that is none.
+    #[error("the table `fence` holds something that this store does not write")]
+    Fence,
     /// A state record is not what was written.
     #[error("state record `{key}` is not what was written: its checksum is wrong")]
     State {
@@ -373,6 +376,15 @@ impl From<Failure> for ReadError {
 }
 
 impl From<Failure> for AppendError {
+    fn from(failure: Failure) -> Self {
+        match failure.prospect() {
+            Prospect::Transient => Self::Transient(failure.explained()),
+            Prospect::Permanent => Self::Permanent(failure.explained()),
+        }
+    }
+}
+
+impl From<Failure> for FenceError {
     fn from(failure: Failure) -> Self {
         match failure.prospect() {
             Prospect::Transient => Self::Transient(failure.explained()),

@@ -42,6 +42,7 @@ mod commits;
 mod error;
 mod event_ids;
 mod event_types;
+mod fence;
 mod head;
 mod lock;
 mod maintenance;
@@ -67,10 +68,11 @@ use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynInlineStore,
-    DynProjectionStore, EventId, EventStore, ExpectedRevision, InPlaceAppend, Inline, InlineStore,
-    Position, ProjectionStore, Query, QueryPage, QueryRange, ReadError, RecordedAppend,
-    RecordedCommit, RecordedEvent, Revision, RowWork, StateCommit, StateError, StateKey, StatePage,
-    StateRecord, StateStore, StoreFailure, StreamId, StreamPage, StreamRange,
+    DynProjectionStore, EventId, EventStore, ExpectedRevision, Fence, FenceError, FencedStore,
+    InPlaceAppend, Inline, InlineStore, Position, ProjectionStore, Query, QueryPage, QueryRange,
+    ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Revision, RowWork, StateCommit,
+    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
+    StreamRange,
 };
 use tokio::runtime::RuntimeFlavor;
 use tokio::sync::{mpsc, oneshot};
@@ -430,6 +432,24 @@ impl RecordedAppend for SqliteStore {
             return vec![Err(failure.into())];
         }
         answered.await.unwrap_or_else(|_| vec![Err(AppendError::OutcomeUnknown(lost_answer()))])
+    }
+}
+
+impl FencedStore for SqliteStore {
+    async fn fence(&self, successor: &str) -> Result<(Fence, Position), FenceError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::Fence { successor: successor.to_owned(), answer }).await?;
+        answered.await.unwrap_or_else(|_| Err(FenceError::OutcomeUnknown(lost_answer())))
+    }
+
+    async fn fenced(&self) -> Result<Option<Fence>, ReadError> {
+        Ok(self.readers()?.read(|reader| fence::read(reader.connection)).await?)
+    }
+
+    async fn lift_fence(&self) -> Result<Option<Fence>, FenceError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::LiftFence { answer }).await?;
+        answered.await.unwrap_or_else(|_| Err(FenceError::OutcomeUnknown(lost_answer())))
     }
 }
 

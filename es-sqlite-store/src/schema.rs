@@ -42,7 +42,7 @@ pub(crate) enum Kind {
 
 impl Schema {
     /// What this crate writes.
-    pub(crate) const CURRENT: Self = Self { migrations: &[first_version] };
+    pub(crate) const CURRENT: Self = Self { migrations: &[first_version, fence] };
 
     pub(crate) const fn version(self) -> i64 {
         self.migrations.len() as i64
@@ -106,6 +106,12 @@ fn first_version(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// A store can be closed to new events. One that an older program opened would take them all the same, which
+/// is why this is a version.
+fn fence(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(FENCE)
+}
+
 const TABLES: &str = "
 -- One row: which store this is.
 CREATE TABLE store (
@@ -165,6 +171,14 @@ CREATE TABLE state_records (
     value    BLOB    NOT NULL,
     checksum INTEGER NOT NULL,
     UNIQUE (space, name)
+);
+";
+
+const FENCE: &str = "
+-- One row or none.
+CREATE TABLE fence (
+    successor TEXT    NOT NULL,  -- where new events go
+    since     INTEGER NOT NULL   -- microseconds since 1970
 );
 ";
 
@@ -237,7 +251,7 @@ mod tests {
     use super::*;
     use crate::{OpenError, SqliteStore};
 
-    const OLD: Schema = Schema { migrations: &[first_version] };
+    const OLD: Schema = Schema { migrations: &[first_version, fence] };
     const NEW: Schema = Schema { migrations: &[first_version, with_notes, with_notes_of_all] };
     const FAILING: Schema = Schema { migrations: &[first_version, with_notes, failing] };
     const KILLED: Schema = Schema { migrations: &[first_version, with_notes, killed] };

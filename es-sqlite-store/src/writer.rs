@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use es_core::bytes::Bytes;
 use es_core::{
-    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Inline, Position,
-    RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey, StoreFailure,
+    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Fence, FenceError,
+    Inline, Position, RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey,
+    StoreFailure,
 };
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -74,6 +75,13 @@ pub(crate) enum Job {
         stay: bool,
         answer: oneshot::Sender<Result<(), StateError>>,
     },
+    Fence {
+        successor: String,
+        answer: oneshot::Sender<Result<(Fence, Position), FenceError>>,
+    },
+    LiftFence {
+        answer: oneshot::Sender<Result<Option<Fence>, FenceError>>,
+    },
     Checkpoint {
         answer: oneshot::Sender<Result<Checkpointed, MaintenanceError>>,
     },
@@ -86,6 +94,8 @@ enum Outcome {
     Remove(Result<(), StateError>),
     Commit(Result<Revision, StateError>),
     Enlist(Result<(), StateError>),
+    Fence(Result<(Fence, Position), FenceError>),
+    LiftFence(Option<Fence>),
     /// Is done between transactions.
     Checkpoint,
 }
@@ -115,7 +125,11 @@ impl Job {
                 let values = commit.changes.iter().filter_map(|change| change.value.as_ref());
                 (commit.changes.len().max(1), values.map(Bytes::len).sum())
             }
-            Self::Remove { .. } | Self::Enlist { .. } | Self::Checkpoint { .. } => (1, 0),
+            Self::Remove { .. }
+            | Self::Enlist { .. }
+            | Self::Fence { .. }
+            | Self::LiftFence { .. }
+            | Self::Checkpoint { .. } => (1, 0),
         }
     }
 
@@ -138,6 +152,12 @@ impl Job {
             (Self::Commit { answer, .. }, Outcome::Commit(result)) => {
                 let _ = answer.send(result);
             }
+            (Self::Fence { answer, .. }, Outcome::Fence(result)) => {
+                let _ = answer.send(result);
+            }
+            (Self::LiftFence { answer }, Outcome::LiftFence(fence)) => {
+                let _ = answer.send(Ok(fence));
+            }
             // An outcome is made from its own job. Whoever waits is told that nothing was answered.
             _ => {}
         }
@@ -153,6 +173,12 @@ impl Job {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Remove { answer, .. } | Self::Enlist { answer, .. } => {
+                let _ = answer.send(Err(failure.into()));
+            }
+            Self::Fence { answer, .. } => {
+                let _ = answer.send(Err(failure.into()));
+            }
+            Self::LiftFence { answer } => {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Checkpoint { answer } => {
@@ -172,6 +198,12 @@ impl Job {
             }
             Self::Remove { answer, .. } | Self::Enlist { answer, .. } => {
                 let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
+            }
+            Self::Fence { answer, .. } => {
+                let _ = answer.send(Err(FenceError::OutcomeUnknown(failure)));
+            }
+            Self::LiftFence { answer } => {
+                let _ = answer.send(Err(FenceError::OutcomeUnknown(failure)));
             }
             Self::Checkpoint { .. } => {}
         }
@@ -505,6 +537,10 @@ impl Writer {
                 Job::Enlist { inline, stay, .. } => {
                     Outcome::Enlist(log.enlist(connection, inlines, inline, *stay)?)
                 }
+                Job::Fence { successor, .. } => {
+                    Outcome::Fence(log.fence(connection, successor, now)?)
+                }
+                Job::LiftFence { .. } => Outcome::LiftFence(log.lift_fence(connection)?),
                 Job::Checkpoint { .. } => Outcome::Checkpoint,
             });
         }

@@ -1,5 +1,6 @@
 //! From one store to another.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use es_core::{
@@ -7,17 +8,15 @@ use es_core::{
 };
 
 use crate::batch::{AppendAll, Batch, Gathering, Target, stamped_anew, with_times};
-use crate::digest::{Digester, StoreDigest};
-use crate::error::{Difference, TransferError};
+use crate::comparison::{Comparison, Verified};
+use crate::error::TransferError;
 
-type Change = Arc<dyn Fn(RecordedEvent) -> Option<RecordedEvent> + Send + Sync>;
+type Change = Arc<dyn Fn(RecordedEvent) -> Result<Option<RecordedEvent>, String> + Send + Sync>;
 
 /// A copy of one store into another.
 ///
-/// Run it as often as you like: each run goes on behind the last event that the target has. So a
-/// store that is in use is moved like this: [`run`](Self::run) while it works, and again until little
-/// is left; stop the program; `run` a last time and [`verify`](Self::verify); start the program on
-/// the new store.
+/// Run it as often as you like: each run goes on behind the last event that the target has. A store
+/// that is in use is moved with [`cut_over`](Self::cut_over).
 ///
 /// # Contract
 /// 1. The target is empty, or holds what earlier runs of the same copy have put there, and nobody
@@ -50,7 +49,7 @@ impl<'a, S: EventStore, T: EventStore> Copy<'a, S, T> {
     /// streams become smaller.
     #[must_use]
     pub fn filter(self, keep: impl Fn(&RecordedEvent) -> bool + Send + Sync + 'static) -> Self {
-        self.changed(move |event| keep(&event).then_some(event))
+        self.changed(move |event| Ok(keep(&event).then_some(event)))
     }
 
     /// Changes events: name, schema version, payload, tags, stream, business time, metadata. Ids stay,
@@ -60,26 +59,58 @@ impl<'a, S: EventStore, T: EventStore> Copy<'a, S, T> {
         self,
         change: impl Fn(RecordedEvent) -> RecordedEvent + Send + Sync + 'static,
     ) -> Self {
-        self.changed(move |event| {
-            let event_id = event.event_id;
-            Some(RecordedEvent { event_id, ..change(event) })
-        })
+        self.changed(move |event| Ok(Some(change(event))))
+    }
+
+    /// Changes events as [`map`](Self::map) does, or leaves them out with `None`, where that can fail:
+    /// because a payload must be read, say. The copy then ends at the event, with
+    /// [`TransferError::Change`]; what is before it stays.
+    ///
+    /// ```
+    /// use es_core::bytes::Bytes;
+    /// use es_core::RecordedEvent;
+    /// use es_memory_store::MemoryStore;
+    /// use es_transfer::Copy;
+    /// use serde_json::Value;
+    ///
+    /// # fn example(old: &MemoryStore, new: &MemoryStore) {
+    /// // Names of owners do not come over.
+    /// let copy = Copy::new(old, new).try_map(|mut event| -> Result<_, serde_json::Error> {
+    ///     let mut payload: Value = serde_json::from_slice(&event.payload)?;
+    ///     if let Some(fields) = payload.as_object_mut() {
+    ///         fields.remove("owner");
+    ///     }
+    ///     event.payload = Bytes::from(serde_json::to_vec(&payload)?);
+    ///     Ok(Some(event))
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn try_map<E: Display>(
+        self,
+        change: impl Fn(RecordedEvent) -> Result<Option<RecordedEvent>, E> + Send + Sync + 'static,
+    ) -> Self {
+        self.changed(move |event| change(event).map_err(|error| error.to_string()))
     }
 
     fn changed(
         mut self,
-        change: impl Fn(RecordedEvent) -> Option<RecordedEvent> + Send + Sync + 'static,
+        change: impl Fn(RecordedEvent) -> Result<Option<RecordedEvent>, String> + Send + Sync + 'static,
     ) -> Self {
-        self.change = Some(match self.change {
-            Some(before) => Arc::new(move |event| before(event).and_then(&change)),
+        let before = self.change.take();
+        self.change = Some(Arc::new(move |event| {
+            let event_id = event.event_id;
+            let event = match &before {
+                Some(before) => before(event)?,
+                None => Some(event),
+            };
+            let Some(event) = event else { return Ok(None) };
             // Hashes that link events are over their versions and contents.
-            None => Arc::new(move |event| {
-                change(event).map(|event| RecordedEvent {
-                    metadata: event.metadata.with_chain_hash(None),
-                    ..event
-                })
-            }),
-        });
+            Ok(change(event)?.map(|event| {
+                let metadata = event.metadata.with_chain_hash(None);
+                RecordedEvent { event_id, metadata, ..event }
+            }))
+        }));
         self
     }
 
@@ -119,84 +150,53 @@ impl<'a, S: EventStore, T: EventStore> Copy<'a, S, T> {
     }
 
     /// Reads both stores side by side, up to the head that the source has now, and checks that the
-    /// target has all that it should have and nothing else.
+    /// target has all that it should have, at the versions that follow from the streams, and nothing
+    /// else.
     ///
     /// # Errors
-    /// With the first [`Difference`], or when a store can not be read.
+    /// With the first [`Difference`](crate::Difference), or when a store can not be read.
     pub async fn verify(&self) -> Result<Verified, TransferError> {
-        let head = self.source.head().await?;
-        let mut source = Events::new(self.source, QueryRange { up_to: head, ..QueryRange::all() });
-        let mut target = Events::new(self.target, QueryRange::all());
-        let mut digester = Digester::default();
-        loop {
-            let wanted = loop {
-                match source.next().await? {
-                    Some(event) => {
-                        let position = event.position;
-                        if let Some(event) = self.change(event) {
-                            break Some(RecordedEvent { position, ..event });
-                        }
-                    }
-                    None => break None,
-                }
-            };
-            let found = target.next().await?;
-            match (wanted, found) {
-                (Some(wanted), Some(found)) => {
-                    self.compare(&wanted, &found)?;
-                    digester.add(&found.as_recorded());
-                }
-                (Some(RecordedEvent { event_id, stream, version, position, .. }), None) => {
-                    return Err(Difference::Missing { event_id, stream, version, position }.into());
-                }
-                (None, Some(RecordedEvent { event_id, stream, version, position, .. })) => {
-                    return Err(Difference::TooMany { event_id, stream, version, position }.into());
-                }
-                (None, None) => {
-                    let StoreDigest { events, digest } = digester.finish();
-                    return Ok(Verified { events, digest });
-                }
-            }
-        }
+        let mut comparison = Comparison::new(self);
+        comparison.up_to(self.source.head().await?).await?;
+        comparison.end().await
     }
 
-    fn change(&self, event: RecordedEvent) -> Option<RecordedEvent> {
-        match &self.change {
-            Some(change) => change(event),
-            None => Some(event),
-        }
+    /// What becomes of an event of the source.
+    pub(crate) fn changed_event(
+        &self,
+        event: RecordedEvent,
+    ) -> Result<Option<RecordedEvent>, TransferError> {
+        let Some(change) = &self.change else { return Ok(Some(event)) };
+        let RecordedEvent { event_id, version, position, .. } = event;
+        let stream = event.stream.clone();
+        change(event).map_err(|reason| TransferError::Change {
+            event_id,
+            stream,
+            version,
+            position,
+            reason,
+        })
     }
 
-    fn compare(&self, wanted: &RecordedEvent, found: &RecordedEvent) -> Result<(), Difference> {
-        let renumbered = self.change.is_some();
-        let micros = |event: &RecordedEvent| event.occurred_at.map(|time| time.as_microsecond());
-        let parts = [
-            ("event id", wanted.event_id == found.event_id),
-            ("stream", wanted.stream == found.stream),
-            ("version", renumbered || wanted.version == found.version),
-            ("name", wanted.name == found.name),
-            ("schema version", wanted.schema_version == found.schema_version),
-            ("payload", wanted.payload == found.payload),
-            ("tags", wanted.tags == found.tags),
-            ("recorded time", !self.keeps_times || wanted.recorded_at == found.recorded_at),
-            ("business time", micros(wanted) == micros(found)),
-            ("metadata", wanted.metadata == found.metadata),
-        ];
-        match parts.into_iter().find(|(_, same)| !same) {
-            None => Ok(()),
-            Some((part, _)) => Err(Difference::Event {
-                part,
-                source_position: wanted.position,
-                target_position: found.position,
-                event_id: wanted.event_id,
-                stream: wanted.stream.clone(),
-                version: wanted.version,
-            }),
-        }
+    pub(crate) fn source(&self) -> &'a S {
+        self.source
+    }
+
+    pub(crate) fn target(&self) -> &'a T {
+        self.target
+    }
+
+    pub(crate) fn keeps_times(&self) -> bool {
+        self.keeps_times
+    }
+
+    /// Whether versions of the target are not those of the source.
+    pub(crate) fn renumbers(&self) -> bool {
+        self.change.is_some()
     }
 
     /// Where the source has the last event of the target.
-    async fn copied_up_to(&self) -> Result<Position, TransferError> {
+    pub(crate) async fn copied_up_to(&self) -> Result<Position, TransferError> {
         let Some(last) = last_event(self.target).await? else { return Ok(Position::ZERO) };
         match self.source.find(last.event_id).await? {
             Some(event) => Ok(event.position),
@@ -238,9 +238,8 @@ impl<S: EventStore, T: EventStore> Reading<'_, '_, S, T> {
         let page = self.copy.source.read(&self.query, self.range).await?;
         // Bounded by what the first page saw, or a busy store would never end.
         self.range.up_to = self.range.up_to.min(page.head);
-        let events = page.events.iter();
-        let events: Vec<_> =
-            events.filter_map(|event| self.copy.change(event.to_event())).collect();
+        let changed = page.events.iter().map(|event| self.copy.changed_event(event.to_event()));
+        let events = changed.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
         self.range.after = page.token(&self.range);
         Ok(Page {
             read: page.events.len() as u64,
@@ -282,41 +281,4 @@ pub struct CopyReport {
     pub left_out: u64,
     /// Up to which position of the source.
     pub position: Position,
-}
-
-/// A copy that was verified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Verified {
-    /// How many events the target has.
-    pub events: u64,
-    /// Their digest, that of [`digest()`](crate::digest()).
-    pub digest: crate::digest::Digest,
-}
-
-/// The events of a store, one after another.
-struct Events<'a, S> {
-    store: &'a S,
-    query: Query,
-    range: Option<QueryRange>,
-    page: std::vec::IntoIter<RecordedEvent>,
-}
-
-impl<'a, S: EventStore> Events<'a, S> {
-    fn new(store: &'a S, range: QueryRange) -> Self {
-        Self { store, query: Query::all(), range: Some(range), page: Vec::new().into_iter() }
-    }
-
-    async fn next(&mut self) -> Result<Option<RecordedEvent>, ReadError> {
-        loop {
-            if let Some(event) = self.page.next() {
-                return Ok(Some(event));
-            }
-            let Some(range) = self.range else { return Ok(None) };
-            let page = self.store.read(&self.query, range).await?;
-            let events: Vec<_> = page.events.iter().map(|event| event.to_event()).collect();
-            self.page = events.into_iter();
-            self.range = page.more.then(|| QueryRange { after: page.token(&range), ..range });
-            tokio::task::yield_now().await;
-        }
-    }
 }

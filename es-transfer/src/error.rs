@@ -3,7 +3,8 @@
 use std::io;
 
 use es_core::{
-    AppendError, ErrorCategory, EventId, InvalidCommit, Position, ReadError, StreamId, Version,
+    AppendError, ErrorCategory, EventId, Fence, FenceError, InvalidCommit, Position, ReadError,
+    StateError, StreamId, Version,
 };
 
 /// Why events were not moved. What was moved until then stays; run it again to go on.
@@ -41,6 +42,22 @@ pub enum TransferError {
         /// Its place there.
         version: Version,
     },
+    /// An event could not be changed as it should be.
+    #[error(
+        "event {event_id} (version {version} of stream `{stream}`, position {position} of the source) can not be changed: {reason}"
+    )]
+    Change {
+        /// The event.
+        event_id: EventId,
+        /// Its stream.
+        stream: StreamId,
+        /// Its place there.
+        version: Version,
+        /// Where the source has it.
+        position: Position,
+        /// Why not.
+        reason: String,
+    },
     /// The two stores differ.
     #[error(transparent)]
     Differs(#[from] Difference),
@@ -52,9 +69,10 @@ impl TransferError {
         match self {
             Self::Read(error) => error.category(),
             Self::Append { error, .. } => error.category(),
-            Self::Commit { .. } | Self::OtherTarget { .. } | Self::Differs(_) => {
-                ErrorCategory::Permanent
-            }
+            Self::Commit { .. }
+            | Self::OtherTarget { .. }
+            | Self::Change { .. }
+            | Self::Differs(_) => ErrorCategory::Permanent,
         }
     }
 }
@@ -109,6 +127,86 @@ pub enum Difference {
         /// Its place there.
         version: Version,
     },
+}
+
+/// Why a cut-over did not come to its end. What was done until then stays; run it again to go on.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CutOverError {
+    /// The events could not be copied, or the stores differ. The source still takes events.
+    #[error("{0}; the old store is still in use, and the new one is not")]
+    Open(TransferError),
+    /// The source could not be fenced.
+    #[error(transparent)]
+    Fence(FenceError),
+    /// The rest of the events could not be copied, or the stores differ. The source is fenced.
+    #[error(
+        "{error}; the old store is fenced and takes no events: run the cut-over again, or open the old store again with `call_off`"
+    )]
+    Closed {
+        /// The fence of the source.
+        fence: Box<Fence>,
+        /// What went wrong.
+        error: TransferError,
+    },
+    /// A position of a subscription could not be found in the target. The source is fenced.
+    #[error("a subscription can not be moved: {0}; run the cut-over again, or `call_off`")]
+    Records(TransferError),
+    /// A state record could not be read or written.
+    #[error("{0}; run the cut-over again to go on")]
+    State(StateError),
+}
+
+impl CutOverError {
+    /// What a caller can do about it.
+    pub fn category(&self) -> ErrorCategory {
+        match self {
+            Self::Open(error) | Self::Closed { error, .. } | Self::Records(error) => {
+                error.category()
+            }
+            Self::Fence(error) => error.category(),
+            Self::State(error) => error.category(),
+        }
+    }
+}
+
+/// Why a cut-over was not called off.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallOffError {
+    /// The target has taken events of its own, which the source lacks.
+    #[error(
+        "the new store has taken events of its own, last {event_id} (version {version} of stream `{stream}`): it is the store now, and the old one stays closed"
+    )]
+    TargetLives {
+        /// The last event of the target.
+        event_id: EventId,
+        /// Its stream.
+        stream: StreamId,
+        /// Its place there.
+        version: Version,
+    },
+    /// A store could not be read.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// A state record could not be read or removed.
+    #[error(transparent)]
+    State(StateError),
+    /// The fence could not be lifted.
+    #[error(transparent)]
+    Fence(FenceError),
+}
+
+impl CallOffError {
+    /// What a caller can do about it.
+    pub fn category(&self) -> ErrorCategory {
+        match self {
+            Self::TargetLives { .. } => ErrorCategory::Permanent,
+            Self::Transfer(error) => error.category(),
+            Self::State(error) => error.category(),
+            Self::Fence(error) => error.category(),
+        }
+    }
 }
 
 /// Why a store was not written to a file.

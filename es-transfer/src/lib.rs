@@ -29,7 +29,9 @@
 
 mod batch;
 mod cloud_events;
+mod comparison;
 mod copy;
+mod cut_over;
 mod digest;
 mod error;
 mod export;
@@ -37,9 +39,13 @@ mod import;
 mod json_lines;
 mod record;
 
-pub use crate::copy::{Copy, CopyReport, Progress, Verified};
-pub use crate::digest::{Digest, StoreDigest, digest};
-pub use crate::error::{Difference, ExportError, ImportError, LineProblem, TransferError};
+pub use crate::comparison::Verified;
+pub use crate::copy::{Copy, CopyReport, Progress};
+pub use crate::cut_over::{CutOver, CutOverStep, copy_records};
+pub use crate::digest::{Digest, InvalidDigest, StoreDigest, digest};
+pub use crate::error::{
+    CallOffError, CutOverError, Difference, ExportError, ImportError, LineProblem, TransferError,
+};
 pub use crate::export::{Exported, export};
 pub use crate::import::{Imported, import};
 pub use crate::record::Format;

@@ -37,6 +37,7 @@ pub struct FaultyStore {
     open: watch::Sender<bool>,
     waiting: AtomicU64,
     reads: AtomicU64,
+    events_read: AtomicU64,
     chains: Mutex<Vec<usize>>,
 }
 
@@ -49,6 +50,7 @@ impl FaultyStore {
             open: watch::Sender::new(true),
             waiting: AtomicU64::new(0),
             reads: AtomicU64::new(0),
+            events_read: AtomicU64::new(0),
             chains: Mutex::default(),
         }
     }
@@ -80,6 +82,11 @@ impl FaultyStore {
     /// How often a stream was read.
     pub fn stream_reads(&self) -> u64 {
         self.reads.load(Ordering::SeqCst)
+    }
+
+    /// How many events were read by queries.
+    pub fn events_read(&self) -> u64 {
+        self.events_read.load(Ordering::SeqCst)
     }
 
     /// How many commits each chain had.
@@ -182,7 +189,9 @@ impl EventStore for FaultyStore {
     }
 
     async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
-        self.inner.read(query, range).await
+        let page = self.inner.read(query, range).await?;
+        self.events_read.fetch_add(page.events.len() as u64, Ordering::SeqCst);
+        Ok(page)
     }
 
     async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {

@@ -14,6 +14,7 @@ use es_core::{
 use es_core::{Metadata, NewEvent, Query, QueryItem, QueryRange, RecordedEvent};
 use es_memory_store::MemoryStore;
 use es_tests::counter::{Counter, CounterEvent, LowerByOnes, Raise, Raised};
+use es_tests::faulty::FaultyStore;
 use proptest::prelude::*;
 
 async fn runtime_at(clock: Arc<FixedClock>) -> Runtime<MemoryStore> {
@@ -130,6 +131,51 @@ async fn who_did_what_is_answered_by_actor_time_query_and_position() {
     assert_eq!(count(runtime.audit().matching(lowered)).await, 1);
     let position = es_core::Position::new;
     assert_eq!(count(runtime.audit().after(position(10)).up_to(position(1500))).await, 1490);
+}
+
+#[tokio::test]
+async fn a_question_about_a_time_or_a_request_of_an_event_reads_little_of_a_long_history() {
+    let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
+    let store = FaultyStore::immediate(Arc::new(MemoryStore::with_clock(Arc::clone(&clock))));
+    let store = Arc::new(store);
+    let registry = Registry::builder().aggregate::<Counter>().build().unwrap();
+    let runtime = Runtime::builder_shared(Arc::clone(&store)).registry(registry);
+    let runtime = runtime.start().await.unwrap();
+    for number in 0..20_000 {
+        runtime.execute(Raise { counter: number % 5, by: 1 }).await.unwrap();
+        // Several at one time, and times at which nothing was recorded.
+        if number % 7 == 0 {
+            clock.advance(Duration::from_secs(10));
+        }
+    }
+    let mut asked = 0;
+    let mut all = Vec::new();
+    runtime.audit().for_each(|event| all.push(event.to_event())).await.unwrap();
+    let second = |second| Timestamp::UNIX_EPOCH + Duration::from_secs(second);
+    for (since, until) in
+        [(0, 0), (0, 25), (5, 5), (10, 10), (15_555, 15_560), (28_000, 90_000), (99_999, 99_999)]
+    {
+        let before = store.events_read();
+        let mut found = Vec::new();
+        let audit = runtime.audit().since(second(since)).until(second(until));
+        audit.for_each(|event| found.push(event.position)).await.unwrap();
+        let wanted = all
+            .iter()
+            .filter(|event| (second(since)..=second(until)).contains(&event.recorded_at))
+            .map(|event| event.position);
+        let wanted: Vec<_> = wanted.collect();
+        assert_eq!(found, wanted, "from {since} to {until}");
+        asked = asked.max(store.events_read() - before - found.len() as u64);
+    }
+    // The rest of a page behind the last, and what was read to find the first.
+    assert!(asked < 1024 + 64, "{asked}");
+
+    let cause = &all[19_000];
+    runtime.execute(Raise { counter: 2, by: 1 }).caused_by(&cause.as_recorded()).await.unwrap();
+    let before = store.events_read();
+    let tree = runtime.audit().tree(*cause.event_id.as_uuid()).await.unwrap();
+    assert_eq!(outline(&tree).len(), 4);
+    assert_eq!(store.events_read() - before, 1_001);
 }
 
 proptest! {

@@ -12,7 +12,7 @@ use es_core::prelude::*;
 use es_core::uuid::Uuid;
 use es_core::{
     CommandDifference, CommandIdReused, ErrorCategory, EventStore, ExecuteError, Metadata, Query,
-    QueryRange, RecordedEvent,
+    QueryRange, RecordedEvent, StateStore,
 };
 use es_memory_store::MemoryStore;
 use es_tests::faulty::FaultyStore;
@@ -48,6 +48,19 @@ struct Add {
     #[command(varies)]
     sent: u64,
     answer_to: Socket,
+}
+
+/// Says what the first item is once more, if there is one.
+#[derive(Command, Clone)]
+#[command(aggregate = List)]
+struct Fill(#[command(id)] u64, u8);
+
+impl Handle<Fill> for List {
+    type Error = std::convert::Infallible;
+
+    fn handle(&self, _: &Fill, _: &Context) -> Result<impl IntoEvents<Self>, Self::Error> {
+        Ok(self.items.first().map(|item| Added { items: vec![item.clone()] }))
+    }
 }
 
 #[derive(Command, Clone)]
@@ -187,13 +200,54 @@ async fn another_command_under_an_id_is_refused_in_the_queue_too() {
 }
 
 #[tokio::test]
-async fn a_command_without_an_event_leaves_nothing_to_be_known_by() {
-    let runtime = runtime_over(Arc::new(MemoryStore::new())).await;
-    let id = CommandId::from_name("empty");
-    let nothing = runtime.execute(add(1, &[], 0)).command_id(id).await.unwrap();
+async fn a_command_that_led_to_no_event_is_known_too() {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = runtime_over(Arc::clone(&store)).await;
+    let id = CommandId::from_name("once");
+    let nothing = runtime.execute(Fill(1, 0)).command_id(id).await.unwrap();
     assert_eq!((nothing.events, nothing.repeated), (0, false));
-    let receipt = runtime.execute(add(1, &["a"], 0)).command_id(id).await.unwrap();
-    assert_eq!((receipt.events, receipt.repeated), (1, false));
+    runtime.execute(add(1, &["a"], 0)).await.unwrap();
+
+    // Now it would lead to events, had it not been carried out. Also in another process.
+    for runtime in [&runtime, &runtime_over(Arc::clone(&store)).await] {
+        let again = runtime.execute(Fill(1, 0)).command_id(id).await.unwrap();
+        assert_eq!((again.events, again.repeated, again.version), (0, true, nothing.version));
+        let other = runtime.execute(Fill(1, 1)).command_id(id).await.unwrap_err();
+        assert_eq!(reused(other).difference, CommandDifference::Fields);
+        let elsewhere = runtime.execute(Fill(2, 0)).command_id(id).await.unwrap_err();
+        assert!(matches!(reused(elsewhere).difference, CommandDifference::Stream { .. }));
+    }
+    assert_eq!(events(&runtime).await.len(), 1);
+
+    // One that was refused or has no id leaves nothing behind.
+    let spaces = store.list(es_core::COMMANDS_WITHOUT_EVENTS, None, 10).await.unwrap();
+    assert_eq!(spaces.records.len(), 1);
+    let now = es_core::jiff::Timestamp::now();
+    assert_eq!(runtime.forget_commands(es_core::jiff::Timestamp::MIN).await.unwrap(), 0);
+    assert_eq!(runtime.forget_commands(now).await.unwrap(), 1);
+    let anew = runtime.execute(Fill(1, 0)).command_id(id).await.unwrap();
+    assert_eq!((anew.events, anew.repeated), (1, false));
+}
+
+#[tokio::test]
+async fn commands_that_lead_to_no_event_are_known_when_they_wait_together() {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = runtime_over(Arc::clone(&store)).await;
+    for round in 0..2 {
+        let send = |number: u32| {
+            let id = CommandId::from_name(&format!("command {number}"));
+            let runtime = runtime.clone();
+            tokio::spawn(async move { runtime.execute(Fill(1, 0)).command_id(id).await.unwrap() })
+        };
+        let sent: Vec<_> = (0..40).map(send).collect();
+        for receipt in sent {
+            let receipt = receipt.await.unwrap();
+            assert_eq!((receipt.events, receipt.repeated), (0, round == 1));
+        }
+        runtime.execute(add(1, &["a"], 0)).await.unwrap();
+    }
+    let spaces = store.list(es_core::COMMANDS_WITHOUT_EVENTS, None, 100).await.unwrap();
+    assert_eq!(spaces.records.len(), 40);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use crate::identity::EventId;
 use crate::query::Query;
 use crate::recorded::Recorded;
 use crate::runtime::Runtime;
+use crate::runtime::past::last_recorded;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{EventStore, QueryRange, ReadError};
 use crate::version::Position;
@@ -68,9 +69,16 @@ impl<S: EventStore> Runtime<S> {
 /// A question about who did what, from [`Runtime::audit`]. What is said about it narrows it.
 ///
 /// # Cost
-/// The store finds events by [query](Self::matching) and position. Actor, request and times are
-/// compared with every event that is found so, which reads the whole store if nothing else is
-/// said; memory stays that of a page.
+/// What is read is bounded by what is said:
+/// - a [query](Self::matching) is found by the store's indexes;
+/// - times are found by halving, because recorded times never fall along the global order: with
+///   [`since`](Self::since) and [`until`](Self::until) the events between are read, and some twenty
+///   others to find them;
+/// - a request that an event began is read from that event on;
+/// - actor, and a request whose id is that of no event, are compared with every event that is left.
+///   If nothing else is said that is the whole store, so say since when.
+///
+/// Memory is that of a page in any case, and of what was found for a tree.
 #[must_use = "a question is answered when `for_each` or `tree` is awaited"]
 pub struct Audit<'a, S> {
     store: &'a S,
@@ -134,6 +142,7 @@ impl<S: EventStore> Audit<'_, S> {
     /// When the store can not be read.
     pub async fn for_each(self, mut show: impl FnMut(&Recorded<'_>)) -> Result<(), ReadError> {
         let mut range = self.range;
+        range.after = self.begin().await?;
         loop {
             let page = self.retry.read(|| self.store.read(&self.query, range)).await?;
             // Recorded times never fall along the global order.
@@ -159,6 +168,22 @@ impl<S: EventStore> Audit<'_, S> {
         let mut events = Vec::new();
         self.of_request(correlation_id).for_each(|event| events.push(event.to_event())).await?;
         Ok(CausalTree::new(correlation_id, events))
+    }
+
+    /// The position behind which everything is that is asked for.
+    async fn begin(&self) -> Result<Position, ReadError> {
+        let mut begin = self.range.after;
+        if let Some(id) = self.correlation_id
+            && let Some(first) = self.retry.read(|| self.store.find(EventId::from_uuid(id))).await?
+        {
+            // What an event led to comes after it.
+            begin = begin.max(Position::new(first.position.get().saturating_sub(1)));
+        }
+        if self.since > Timestamp::MIN {
+            let earlier = last_recorded(self.store, self.retry, |at| at < self.since).await?;
+            begin = begin.max(earlier);
+        }
+        Ok(begin)
     }
 
     fn wants(&self, event: &Recorded<'_>) -> bool {

@@ -13,6 +13,7 @@ use crate::commit::{Appended, Commit};
 use crate::context::Surroundings;
 use crate::identity::CommandId;
 use crate::runtime::Shared;
+use crate::runtime::command_memory;
 use crate::runtime::commit_log::{self, Failure};
 use crate::runtime::decide::{Envelope, Sent, decide};
 use crate::runtime::error::ExecuteError;
@@ -74,6 +75,7 @@ where
             if let Some(observed) = observed {
                 observed.carried_out(&receipt);
             }
+            shared.instances.weigh_again(&instance);
             Begun::Answered(Ok(receipt))
         }
         Entry::Turn(warm, (command, envelope)) => {
@@ -186,11 +188,16 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                         Some((commit, answer))
                     }
                     refused_or_nothing if fresh => {
-                        let nothing = |_| {
-                            commit_log::receipt_of_nothing(stream, warm.loaded.version, attempts)
-                        };
-                        let outcome = refused_or_nothing.map(nothing);
-                        return (Some(warm), outcome);
+                        let version = warm.loaded.version;
+                        if refused_or_nothing.is_ok()
+                            && let Some(sent) = envelope.sent(command)
+                            && let Err(failure) =
+                                command_memory::remember(store, stream, version, &sent).await
+                        {
+                            return (Some(warm), Err(failure.into()));
+                        }
+                        let nothing = |_| commit_log::receipt_of_nothing(stream, version, attempts);
+                        return (Some(warm), refused_or_nothing.map(nothing));
                     }
                     _ => None,
                 }

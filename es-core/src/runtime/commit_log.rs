@@ -6,6 +6,7 @@ use crate::commit::{Appended, Commit};
 use crate::error::ErrorCategory;
 use crate::identity::CommandId;
 use crate::metadata::RecordedCommand;
+use crate::runtime::command_memory;
 use crate::runtime::decide::Sent;
 use crate::runtime::error::{CommandDifference, CommandIdReused, ExecuteError};
 use crate::runtime::receipt::Receipt;
@@ -169,7 +170,8 @@ impl Attempts {
     }
 }
 
-/// The receipt of a command that was carried out before, found by the ids of its events.
+/// The receipt of a command that was carried out before, found by the ids of its events, or remembered if
+/// there were none.
 pub(crate) async fn first_receipt(
     store: &impl EventStore,
     retry: &RetryPolicy,
@@ -178,13 +180,9 @@ pub(crate) async fn first_receipt(
 ) -> Result<Option<Receipt>, Failure> {
     let command_id = sent.id;
     let Some(first) = retry.read(|| store.find(command_id.event_id(0))).await? else {
-        return Ok(None);
+        return command_memory::recall(store, stream, sent).await;
     };
-    let difference = if first.stream == *stream {
-        first.metadata.command().and_then(|recorded| differs(recorded, sent))
-    } else {
-        Some(CommandDifference::Stream { sent: stream.clone() })
-    };
+    let difference = difference(&first.stream, stream, first.metadata.command(), sent);
     if let Some(difference) = difference {
         return Err(Failure::IdReused(Box::new(CommandIdReused {
             command_id,
@@ -220,7 +218,19 @@ pub(crate) async fn first_receipt(
     }))
 }
 
-/// What tells the command that was recorded from one that is sent under its id.
+/// What tells the command that was carried out on the stream `first` from one that is sent under its id.
+pub(crate) fn difference(
+    first: &StreamId,
+    stream: &StreamId,
+    recorded: Option<&RecordedCommand>,
+    sent: &Sent,
+) -> Option<CommandDifference> {
+    if first != stream {
+        return Some(CommandDifference::Stream { sent: stream.clone() });
+    }
+    recorded.and_then(|recorded| differs(recorded, sent))
+}
+
 fn differs(recorded: &RecordedCommand, sent: &Sent) -> Option<CommandDifference> {
     if recorded.name != sent.name {
         return Some(CommandDifference::Name { recorded: recorded.name.clone() });

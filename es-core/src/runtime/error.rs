@@ -84,9 +84,9 @@ pub struct CommandIdReused {
     pub name: &'static str,
     /// The stream of the command that was carried out.
     pub stream: StreamId,
-    /// The version of the first event that it led to.
+    /// The version of the first event that it led to, or that of the stream if it led to none.
     pub version: Version,
-    /// The position of that event.
+    /// The position of that event, or zero.
     pub position: Position,
     /// What tells the two apart.
     pub difference: CommandDifference,

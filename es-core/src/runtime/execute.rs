@@ -88,8 +88,10 @@ impl<'a, C, S, E> Execute<'a, C, S, E> {
     /// with [`ExecuteError::CommandIdReused`]: one for another aggregate, with another name, or with
     /// other values in its fields, as far as serde can write them.
     ///
-    /// What is remembered is the events. A command that was refused, or that led to no event, is
-    /// decided anew.
+    /// It is known by its events. If it led to none it is remembered in a state record, as far as the store
+    /// is a [`ProjectionStore`](crate::ProjectionStore); see
+    /// [`forget_commands`](crate::Runtime::forget_commands). In any other store, and when it was
+    /// refused, it is decided anew.
     pub fn command_id(mut self, id: CommandId) -> Self {
         self.envelope.command_id = Some(id);
         self

@@ -7,6 +7,7 @@ use crate::event_set::{DecodeError, EventSet};
 use crate::projection::{ProjectError, StateProjection};
 use crate::query::Query;
 use crate::runtime::Runtime;
+use crate::runtime::retry::RetryPolicy;
 use crate::store::{EventStore, QueryRange, ReadError};
 use crate::stream::StreamId;
 use crate::version::{Position, Version};
@@ -21,22 +22,7 @@ impl<S: EventStore> Runtime<S> {
     /// # Errors
     /// When the store can not be read.
     pub async fn position_at(&self, time: Timestamp) -> Result<Position, ReadError> {
-        let (store, retry) = (&*self.shared.store, &self.shared.retry);
-        let everything = Query::all();
-        let head = retry.read(|| store.head()).await?;
-        // All events at or below `known` were recorded by then, those above `beyond` were not.
-        let (mut known, mut beyond) = (Position::ZERO, head);
-        while known < beyond {
-            let middle = Position::new(known.get().midpoint(beyond.get()));
-            let range = QueryRange { up_to: beyond, limit: 1, ..QueryRange::after(middle) };
-            let page = retry.read(|| store.read(&everything, range)).await?;
-            match page.events.last() {
-                Some(event) if event.recorded_at <= time => known = event.position,
-                // Positions may have gaps: there is no event between `middle` and this one.
-                _ => beyond = middle,
-            }
-        }
-        Ok(known)
+        last_recorded(&*self.shared.store, &self.shared.retry, |at| at <= time).await
     }
 
     /// A read model as it was when the store stood at a position: built anew from the first event,
@@ -114,6 +100,30 @@ impl<S: EventStore> Runtime<S> {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// The position of the last event that was recorded at an early time, found by halving: recorded times
+/// never fall along the global order.
+pub(crate) async fn last_recorded(
+    store: &impl EventStore,
+    retry: &RetryPolicy,
+    early: impl Fn(Timestamp) -> bool,
+) -> Result<Position, ReadError> {
+    let everything = Query::all();
+    let head = retry.read(|| store.head()).await?;
+    // All events at or below `known` are early, those above `beyond` are not.
+    let (mut known, mut beyond) = (Position::ZERO, head);
+    while known < beyond {
+        let middle = Position::new(known.get().midpoint(beyond.get()));
+        let range = QueryRange { up_to: beyond, limit: 1, ..QueryRange::after(middle) };
+        let page = retry.read(|| store.read(&everything, range)).await?;
+        match page.events.last() {
+            Some(event) if early(event.recorded_at) => known = event.position,
+            // Positions may have gaps: there is no event between `middle` and this one.
+            _ => beyond = middle,
+        }
+    }
+    Ok(known)
 }
 
 /// Why a read model of the past could not be built.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::aggregate::Aggregate;
 use crate::commit::{Appended, Commit};
 use crate::runtime::Shared;
+use crate::runtime::command_memory;
 use crate::runtime::commit_log::{self, Failure};
+use crate::runtime::decide::Sent;
 use crate::runtime::instance::{Decision, Instance, Leave, Waiting, Warm};
 use crate::runtime::replay::Loaded;
 use crate::runtime::retry::RetryPolicy;
@@ -43,6 +45,8 @@ impl<A: Aggregate, S: EventStore> Drop for Turn<'_, A, S> {
             // and dropping its future must not drop theirs.
             let (shared, instance) = (Arc::clone(self.shared), Arc::clone(self.instance));
             self.shared.tokio.spawn(serve(shared, instance, warm));
+        } else {
+            self.shared.instances.weigh_again(self.instance);
         }
     }
 }
@@ -104,6 +108,12 @@ async fn carry_out<A: Aggregate, S: EventStore>(
         });
         let settled = settle(instance, round, answers, attempts, &shared.retry);
         (warm, waiting) = (settled.warm, settled.again);
+        for (command, sent, version) in settled.remember {
+            let stream = &instance.stream;
+            let remembered = command_memory::remember(&*shared.store, stream, version, &sent).await;
+            let receipt = || commit_log::receipt_of_nothing(stream, version, attempts);
+            command.answer(remembered.map(|()| receipt()));
+        }
         if let (Some(warm), Some(before)) = (&warm, before) {
             shared.consider(&instance.stream, before, &warm.loaded, None);
         }
@@ -225,6 +235,8 @@ struct Settled<A: Aggregate> {
     /// Commands that must be decided again.
     again: Batch<A>,
     lost_race: bool,
+    /// Commands with an id that led to no event: they are remembered before they are answered.
+    remember: Vec<(Box<dyn Waiting<A>>, Sent, Version)>,
 }
 
 /// Answers the commands of a round in order. What was decided behind a commit that is not stored
@@ -238,6 +250,8 @@ fn settle<A: Aggregate>(
 ) -> Settled<A> {
     let mut answers = round.commits.iter().zip(answers);
     let mut again = round.postponed;
+    let stream = &instance.stream;
+    let mut remember = Vec::new();
     let (mut sound, mut lost_race, mut store_failure) = (true, false, None);
     for Decided { command, verdict, version } in round.decided {
         match verdict {
@@ -279,14 +293,16 @@ fn settle<A: Aggregate>(
                 },
             },
             Verdict::Nothing | Verdict::Refused if !sound => again.push_back(command),
-            Verdict::Nothing => {
-                let stream = &instance.stream;
-                command.answer(Ok(commit_log::receipt_of_nothing(stream, version, attempts)));
-            }
+            Verdict::Nothing => match command.sent() {
+                Some(sent) => remember.push((command, sent, version)),
+                None => {
+                    command.answer(Ok(commit_log::receipt_of_nothing(stream, version, attempts)))
+                }
+            },
             Verdict::Refused => command.refuse(),
         }
     }
-    Settled { warm: round.warm.filter(|_| sound), again, lost_race }
+    Settled { warm: round.warm.filter(|_| sound), again, lost_race, remember }
 }
 
 fn answer_all<A: Aggregate>(commands: Batch<A>, failure: &Failure) {

@@ -3,6 +3,7 @@
 use crate::commit::AppendCondition;
 use crate::error::{ErrorCategory, StoreFailure};
 use crate::identity::EventId;
+use crate::store::fence::Fence;
 use crate::store::inline_store::InlineRefusal;
 use crate::store::state_store::{ExpectedRevision, Revision, StateKey};
 use crate::stream::StreamId;
@@ -56,6 +57,14 @@ pub enum AppendError {
     /// An inline projection can not apply an event of the commit. Nothing was stored.
     #[error(transparent)]
     Inline(Box<InlineRefusal>),
+    /// The store takes no new events, because they go to another one. Nothing was stored.
+    #[error(
+        "the store takes no new events since {}: they go to `{}`; open that store instead", fence.since, fence.successor
+    )]
+    Fenced {
+        /// The fence that keeps them out.
+        fence: Box<Fence>,
+    },
     /// The store could not do it now. Nothing was stored.
     #[error("the store can not append now: {0}")]
     Transient(StoreFailure),
@@ -75,7 +84,9 @@ impl AppendError {
         match self {
             Self::Conflict(_) | Self::Condition(_) => ErrorCategory::Conflict,
             Self::Inline(refusal) => refusal.category(),
-            Self::EventIdReused { .. } | Self::Permanent(_) => ErrorCategory::Permanent,
+            Self::EventIdReused { .. } | Self::Fenced { .. } | Self::Permanent(_) => {
+                ErrorCategory::Permanent
+            }
             Self::Transient(_) => ErrorCategory::Transient,
             Self::OutcomeUnknown(_) => ErrorCategory::OutcomeUnknown,
         }

@@ -217,7 +217,7 @@ async fn act_on<S: Store>(
             let target = SqliteStore::open(to)?;
             let copy = Copy::new(&**runtime.store(), &target);
             let copied = copy.run(|_| {}).await?.copied;
-            let Verified { events, digest } = copy.verify().await?;
+            let Verified { events, digest, .. } = copy.verify().await?;
             writeln!(out, "copied={copied} events={events} digest={digest}")?;
             done
         }
