@@ -219,12 +219,13 @@ pub use crate::runtime::{BrokenLink, ChainError, ChainHead, CheckedChains};
 pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::split::Split;
 pub use crate::store::{
-    AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
-    DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, MAX_STATE_BYTES,
-    MAX_STATE_TEXT_BYTES, NoRows, ProjectionStore, QueryPage, QueryRange, ReadError,
-    RecordedAppend, RecordedCommit, Revision, RowFamily, RowScope, RowWork, SharedEventStore,
+    AppendError, Archived, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
+    DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, InvalidPartDigest,
+    MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, PartDigest, ProjectionStore, QueryPage,
+    QueryRange, ReadError, RecordedAppend, RecordedCommit, Removal, RemovalError, RemovedEvent,
+    RemovedPart, Revision, RowFamily, RowScope, RowWork, SegmentRef, SharedEventStore, SparsePage,
     StateChange, StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore, StreamPage,
-    StreamRange, VersionConflict,
+    StreamRange, StreamRemoval, Stub, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

@@ -35,8 +35,8 @@ use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, ChainLink, Clock, Commit, ConditionalAppend,
     DynProjectionStore, EventId, EventStore, ImmediateAppend, Position, Query, QueryPage,
-    QueryRange, ReadError, RecordedAppend, RecordedCommit, RecordedEvent, StreamId, StreamPage,
-    StreamRange, SystemClock,
+    QueryRange, ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Removal, RemovalError,
+    SparsePage, StreamId, StreamPage, StreamRange, StreamRemoval, Stub, SystemClock,
 };
 use tokio::sync::Notify;
 
@@ -107,15 +107,15 @@ impl EventStore for MemoryStore {
         stream: &StreamId,
         range: StreamRange,
     ) -> Result<StreamPage, ReadError> {
-        Ok(self.log().read_stream(stream, range))
+        self.log().read_stream(stream, range)
     }
 
     async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
-        Ok(self.log().read(query, range))
+        self.log().read(query, range)
     }
 
     async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
-        Ok(self.log().find(event_id))
+        self.log().find(event_id)
     }
 
     async fn head(&self) -> Result<Position, ReadError> {
@@ -176,6 +176,36 @@ impl RecordedAppend for MemoryStore {
         }
         self.news.notify_waiters();
         answers
+    }
+}
+
+impl StreamRemoval for MemoryStore {
+    async fn remove(&self, removal: &Removal) -> Result<(), RemovalError> {
+        self.log.write().unwrap_or_else(PoisonError::into_inner).remove(removal)
+    }
+
+    async fn put_back(
+        &self,
+        stream: &StreamId,
+        events: &[RecordedEvent],
+    ) -> Result<(), RemovalError> {
+        self.log.write().unwrap_or_else(PoisonError::into_inner).put_back(stream, events)
+    }
+
+    async fn stub(&self, stream: &StreamId) -> Result<Option<Stub>, ReadError> {
+        Ok(self.log().stub(stream))
+    }
+
+    async fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Result<Vec<Stub>, ReadError> {
+        Ok(self.log().stubs(after, limit))
+    }
+
+    async fn read_sparse(
+        &self,
+        query: &Query,
+        range: QueryRange,
+    ) -> Result<SparsePage, ReadError> {
+        Ok(self.log().read_sparse(query, range))
     }
 }
 

@@ -5,16 +5,17 @@ use std::ops::Range;
 
 use es_core::jiff::Timestamp;
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, NewEvent,
-    Page, PageBuilder, Payload, Position, Query, QueryItem, QueryPage, QueryRange, Recorded,
-    RecordedEvent, StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, Tag, Version,
+    AppendCondition, AppendError, Appended, Archived, Commit, ConditionFailed, Direction, EventId,
+    NewEvent, Page, PageBuilder, Payload, Position, Query, QueryItem, QueryPage, QueryRange,
+    ReadError, Recorded, RecordedEvent, Removal, RemovalError, RemovedEvent, RemovedPart,
+    SparsePage, StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, Stub, Tag, Version,
     VersionConflict,
 };
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::merge::{Merge, within};
 use crate::names::{Names, Postings};
-use crate::segment::{Microseconds, NewEntry, SEGMENT_EVENTS, Segment, Slot};
+use crate::segment::{Microseconds, NewEntry, SEGMENT_EVENTS, Segment, Slot, Stored};
 
 /// A page ends at this many bytes even when more events were asked for.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
@@ -37,6 +38,8 @@ pub(crate) struct Log {
 struct Stream {
     id: StreamId,
     slots: Vec<Slot>,
+    /// What was removed of it.
+    removed: Vec<RemovedPart>,
 }
 
 impl Default for Log {
@@ -105,7 +108,13 @@ impl Log {
             .streams()
             .flat_map(|append| append.events.iter())
             .filter_map(|event| Some((event.id, self.slot_of(event.id)?)));
-        match stored.next() {
+        let first = stored.next();
+        let removed = first.into_iter().chain(stored).find(|(_, slot)| self.is_removed(*slot));
+        if let Some((event_id, slot)) = removed {
+            let archived = Box::new(self.archived(slot));
+            return Err(AppendError::EventIdArchived { event_id, archived });
+        }
+        match first {
             None => Ok(None),
             Some((event_id, slot)) => self.first_answer(commit, event_id, slot).map(Some),
         }
@@ -195,7 +204,7 @@ impl Log {
         let stream = place.unwrap_or_else(|| {
             let new = self.streams.len() as u32;
             self.by_stream.insert(append.stream.clone(), new);
-            self.streams.push(Stream { id: append.stream.clone(), slots: Vec::new() });
+            self.streams.push(Stream { id: append.stream.clone(), slots: Vec::new(), removed: Vec::new() });
             new
         });
         for event in &append.events {
@@ -249,38 +258,88 @@ impl Log {
         Position::new(self.length.into())
     }
 
-    pub(crate) fn find(&self, event_id: EventId) -> Option<RecordedEvent> {
-        Some(self.recorded(self.slot_of(event_id)?).to_event())
+    pub(crate) fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
+        match self.slot_of(event_id) {
+            Some(slot) if self.is_removed(slot) => Err(self.refusal(slot)),
+            Some(slot) => Ok(Some(self.recorded(slot).to_event())),
+            None => Ok(None),
+        }
     }
 
-    pub(crate) fn read_stream(&self, id: &StreamId, range: StreamRange) -> StreamPage {
+    pub(crate) fn read_stream(
+        &self,
+        id: &StreamId,
+        range: StreamRange,
+    ) -> Result<StreamPage, ReadError> {
         let Some(stream) = self.stream(id) else {
-            return StreamPage { events: Page::default(), version: Version::ZERO, next: None };
+            return Ok(StreamPage { events: Page::default(), version: Version::ZERO, next: None });
         };
         let version = stream.version();
         // Versions are counted from one, slots of the stream from zero.
         let from = range.from.get().saturating_sub(1).min(version.get());
         let to = range.to.get().min(version.get()).max(from);
         let slots = &stream.slots[from as usize..to as usize];
+        let live = |slot: &Slot| !self.is_removed(*slot);
         let (events, taken) = match range.direction {
-            Direction::Forward => self.fill(slots.iter().copied(), to - from, range.limit),
-            Direction::Backward => self.fill(slots.iter().rev().copied(), to - from, range.limit),
+            Direction::Forward => {
+                let slots = slots.iter().copied().take_while(live);
+                self.fill(slots, to - from, range.limit)
+            }
+            Direction::Backward => {
+                let slots = slots.iter().rev().copied().take_while(live);
+                self.fill(slots, to - from, range.limit)
+            }
         };
+        if taken == 0 && from < to && range.limit > 0 {
+            let first = match range.direction {
+                Direction::Forward => from + 1,
+                Direction::Backward => to,
+            };
+            return Err(stream.stub().refusal(Version::new(first)));
+        }
         let next = (taken < to - from).then(|| match range.direction {
             Direction::Forward => Version::new(from + taken + 1),
             Direction::Backward => Version::new(to - taken),
         });
-        StreamPage { events, version, next }
+        Ok(StreamPage { events, version, next })
     }
 
-    pub(crate) fn read(&self, query: &Query, range: QueryRange) -> QueryPage {
+    pub(crate) fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
         let slots = range.after.get()..range.up_to.get().min(self.length.into());
         let mut matches = self.matches(query, slots, range.direction);
         let at_most = matches.at_most();
-        let mut found = std::iter::from_fn(|| matches.next(self));
-        let (events, taken) = self.fill(&mut found, at_most, range.limit);
-        let more = taken < at_most && found.next().is_some();
-        QueryPage { events, head: self.head(), more }
+        let mut found = self.not_gone(&mut matches).peekable();
+        let live =
+            std::iter::from_fn(|| found.next_if(|slot| !self.is_removed(*slot)));
+        let (events, taken) = self.fill(live, at_most, range.limit);
+        let next = if taken < at_most { found.next() } else { None };
+        match next {
+            Some(slot) if events.is_empty() && range.limit > 0 => Err(self.refusal(slot)),
+            next => Ok(QueryPage { events, head: self.head(), more: next.is_some() }),
+        }
+    }
+
+    pub(crate) fn read_sparse(&self, query: &Query, range: QueryRange) -> SparsePage {
+        let slots = range.after.get()..range.up_to.get().min(self.length.into());
+        let mut matches = self.matches(query, slots, range.direction);
+        let mut found = self.not_gone(&mut matches);
+        let (mut page, mut removed) = (PageBuilder::default(), Vec::new());
+        while page.len() + removed.len() < range.limit && page.bytes() < PAGE_BYTES {
+            let Some(slot) = found.next() else { break };
+            if self.is_removed(slot) {
+                removed.extend(self.removed_event(slot));
+            } else {
+                page.push(self.recorded(slot));
+            }
+        }
+        let more = found.next().is_some();
+        SparsePage { events: page.build(), removed, head: self.head(), more }
+    }
+
+    /// The events that match, without those that were removed for good.
+    fn not_gone<'m>(&'m self, matches: &'m mut Matches<'_>) -> impl Iterator<Item = Slot> + 'm {
+        std::iter::from_fn(|| matches.next(self))
+            .filter(|slot| !self.is_removed(*slot) || self.removed_event(*slot).is_some())
     }
 
     /// Fills a page, and says how many events it took.
@@ -330,6 +389,35 @@ impl Log {
         Matches::Some(Merge::new(lists, direction))
     }
 
+    #[inline]
+    fn is_removed(&self, slot: Slot) -> bool {
+        self.segments[slot as usize / SEGMENT_EVENTS].is_removed(slot as usize % SEGMENT_EVENTS)
+    }
+
+    /// Where a removed event is; `None` if nowhere.
+    fn removed_event(&self, slot: Slot) -> Option<RemovedEvent> {
+        let stored = self.stored(slot);
+        let stream = &self.streams[stored.stream as usize];
+        let version = Version::new(stored.version.into());
+        let part = stream.removed.iter().find(|part| (part.from..=part.to).contains(&version))?;
+        let segment = part.segment.clone()?;
+        Some(RemovedEvent { position: position(slot), stream: stream.id.clone(), version, segment })
+    }
+
+    fn refusal(&self, slot: Slot) -> ReadError {
+        ReadError::Archived(Box::new(self.archived(slot)))
+    }
+
+    fn archived(&self, slot: Slot) -> Archived {
+        let stored = self.stored(slot);
+        let stub = self.streams[stored.stream as usize].stub();
+        stub.archived(Version::new(stored.version.into()))
+    }
+
+    fn stored(&self, slot: Slot) -> Stored<'_> {
+        self.segments[slot as usize / SEGMENT_EVENTS].get(slot as usize % SEGMENT_EVENTS)
+    }
+
     fn stream(&self, id: &StreamId) -> Option<&Stream> {
         Some(&self.streams[self.place(id)? as usize])
     }
@@ -345,8 +433,7 @@ impl Log {
 
     #[inline]
     fn recorded(&self, slot: Slot) -> Recorded<'_> {
-        let stored =
-            self.segments[slot as usize / SEGMENT_EVENTS].get(slot as usize % SEGMENT_EVENTS);
+        let stored = self.stored(slot);
         let (name, schema_version) = self.names.kind(stored.kind);
         Recorded {
             position: position(slot),
@@ -367,6 +454,85 @@ impl Log {
 impl Stream {
     fn version(&self) -> Version {
         Version::new(self.slots.len() as u64)
+    }
+
+    fn stub(&self) -> Stub {
+        Stub { stream: self.id.clone(), version: self.version(), parts: self.removed.clone() }
+    }
+}
+
+/// Removing, and putting back.
+impl Log {
+    pub(crate) fn remove(&mut self, removal: &Removal) -> Result<(), RemovalError> {
+        let place = self.place(&removal.stream);
+        let stream = place.map(|place| &self.streams[place as usize]);
+        let version = stream.map_or(Version::ZERO, Stream::version);
+        let stub = stream.filter(|stream| !stream.removed.is_empty()).map(Stream::stub);
+        let id_at = |version: Version| {
+            let slot = *stream?.slots.get(version.get().checked_sub(1)? as usize)?;
+            Some(event_id(&self.segments, slot))
+        };
+        let repeated = Stub::check(stub.as_ref(), version, removal, id_at)?;
+        let Some(place) = place.filter(|_| !repeated) else { return Ok(()) };
+        // Everything is checked: from here on nothing can fail.
+        let stream = &mut self.streams[place as usize];
+        let part = &removal.part;
+        let slots = part.from.get() as usize - 1..part.to.get() as usize;
+        for &slot in &stream.slots[slots] {
+            let segment = &mut self.segments[slot as usize / SEGMENT_EVENTS];
+            segment.remove(slot as usize % SEGMENT_EVENTS);
+        }
+        stream.removed.push(part.clone());
+        Ok(())
+    }
+
+    pub(crate) fn put_back(
+        &mut self,
+        id: &StreamId,
+        events: &[RecordedEvent],
+    ) -> Result<(), RemovalError> {
+        let place = self.place(id);
+        let stream = place.map(|place| &self.streams[place as usize]);
+        let last = stream.and_then(|stream| stream.removed.last().cloned());
+        let slots = match Stub::check_return(id, last.as_ref(), events)? {
+            // It was put back before.
+            None => return Ok(()),
+            Some(part) => part.from.get() as usize - 1..part.to.get() as usize,
+        };
+        let Some(place) = place else { return Ok(()) };
+        let slots: Vec<Slot> = self.streams[place as usize].slots[slots].to_vec();
+        for (&slot, event) in slots.iter().zip(events) {
+            let known = self.recorded(slot);
+            if known.event_id != event.event_id
+                || known.position != event.position
+                || known.version != event.version
+                || known.name != event.name
+                || known.schema_version != event.schema_version
+                || known.tags != event.tags.as_slice()
+            {
+                let (stream, version) = (id.clone(), event.version);
+                return Err(RemovalError::OtherEvent { stream, version });
+            }
+        }
+        for (slot, event) in slots.into_iter().zip(events) {
+            let segment = &mut self.segments[slot as usize / SEGMENT_EVENTS];
+            let index = slot as usize % SEGMENT_EVENTS;
+            segment.put_back(index, &event.payload, &event.metadata);
+        }
+        self.streams[place as usize].removed.pop();
+        Ok(())
+    }
+
+    pub(crate) fn stub(&self, id: &StreamId) -> Option<Stub> {
+        self.stream(id).filter(|stream| !stream.removed.is_empty()).map(Stream::stub)
+    }
+
+    pub(crate) fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Vec<Stub> {
+        let removed = self.streams.iter().filter(|stream| !stream.removed.is_empty());
+        let mut streams: Vec<_> =
+            removed.filter(|stream| after.is_none_or(|after| stream.id > *after)).collect();
+        streams.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        streams.into_iter().take(limit).map(Stream::stub).collect()
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Segment {
     payloads: Vec<u8>,
     /// What few events have.
     extras: Vec<Extra>,
+    /// How many bytes of the payloads belong to no event any more.
+    unused: usize,
 }
 
 struct Entry {
@@ -35,12 +37,15 @@ struct Entry {
     payload_end: u32,
     /// The index of the extra plus one; zero if there is none.
     extra: u32,
+    /// Its payload and metadata are elsewhere.
+    removed: bool,
 }
 
 #[derive(Default)]
 struct Extra {
     tags: Tags,
     metadata: Metadata,
+    /// One that does not lie with the others.
     large_payload: Option<Bytes>,
 }
 
@@ -137,6 +142,7 @@ impl Segment {
             // Both fit: 4,096 events of at most 64 KiB.
             payload_end: self.payloads.len() as u32,
             extra: extra as u32,
+            removed: false,
         });
     }
 
@@ -144,11 +150,69 @@ impl Segment {
         self.entries[index].event_id
     }
 
+    pub(crate) fn is_removed(&self, index: usize) -> bool {
+        self.entries[index].removed
+    }
+
+    /// Lets go of the payload and metadata of an event.
+    pub(crate) fn remove(&mut self, index: usize) {
+        let (start, end) = self.copied(index);
+        let entry = &mut self.entries[index];
+        entry.removed = true;
+        if let Some(extra) = (entry.extra as usize).checked_sub(1) {
+            let extra = &mut self.extras[extra];
+            // Tags stay: conditions ask for them.
+            (extra.metadata, extra.large_payload) = (Metadata::EMPTY, None);
+        }
+        self.unused += end - start;
+        if self.unused > self.payloads.len() / 2 {
+            self.give_back_unused();
+        }
+    }
+
+    /// Takes payload and metadata of a removed event back.
+    pub(crate) fn put_back(&mut self, index: usize, payload: &Bytes, metadata: &Metadata) {
+        let entry = &mut self.entries[index];
+        entry.removed = false;
+        let place = match (entry.extra as usize).checked_sub(1) {
+            Some(place) => place,
+            None => {
+                self.extras.push(Extra::default());
+                entry.extra = self.extras.len() as u32;
+                self.extras.len() - 1
+            }
+        };
+        let extra = &mut self.extras[place];
+        (extra.metadata, extra.large_payload) = (metadata.clone(), Some(payload.clone()));
+    }
+
+    /// Where the payload lies that was copied.
+    fn copied(&self, index: usize) -> (usize, usize) {
+        let start = index.checked_sub(1).map_or(0, |before| self.entries[before].payload_end);
+        (start as usize, self.entries[index].payload_end as usize)
+    }
+
+    /// Copies what is used and forgets the rest.
+    fn give_back_unused(&mut self) {
+        let mut payloads = Vec::with_capacity(self.payloads.len() - self.unused);
+        let mut start = 0;
+        for entry in &mut self.entries {
+            let end = entry.payload_end as usize;
+            let extra = (entry.extra as usize).checked_sub(1).map(|extra| &self.extras[extra]);
+            if !entry.removed && extra.is_none_or(|extra| extra.large_payload.is_none()) {
+                payloads.extend_from_slice(&self.payloads[start..end]);
+            }
+            start = end;
+            entry.payload_end = payloads.len() as u32;
+        }
+        (self.payloads, self.unused) = (payloads, 0);
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Stored<'_> {
         let entry = &self.entries[index];
-        let start = index.checked_sub(1).map_or(0, |before| self.entries[before].payload_end);
-        let copied = &self.payloads[start as usize..entry.payload_end as usize];
+        let (start, end) = self.copied(index);
+        let copied = &self.payloads[start..end];
         let extra = (entry.extra as usize).checked_sub(1).map(|extra| &self.extras[extra]);
         Stored {
             event_id: entry.event_id,

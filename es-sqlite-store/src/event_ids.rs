@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Damage, Failure};
+use crate::pages::bound;
 use crate::record::Record;
 
 /// So many go into the table together.
@@ -79,6 +80,28 @@ impl EventIds {
 
     pub(crate) fn add(&mut self, id: EventId, position: i64) {
         self.uncommitted.insert(id, position);
+    }
+
+    /// Puts all ids up to the head into the table, because the events that they could be read from are
+    /// about to go.
+    pub(crate) fn index_now(
+        &mut self,
+        connection: &Connection,
+        head: Position,
+    ) -> Result<(), Failure> {
+        let mut ids: Vec<_> = self.uncommitted.drain().collect();
+        if !self.indexed {
+            let recent = self.recent.0.read().unwrap_or_else(PoisonError::into_inner);
+            ids.extend(recent.iter().map(|(id, position)| (*id, *position)));
+        }
+        ids.sort_unstable();
+        let mut insert = connection.prepare_cached(INSERT)?;
+        for (id, position) in ids {
+            insert.execute(params![id.as_uuid().as_bytes().as_slice(), position])?;
+        }
+        connection.prepare_cached(SET_INDEXED)?.execute([bound(head.get())])?;
+        self.indexed = true;
+        Ok(())
     }
 
     /// At the beginning of a transaction: puts the recent ids into the table if there are enough.

@@ -49,6 +49,7 @@ mod presence;
 mod read_ahead;
 mod readers;
 mod record;
+mod removed;
 mod rows;
 mod schema;
 mod state_records;
@@ -64,9 +65,9 @@ use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynProjectionStore, EventId,
     EventStore, ExpectedRevision, Position, ProjectionStore, Query, QueryPage, QueryRange,
-    ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Revision, RowWork, StateCommit,
-    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
-    StreamRange,
+    ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Removal, RemovalError, Revision,
+    RowWork, SparsePage, StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore,
+    StoreFailure, StreamId, StreamPage, StreamRange, StreamRemoval, Stub,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -75,6 +76,7 @@ use crate::error::Failure;
 pub use crate::error::{Damage, MaintenanceError, OpenError};
 use crate::event_ids::RecentIds;
 use crate::lock::WriterLock;
+use crate::pages::Reader;
 pub use crate::maintenance::{MAX_DAMAGE, Size, Verified};
 use crate::read_ahead::ReadAhead;
 use crate::readers::Readers;
@@ -382,6 +384,57 @@ impl RecordedAppend for SqliteStore {
             return vec![Err(failure.into())];
         }
         answered.await.unwrap_or_else(|_| vec![Err(AppendError::OutcomeUnknown(lost_answer()))])
+    }
+}
+
+impl StreamRemoval for SqliteStore {
+    async fn remove(&self, removal: &Removal) -> Result<(), RemovalError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::RemoveEvents { removal: removal.clone(), answer }).await?;
+        let done = answered.await;
+        self.read_ahead.clear();
+        done.unwrap_or_else(|_| Err(RemovalError::OutcomeUnknown(lost_answer())))
+    }
+
+    async fn put_back(
+        &self,
+        stream: &StreamId,
+        events: &[RecordedEvent],
+    ) -> Result<(), RemovalError> {
+        let (answer, answered) = oneshot::channel();
+        let (stream, events) = (stream.clone(), events.to_vec());
+        self.enqueue(Job::PutBack { stream, events, answer }).await?;
+        let done = answered.await;
+        self.read_ahead.clear();
+        done.unwrap_or_else(|_| Err(RemovalError::OutcomeUnknown(lost_answer())))
+    }
+
+    async fn stub(&self, stream: &StreamId) -> Result<Option<Stub>, ReadError> {
+        let (stream, head) = (stream.clone(), *self.head.borrow());
+        let read = move |reader: &mut Reader<'_>| {
+            // One snapshot of the version and the parts.
+            let snapshot = reader.connection.unchecked_transaction()?;
+            removed::stub(&snapshot, &stream, head)
+        };
+        Ok(self.readers()?.read(read).await?)
+    }
+
+    async fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Result<Vec<Stub>, ReadError> {
+        let (after, head) = (after.cloned(), *self.head.borrow());
+        let read = move |reader: &mut Reader<'_>| {
+            let snapshot = reader.connection.unchecked_transaction()?;
+            removed::stubs(&snapshot, after.as_ref(), limit, head)
+        };
+        Ok(self.readers()?.read(read).await?)
+    }
+
+    async fn read_sparse(
+        &self,
+        query: &Query,
+        range: QueryRange,
+    ) -> Result<SparsePage, ReadError> {
+        let (query, head) = (query.clone(), *self.head.borrow());
+        Ok(self.readers()?.read(move |reader| reader.read_sparse(&query, range, head)).await?)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::record::{CHECKSUM_BYTES, EXTRAS, OCCURRED_AT, RECORDED_AT};
 pub(crate) const APPLICATION_ID: i64 = 0x6573_716c;
 
 /// The version that this crate writes.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// What a file is before it is opened as a store.
 pub(crate) enum Kind {
@@ -55,9 +55,11 @@ pub(crate) fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Resul
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for version in from + 1..=VERSION {
-        // One arm for each version that ever was released.
-        if version == 1 {
-            first_version(&transaction)?;
+        match version {
+            1 => first_version(&transaction)?,
+            2 => transaction.execute_batch(REMOVED_EVENTS)?,
+            // There are no others up to the current one.
+            _ => {}
         }
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -145,6 +147,32 @@ CREATE TABLE state_records (
     value    BLOB    NOT NULL,
     checksum INTEGER NOT NULL,
     UNIQUE (space, name)
+);
+";
+
+/// Version 2: events can be removed.
+const REMOVED_EVENTS: &str = "
+-- Runs of events that are not in event_records any more.
+CREATE TABLE removed_parts (
+    part_id       INTEGER PRIMARY KEY,
+    stream_id     INTEGER NOT NULL,  -- of streams
+    first_version INTEGER NOT NULL,
+    last_version  INTEGER NOT NULL,
+    last_event_id BLOB    NOT NULL,
+    segment       TEXT,              -- of an archive; NULL: they are nowhere
+    digest        BLOB,
+    begins_anew   INTEGER NOT NULL,  -- what follows is a summary of them
+    checksum      INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX removed_parts_by_stream ON removed_parts (stream_id, first_version);
+
+-- What keeps positions, conditions and event ids right: their entries in event_ids, event_tags and
+-- event_type_blocks stay.
+CREATE TABLE removed_events (
+    position INTEGER PRIMARY KEY,
+    part_id  INTEGER NOT NULL,  -- of removed_parts
+    version  INTEGER NOT NULL,
+    type_id  INTEGER NOT NULL   -- of event_types
 );
 ";
 

@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 use es_core::bytes::Bytes;
 use es_core::{
     AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Position,
-    RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey, StoreFailure,
+    RecordedCommit, RecordedEvent, Removal, RemovalError, Revision, RowWork, StateCommit,
+    StateError, StateKey, StoreFailure, StreamId,
 };
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -56,6 +57,17 @@ pub(crate) enum Job {
         rows: Option<RowWork<Sqlite>>,
         answer: oneshot::Sender<Result<Revision, StateError>>,
     },
+    /// Events go.
+    RemoveEvents {
+        removal: Removal,
+        answer: oneshot::Sender<Result<(), RemovalError>>,
+    },
+    /// Events come back.
+    PutBack {
+        stream: StreamId,
+        events: Vec<RecordedEvent>,
+        answer: oneshot::Sender<Result<(), RemovalError>>,
+    },
     Checkpoint {
         answer: oneshot::Sender<Result<Checkpointed, MaintenanceError>>,
     },
@@ -67,6 +79,7 @@ enum Outcome {
     Put(Result<Revision, StateError>),
     Remove(Result<(), StateError>),
     Commit(Result<Revision, StateError>),
+    Removal(Result<(), RemovalError>),
     /// Is done between transactions.
     Checkpoint,
 }
@@ -104,6 +117,13 @@ impl Job {
                 let values = commit.changes.iter().filter_map(|change| change.value.as_ref());
                 (commit.changes.len().max(1), values.map(Bytes::len).sum())
             }
+            Self::RemoveEvents { removal: Removal { part, .. }, .. } => {
+                let events = part.to.get().saturating_sub(part.from.get());
+                (usize::try_from(events).unwrap_or(MOST_EVENTS), 0)
+            }
+            Self::PutBack { events, .. } => {
+                (events.len(), events.iter().map(|event| event.payload.len()).sum())
+            }
             Self::Remove { .. } | Self::Checkpoint { .. } => (1, 0),
         }
     }
@@ -126,6 +146,12 @@ impl Job {
             (Self::Commit { answer, .. }, Outcome::Commit(result)) => {
                 let _ = answer.send(result);
             }
+            (
+                Self::RemoveEvents { answer, .. } | Self::PutBack { answer, .. },
+                Outcome::Removal(result),
+            ) => {
+                let _ = answer.send(result);
+            }
             // An outcome is made from its own job. Whoever waits is told that nothing was answered.
             _ => {}
         }
@@ -141,6 +167,9 @@ impl Job {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Remove { answer, .. } => {
+                let _ = answer.send(Err(failure.into()));
+            }
+            Self::RemoveEvents { answer, .. } | Self::PutBack { answer, .. } => {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Checkpoint { answer } => {
@@ -160,6 +189,9 @@ impl Job {
             }
             Self::Remove { answer, .. } => {
                 let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
+            }
+            Self::RemoveEvents { answer, .. } | Self::PutBack { answer, .. } => {
+                let _ = answer.send(Err(RemovalError::OutcomeUnknown(failure)));
             }
             Self::Checkpoint { .. } => {}
         }
@@ -336,6 +368,12 @@ impl Writer {
                     rows.as_ref(),
                     texts,
                 )?),
+                Job::RemoveEvents { removal, .. } => {
+                    Outcome::Removal(log.remove(connection, removal)?)
+                }
+                Job::PutBack { stream, events, .. } => {
+                    Outcome::Removal(log.put_back(connection, stream, events)?)
+                }
                 Job::Checkpoint { .. } => Outcome::Checkpoint,
             });
         }

@@ -22,7 +22,9 @@ use crate::identity::EventId;
 use crate::recorded::Recorded;
 use crate::runtime::Shared;
 use crate::runtime::instance::Warm;
-use crate::runtime::replay::{LoadError, Loaded, Step, catch_up, replay};
+use crate::runtime::replay::{
+    LoadError, Loaded, Reach, Step, catch_up, catch_up_seeing, replay,
+};
 use crate::runtime::retry::RetryPolicy;
 use crate::snapshot::{Occasion, SnapshotForm, SnapshotPolicy, SnapshotType, crosses};
 use crate::store::{
@@ -254,11 +256,8 @@ impl<S: EventStore> Source<'_, S> {
         }
         *loaded = Loaded::default();
         from.version = Version::ZERO;
-        let take = |_: &mut A, recorded: &Recorded<'_>| {
-            from.last = Some(recorded.event_id);
-            Step::Apply
-        };
-        replay(self.store, self.retry, self.stream, loaded, take, |_, _, _| {}).await?;
+        let see = |recorded: &Recorded<'_>| from.last = Some(recorded.event_id);
+        catch_up_seeing(self.store, self.retry, self.stream, loaded, see).await?;
         Ok(from)
     }
 
@@ -291,7 +290,23 @@ impl<S: EventStore> Source<'_, S> {
             stands = recorded.event_id == event_id;
             if stands { Step::Skip } else { Step::Stop }
         };
-        replay(self.store, self.retry, self.stream, loaded, take, |_, _, _| {}).await?;
+        let read =
+            replay(self.store, self.retry, self.stream, loaded, Reach::Live, take, |_, _, _| {});
+        match read.await {
+            Ok(()) => {}
+            // The snapshot stands at the end of what was removed: what follows is live.
+            Err(LoadError::Archived(archived))
+                if archived.up_to == version && archived.last_event_id == Some(event_id) =>
+            {
+                loaded.version = version;
+                let see = |recorded: &Recorded<'_>| from.last = Some(recorded.event_id);
+                catch_up_seeing(self.store, self.retry, self.stream, loaded, see).await?;
+                stands = true;
+            }
+            // It stands before that: what it would go on with is not live.
+            Err(LoadError::Archived(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
         if stands {
             loaded.version = loaded.version.max(version);
             from.version = version;
