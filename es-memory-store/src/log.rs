@@ -495,8 +495,21 @@ impl Log {
         let stream = place.map(|place| &self.streams[place as usize]);
         let last = stream.and_then(|stream| stream.removed.last().cloned());
         let slots = match Stub::check_return(id, last.as_ref(), events)? {
-            // It was put back before.
-            None => return Ok(()),
+            None => {
+                // It was put back before, if these are the events that are there.
+                let known = |event: &RecordedEvent| {
+                    let slots = &stream?.slots;
+                    let slot = slots.get(event.version.get().checked_sub(1)? as usize)?;
+                    (event_id(&self.segments, *slot) == event.event_id).then_some(())
+                };
+                return match events.iter().find(|event| known(event).is_none()) {
+                    None => Ok(()),
+                    Some(RecordedEvent { version, .. }) => {
+                        let (stream, version) = (id.clone(), *version);
+                        Err(RemovalError::OtherEvent { stream, version })
+                    }
+                };
+            }
             Some(part) => part.from.get() as usize - 1..part.to.get() as usize,
         };
         let Some(place) = place else { return Ok(()) };

@@ -83,6 +83,30 @@ impl Reader<'_> {
         range: StreamRange,
         head: Position,
     ) -> Result<StreamPage, Failure> {
+        self.steadily(|reader| reader.page_of_stream(id, range, head))
+    }
+
+    /// Reads, and once more in one snapshot if something was missing: events may have been removed or
+    /// put back between two statements.
+    fn steadily<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match read(self) {
+            Err(Failure::Damage(_)) if self.connection.is_autocommit() => {
+                let _snapshot = self.connection.unchecked_transaction()?;
+                read(self)
+            }
+            done => done,
+        }
+    }
+
+    fn page_of_stream(
+        &mut self,
+        id: &StreamId,
+        range: StreamRange,
+        head: Position,
+    ) -> Result<StreamPage, Failure> {
         let Some((number, version)) = stream(self.connection, id, head)? else {
             return Ok(StreamPage { events: Page::default(), version: Version::ZERO, next: None });
         };
@@ -151,9 +175,11 @@ impl Reader<'_> {
         range: QueryRange,
         head: Position,
     ) -> Result<QueryPage, Failure> {
-        let mut reading = Reading::new(query, range, head);
-        reading.read(self)?;
-        Ok(QueryPage { events: reading.page.build(), head, more: reading.more })
+        self.steadily(|reader| {
+            let mut reading = Reading::new(query, range, head);
+            reading.read(reader)?;
+            Ok(QueryPage { events: reading.page.build(), head, more: reading.more })
+        })
     }
 
     /// The same, with the removed events named.
@@ -163,16 +189,27 @@ impl Reader<'_> {
         range: QueryRange,
         head: Position,
     ) -> Result<SparsePage, Failure> {
-        let mut reading = Reading::new(query, range, head);
-        reading.removed = Some(Vec::new());
-        reading.read(self)?;
-        let Reading { page, removed, more, .. } = reading;
-        let removed = removed.unwrap_or_default();
-        Ok(SparsePage { events: page.build(), removed, head, more })
+        self.steadily(|reader| {
+            let mut reading = Reading::new(query, range, head);
+            reading.removed = Some(Vec::new());
+            reading.read(reader)?;
+            let Reading { page, removed, more, .. } = reading;
+            let removed = removed.unwrap_or_default();
+            Ok(SparsePage { events: page.build(), removed, head, more })
+        })
     }
 
     /// The event with this id, which is at `recent` if it is not in the table of ids yet.
     pub(crate) fn find(
+        &mut self,
+        event_id: EventId,
+        recent: Option<i64>,
+        head: Position,
+    ) -> Result<Option<RecordedEvent>, Failure> {
+        self.steadily(|reader| reader.event(event_id, recent, head))
+    }
+
+    fn event(
         &mut self,
         event_id: EventId,
         recent: Option<i64>,
@@ -500,7 +537,7 @@ mod tests {
     #[test]
     fn what_an_index_finds_comes_in_order() {
         for order in ["", " DESC"] {
-            let of_type = |table| crate::matches::of_type(table, order);
+            let of_type = |table| matches::of_type(table, order);
             let (live, removed) = (of_type(matches::LIVE), of_type(matches::REMOVED));
             for sql in [live, removed, matches::tagged(3, order)] {
                 let plan = plan(&sql);
