@@ -208,7 +208,7 @@ pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
     AndWait, Audit, CausalMessage, CausalNode, CausalTree, CausedCommand, CommandDifference,
-    CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History,
+    CommandIdReused, Consumer, ConsumerKind, ConsumersError, DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History,
     LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder,
     SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited, WhatIf, WhatIfError,
     field_changes,

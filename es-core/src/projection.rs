@@ -10,7 +10,7 @@ mod dead_letter;
 mod document;
 mod error;
 pub(crate) mod feed;
-mod generation;
+pub(crate) mod generation;
 mod handle;
 pub(crate) mod host;
 mod lease;

@@ -4,6 +4,7 @@ mod and_wait;
 mod audit;
 mod carry_out;
 mod commit_log;
+mod consumers;
 mod decide;
 mod error;
 mod execute;
@@ -53,6 +54,7 @@ use crate::store::{EventStore, StateStore};
 use crate::subscription::{StartAt, Subscription, SubscriptionError};
 
 pub use self::and_wait::{AndWait, Waited};
+pub use self::consumers::{Consumer, ConsumerKind, ConsumersError};
 pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};

@@ -15,7 +15,7 @@ use crate::recorded::{Page, RecordedEvent};
 use crate::runtime::RetryPolicy;
 use crate::store::{
     EventStore, ExpectedRevision, QueryRange, ReadError, Revision, StateCommit, StateError,
-    StateKey,
+    StateKey, StateRecord,
 };
 use crate::version::Position;
 
@@ -165,21 +165,33 @@ impl<E: EventSet, S: EventStore> Subscription<E, S> {
 
 const PAGE_EVENTS: usize = 256;
 
+/// The space of the records that say how far durable subscriptions are; the name is theirs.
+pub(crate) const SPACE: &str = "subscription";
+
+/// How far the subscription is that a record is of.
+pub(crate) fn position(key: &StateKey, record: &StateRecord) -> Result<Position, StateError> {
+    Ok(stored(key, record)?.position)
+}
+
+fn stored(key: &StateKey, record: &StateRecord) -> Result<Stored, StateError> {
+    serde_json::from_slice(&record.value).map_err(|error| {
+        let what = format!("state record `{key}` is no position of a subscription");
+        StateError::Permanent(StoreFailure::caused_by(what, error))
+    })
+}
+
 impl Progress {
     async fn load(store: &impl EventStore, name: String) -> Result<Self, SubscriptionError> {
         let home = store
             .projection_store()
             .ok_or_else(|| SubscriptionError::NotDurable { name: name.clone() })?;
-        let key = StateKey::new("subscription", name.as_str());
+        let key = StateKey::new(SPACE, name.as_str());
         let identity = home.dyn_identity().await?;
         let Some(record) = home.dyn_get(&key).await? else {
             let stored = Stored { store: identity, position: Position::ZERO, at: Timestamp::now() };
             return Ok(Self { key, stored, expected: ExpectedRevision::Missing });
         };
-        let stored: Stored = serde_json::from_slice(&record.value).map_err(|error| {
-            let what = format!("state record `{key}` is no position of a subscription");
-            StateError::Permanent(StoreFailure::caused_by(what, error))
-        })?;
+        let stored = stored(&key, &record)?;
         if stored.store != identity {
             return Err(SubscriptionError::OtherHistory { name });
         }
