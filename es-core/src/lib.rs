@@ -208,10 +208,10 @@ pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
     AndWait, Audit, CausalMessage, CausalNode, CausalTree, CausedCommand, CommandDifference,
-    CommandIdReused, Consumer, ConsumerKind, ConsumersError, DifferenceError, Execute, ExecuteError, FieldChange, FirstTime, History,
-    LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder,
-    SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited, WhatIf, WhatIfError,
-    field_changes,
+    CommandIdReused, Consumer, ConsumerKind, ConsumersError, DifferenceError, Execute,
+    ExecuteError, FieldChange, FirstTime, History, LoadError, Loaded, NotRegistered, PastError,
+    Receipt, RetryPolicy, Runtime, RuntimeBuilder, SnapshotStatistics, StartError,
+    UnknownProjection, WaitError, Waited, WhatIf, WhatIfError, field_changes,
 };
 #[cfg(feature = "hash-chain")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hash-chain")))]
@@ -220,12 +220,13 @@ pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::split::Split;
 pub use crate::store::{
     AppendError, Archived, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
-    DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, InvalidPartDigest,
-    MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, PartDigest, ProjectionStore, QueryPage,
-    QueryRange, ReadError, RecordedAppend, RecordedCommit, Removal, RemovalError, RemovedEvent,
-    RemovedPart, Revision, RowFamily, RowScope, RowWork, SegmentRef, SharedEventStore, SparsePage,
-    StateChange, StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore, StreamPage,
-    StreamRange, StreamRemoval, Stub, VersionConflict,
+    DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, ImmediateRead,
+    InvalidPartDigest, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, PartDigest, ProjectionStore,
+    QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit, Removal, RemovalError,
+    RemovedEvent, RemovedPart, Revision, RowFamily, RowScope, RowWork, SegmentRef,
+    SharedEventStore, SparsePage, StateChange, StateCommit, StateError, StateKey, StatePage,
+    StateRecord, StateStore, StreamPage, StreamRange, StreamRemoval, StreamVisit, Stub,
+    VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

@@ -54,8 +54,8 @@ use crate::store::{EventStore, StateStore};
 use crate::subscription::{StartAt, Subscription, SubscriptionError};
 
 pub use self::and_wait::{AndWait, Waited};
-pub use self::consumers::{Consumer, ConsumerKind, ConsumersError};
 pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
+pub use self::consumers::{Consumer, ConsumerKind, ConsumersError};
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
 pub use self::error::{

@@ -3,6 +3,7 @@
 mod erased;
 mod error;
 mod event_store;
+mod immediate;
 mod projection_store;
 mod recorded_append;
 mod state_store;
@@ -11,9 +12,10 @@ mod stream_removal;
 pub use self::erased::{DynEventStore, SharedEventStore};
 pub use self::error::{AppendError, ConditionFailed, ReadError, StateError, VersionConflict};
 pub use self::event_store::{
-    ChainLink, ConditionalAppend, Direction, EventStore, ImmediateAppend, QueryPage, QueryRange,
-    StreamPage, StreamRange,
+    ChainLink, ConditionalAppend, Direction, EventStore, QueryPage, QueryRange, StreamPage,
+    StreamRange,
 };
+pub use self::immediate::{ImmediateAppend, ImmediateRead, StreamVisit};
 pub(crate) use self::projection_store::{AnyRowFamily, AnyRowWork};
 pub use self::projection_store::{
     DynProjectionStore, GaveUp, NoRows, ProjectionStore, RowFamily, RowScope, RowWork, StateChange,

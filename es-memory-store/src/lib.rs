@@ -28,15 +28,17 @@ mod names;
 mod segment;
 mod states;
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, ChainLink, Clock, Commit, ConditionalAppend,
-    DynProjectionStore, EventId, EventStore, ImmediateAppend, Position, Query, QueryPage,
-    QueryRange, ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Removal, RemovalError,
-    SparsePage, StreamId, StreamPage, StreamRange, StreamRemoval, Stub, SystemClock,
+    DynProjectionStore, EventId, EventStore, ImmediateAppend, ImmediateRead, Position, Query,
+    QueryPage, QueryRange, ReadError, Recorded, RecordedAppend, RecordedCommit, RecordedEvent,
+    Removal, RemovalError, SparsePage, StreamId, StreamPage, StreamRange, StreamRemoval,
+    StreamVisit, Stub, SystemClock,
 };
 use tokio::sync::Notify;
 
@@ -139,6 +141,10 @@ impl EventStore for MemoryStore {
         Some(self)
     }
 
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
+        Some(self)
+    }
+
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
         Some(self)
     }
@@ -147,6 +153,17 @@ impl EventStore for MemoryStore {
 impl ImmediateAppend for MemoryStore {
     fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
         self.append_guarded(commit, &[])
+    }
+}
+
+impl ImmediateRead for MemoryStore {
+    fn visit_stream(
+        &self,
+        stream: &StreamId,
+        range: StreamRange,
+        visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
+    ) -> Result<StreamVisit, ReadError> {
+        self.log().visit_stream(stream, range, visit)
     }
 }
 
@@ -200,11 +217,7 @@ impl StreamRemoval for MemoryStore {
         Ok(self.log().stubs(after, limit))
     }
 
-    async fn read_sparse(
-        &self,
-        query: &Query,
-        range: QueryRange,
-    ) -> Result<SparsePage, ReadError> {
+    async fn read_sparse(&self, query: &Query, range: QueryRange) -> Result<SparsePage, ReadError> {
         Ok(self.log().read_sparse(query, range))
     }
 }

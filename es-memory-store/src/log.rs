@@ -1,14 +1,14 @@
 //! The log: all events in their global order, and the indexes over them.
 
 use std::hash::BuildHasher;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, Archived, Commit, ConditionFailed, Direction, EventId,
-    NewEvent, Page, PageBuilder, Payload, Position, Query, QueryItem, QueryPage, QueryRange,
-    ReadError, Recorded, RecordedEvent, Removal, RemovalError, RemovedEvent, RemovedPart,
-    SparsePage, StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, Stub, Tag, Version,
+    NewEvent, Page, PageBuilder, Position, Query, QueryItem, QueryPage, QueryRange, ReadError,
+    Recorded, RecordedEvent, Removal, RemovalError, RemovedEvent, RemovedPart, SparsePage,
+    StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, StreamVisit, Stub, Tag, Version,
     VersionConflict,
 };
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -204,7 +204,11 @@ impl Log {
         let stream = place.unwrap_or_else(|| {
             let new = self.streams.len() as u32;
             self.by_stream.insert(append.stream.clone(), new);
-            self.streams.push(Stream { id: append.stream.clone(), slots: Vec::new(), removed: Vec::new() });
+            self.streams.push(Stream {
+                id: append.stream.clone(),
+                slots: Vec::new(),
+                removed: Vec::new(),
+            });
             new
         });
         for event in &append.events {
@@ -274,34 +278,39 @@ impl Log {
         let Some(stream) = self.stream(id) else {
             return Ok(StreamPage { events: Page::default(), version: Version::ZERO, next: None });
         };
-        let version = stream.version();
-        // Versions are counted from one, slots of the stream from zero.
-        let from = range.from.get().saturating_sub(1).min(version.get());
-        let to = range.to.get().min(version.get()).max(from);
-        let slots = &stream.slots[from as usize..to as usize];
-        let live = |slot: &Slot| !self.is_removed(*slot);
+        let selected = stream.select(range)?;
+        let at_most = selected.slots.len() as u64;
         let (events, taken) = match range.direction {
-            Direction::Forward => {
-                let slots = slots.iter().copied().take_while(live);
-                self.fill(slots, to - from, range.limit)
-            }
+            Direction::Forward => self.fill(selected.slots.iter().copied(), at_most, range.limit),
             Direction::Backward => {
-                let slots = slots.iter().rev().copied().take_while(live);
-                self.fill(slots, to - from, range.limit)
+                self.fill(selected.slots.iter().rev().copied(), at_most, range.limit)
             }
         };
-        if taken == 0 && from < to && range.limit > 0 {
-            let first = match range.direction {
-                Direction::Forward => from + 1,
-                Direction::Backward => to,
-            };
-            return Err(stream.stub().refusal(Version::new(first)));
-        }
-        let next = (taken < to - from).then(|| match range.direction {
-            Direction::Forward => Version::new(from + taken + 1),
-            Direction::Backward => Version::new(to - taken),
-        });
-        Ok(StreamPage { events, version, next })
+        Ok(StreamPage { events, version: stream.version(), next: selected.behind(taken) })
+    }
+
+    pub(crate) fn visit_stream(
+        &self,
+        id: &StreamId,
+        range: StreamRange,
+        visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
+    ) -> Result<StreamVisit, ReadError> {
+        let Some(stream) = self.stream(id) else {
+            return Ok(StreamVisit { version: Version::ZERO, next: None });
+        };
+        let selected = stream.select(range)?;
+        let mut taken = 0;
+        let mut show = |&slot| {
+            taken += 1;
+            visit(&self.recorded(slot))
+        };
+        let limited = selected.slots.len().min(range.limit);
+        // That the visitor breaks off says no more than how many it has taken.
+        let _ = match range.direction {
+            Direction::Forward => selected.slots[..limited].iter().try_for_each(&mut show),
+            Direction::Backward => selected.slots.iter().rev().take(limited).try_for_each(show),
+        };
+        Ok(StreamVisit { version: stream.version(), next: selected.behind(taken) })
     }
 
     pub(crate) fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
@@ -309,8 +318,7 @@ impl Log {
         let mut matches = self.matches(query, slots, range.direction);
         let at_most = matches.at_most();
         let mut found = self.not_gone(&mut matches).peekable();
-        let live =
-            std::iter::from_fn(|| found.next_if(|slot| !self.is_removed(*slot)));
+        let live = std::iter::from_fn(|| found.next_if(|slot| !self.is_removed(*slot)));
         let (events, taken) = self.fill(live, at_most, range.limit);
         let next = if taken < at_most { found.next() } else { None };
         match next {
@@ -442,7 +450,7 @@ impl Log {
             event_id: stored.event_id,
             name,
             schema_version,
-            payload: Payload::Bytes(stored.payload),
+            payload: stored.payload,
             tags: stored.tags.as_slice(),
             recorded_at: stored.recorded_at,
             occurred_at: stored.occurred_at,
@@ -456,8 +464,48 @@ impl Stream {
         Version::new(self.slots.len() as u64)
     }
 
+    /// The events in a range, whatever its limit.
+    ///
+    /// # Errors
+    /// When the range begins with a removed event. Backward it ends before one.
+    fn select(&self, range: StreamRange) -> Result<Selected<'_>, ReadError> {
+        // Versions are counted from one, slots of the stream from zero.
+        let length = self.slots.len() as u64;
+        let from = range.from.get().saturating_sub(1).min(length);
+        let to = range.to.get().min(length).max(from);
+        let removed = self.removed.last().map_or(0, |part| part.to.get());
+        let first = match range.direction {
+            Direction::Forward => from + 1,
+            Direction::Backward => to,
+        };
+        if from < to && first <= removed && range.limit > 0 {
+            return Err(self.stub().refusal(Version::new(first)));
+        }
+        let live = from.max(removed.min(to));
+        let slots = &self.slots[live as usize..to as usize];
+        Ok(Selected { slots, from, to, direction: range.direction })
+    }
+
     fn stub(&self) -> Stub {
         Stub { stream: self.id.clone(), version: self.version(), parts: self.removed.clone() }
+    }
+}
+
+/// A part of a stream.
+struct Selected<'a> {
+    slots: &'a [Slot],
+    from: u64,
+    to: u64,
+    direction: Direction,
+}
+
+impl Selected<'_> {
+    /// Where to go on behind so many of the events.
+    fn behind(&self, taken: u64) -> Option<Version> {
+        (taken < self.to - self.from).then(|| match self.direction {
+            Direction::Forward => Version::new(self.from + taken + 1),
+            Direction::Backward => Version::new(self.to - taken),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use es_core::bytes::Bytes;
 use es_core::jiff::Timestamp;
-use es_core::{EventId, Metadata, Tags};
+use es_core::{EventId, Metadata, Payload, Tags};
 
 /// How many events a segment holds.
 pub(crate) const SEGMENT_EVENTS: usize = 4096;
@@ -17,6 +17,8 @@ pub(crate) type Slot = u32;
 pub(crate) struct Segment {
     entries: Vec<Entry>,
     payloads: Vec<u8>,
+    /// The payloads instead, once it is known that each of them is text.
+    text: Option<String>,
     /// What few events have.
     extras: Vec<Extra>,
     /// How many bytes of the payloads belong to no event any more.
@@ -93,7 +95,7 @@ pub(crate) struct Stored<'a> {
     pub(crate) kind: u32,
     pub(crate) recorded_at: Timestamp,
     pub(crate) occurred_at: Option<Timestamp>,
-    pub(crate) payload: &'a [u8],
+    pub(crate) payload: Payload<'a>,
     pub(crate) tags: &'a Tags,
     pub(crate) metadata: &'a Metadata,
 }
@@ -111,10 +113,20 @@ impl Segment {
         self.entries.len() == SEGMENT_EVENTS
     }
 
-    /// Gives back the room that no event will need any more.
+    /// Gives back the room that no event will need any more, of a segment that is full.
     pub(crate) fn seal(&mut self) {
-        self.payloads.shrink_to_fit();
         self.extras.shrink_to_fit();
+        self.payloads.shrink_to_fit();
+        // Looked at once and together: that is many times cheaper than one by one when they are read.
+        match String::from_utf8(std::mem::take(&mut self.payloads)) {
+            Ok(text) if self.ends_between_characters(&text) => self.text = Some(text),
+            Ok(text) => self.payloads = text.into_bytes(),
+            Err(error) => self.payloads = error.into_bytes(),
+        }
+    }
+
+    fn ends_between_characters(&self, text: &str) -> bool {
+        self.entries.iter().all(|entry| text.is_char_boundary(entry.payload_end as usize))
     }
 
     pub(crate) fn push(&mut self, event: &NewEntry<'_>) {
@@ -159,13 +171,18 @@ impl Segment {
         let (start, end) = self.copied(index);
         let entry = &mut self.entries[index];
         entry.removed = true;
+        let mut used = end - start;
         if let Some(extra) = (entry.extra as usize).checked_sub(1) {
             let extra = &mut self.extras[extra];
+            // What was put back lies elsewhere, and its first place is counted already.
+            if extra.large_payload.is_some() {
+                used = 0;
+            }
             // Tags stay: conditions ask for them.
             (extra.metadata, extra.large_payload) = (Metadata::EMPTY, None);
         }
-        self.unused += end - start;
-        if self.unused > self.payloads.len() / 2 {
+        self.unused += used;
+        if self.unused > self.copied_bytes().len() / 2 {
             self.give_back_unused();
         }
     }
@@ -194,26 +211,42 @@ impl Segment {
 
     /// Copies what is used and forgets the rest.
     fn give_back_unused(&mut self) {
-        let mut payloads = Vec::with_capacity(self.payloads.len() - self.unused);
+        let all = self.copied_bytes();
+        let mut payloads = Vec::with_capacity(all.len().saturating_sub(self.unused));
+        let mut ends = Vec::with_capacity(self.entries.len());
         let mut start = 0;
-        for entry in &mut self.entries {
+        for entry in &self.entries {
             let end = entry.payload_end as usize;
             let extra = (entry.extra as usize).checked_sub(1).map(|extra| &self.extras[extra]);
             if !entry.removed && extra.is_none_or(|extra| extra.large_payload.is_none()) {
-                payloads.extend_from_slice(&self.payloads[start..end]);
+                payloads.extend_from_slice(&all[start..end]);
             }
             start = end;
-            entry.payload_end = payloads.len() as u32;
+            ends.push(payloads.len() as u32);
+        }
+        for (entry, end) in self.entries.iter_mut().zip(ends) {
+            entry.payload_end = end;
         }
         (self.payloads, self.unused) = (payloads, 0);
+        if self.text.take().is_some() {
+            self.seal();
+        }
+    }
+
+    fn copied_bytes(&self) -> &[u8] {
+        self.text.as_ref().map_or(&self.payloads, |text| text.as_bytes())
     }
 
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Stored<'_> {
         let entry = &self.entries[index];
         let (start, end) = self.copied(index);
-        let copied = &self.payloads[start..end];
+        let copied = match &self.text {
+            Some(text) => Payload::Text(&text[start..end]),
+            None => Payload::Bytes(&self.payloads[start..end]),
+        };
         let extra = (entry.extra as usize).checked_sub(1).map(|extra| &self.extras[extra]);
+        let large = extra.and_then(|extra| extra.large_payload.as_deref());
         Stored {
             event_id: entry.event_id,
             stream: entry.stream,
@@ -222,7 +255,7 @@ impl Segment {
             // What is stored was a time once.
             recorded_at: entry.recorded_at.time().unwrap_or(Timestamp::UNIX_EPOCH),
             occurred_at: entry.occurred_at.time(),
-            payload: extra.and_then(|extra| extra.large_payload.as_deref()).unwrap_or(copied),
+            payload: large.map_or(copied, Payload::Bytes),
             tags: extra.map_or(&NO_TAGS, |extra| &extra.tags),
             metadata: extra.map_or(&NO_METADATA, |extra| &extra.metadata),
         }

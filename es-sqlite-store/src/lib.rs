@@ -76,8 +76,8 @@ use crate::error::Failure;
 pub use crate::error::{Damage, MaintenanceError, OpenError};
 use crate::event_ids::RecentIds;
 use crate::lock::WriterLock;
-use crate::pages::Reader;
 pub use crate::maintenance::{MAX_DAMAGE, Size, Verified};
+use crate::pages::Reader;
 use crate::read_ahead::ReadAhead;
 use crate::readers::Readers;
 pub use crate::rows::{Sqlite, SqliteTransaction};
@@ -428,11 +428,7 @@ impl StreamRemoval for SqliteStore {
         Ok(self.readers()?.read(read).await?)
     }
 
-    async fn read_sparse(
-        &self,
-        query: &Query,
-        range: QueryRange,
-    ) -> Result<SparsePage, ReadError> {
+    async fn read_sparse(&self, query: &Query, range: QueryRange) -> Result<SparsePage, ReadError> {
         let (query, head) = (query.clone(), *self.head.borrow());
         Ok(self.readers()?.read(move |reader| reader.read_sparse(&query, range, head)).await?)
     }

@@ -354,7 +354,9 @@ impl Examination<'_> {
         match found {
             // Which tags a removed event has, this index alone knows.
             Found::Live((true, _)) | Found::Removed(_) => Ok(()),
-            Found::Live((false, position)) => Err(Damage::Index { position, what: "has other tags" }.into()),
+            Found::Live((false, position)) => {
+                Err(Damage::Index { position, what: "has other tags" }.into())
+            }
         }
     }
 

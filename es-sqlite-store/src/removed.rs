@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use es_core::{
-    Archived, EventId, PartDigest, Position, RemovedEvent, RemovedPart, SegmentRef,
-    StreamId, Stub, Version,
+    Archived, EventId, PartDigest, Position, RemovedEvent, RemovedPart, SegmentRef, StreamId, Stub,
+    Version,
 };
 use hashbrown::HashMap;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -21,7 +21,8 @@ pub(crate) const FORWARD: &str = "SELECT position, part_id, version, type_id FRO
 pub(crate) const BACKWARD: &str = "SELECT position, part_id, version, type_id FROM removed_events
     WHERE position > ?1 AND position <= ?2 ORDER BY position DESC";
 const ANY: &str = "SELECT EXISTS (SELECT 1 FROM removed_parts)";
-const PARTS: &str = "SELECT first_version, last_version, last_event_id, segment, digest, begins_anew,
+const PARTS: &str =
+    "SELECT first_version, last_version, last_event_id, segment, digest, begins_anew,
     checksum FROM removed_parts WHERE stream_id = ?1 ORDER BY first_version";
 const STREAM_OF_PART: &str = "SELECT name FROM removed_parts JOIN streams USING (stream_id)
     WHERE part_id = ?1";

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::ErrorCategory;
+use crate::projection::DeadLetter;
 use crate::projection::generation::{
     Checkpoint, Generations, dead_letter_space, generations_space, read,
 };
 use crate::projection::host::{Host, Needs};
-use crate::projection::DeadLetter;
 use crate::query::Query;
 use crate::runtime::{Runtime, Shared};
 use crate::store::{
@@ -51,7 +51,9 @@ impl fmt::Display for Consumer {
             ConsumerKind::ProjectionInMemory => {
                 write!(formatter, "projection `{name}`, which is kept in memory,")
             }
-            ConsumerKind::Projection { generation: None } => write!(formatter, "projection `{name}`"),
+            ConsumerKind::Projection { generation: None } => {
+                write!(formatter, "projection `{name}`")
+            }
             ConsumerKind::Projection { generation: Some(generation) } => {
                 write!(formatter, "generation {generation} of projection `{name}`")
             }
@@ -128,9 +130,8 @@ impl<S: EventStore> Shared<S> {
             let known = hosts.iter().position(|host| host.projection().name == key.name());
             let host = known.map(|index| hosts.swap_remove(index));
             for generation in generations.numbers() {
-                let query = host.as_ref().filter(|host| {
-                    generations.is_of(generation, &host.projection())
-                });
+                let query =
+                    host.as_ref().filter(|host| generations.is_of(generation, &host.projection()));
                 let query = query.map(|host| host.query());
                 let consumer = generation_of(store, key.name(), generation).await?;
                 consumers.push((consumer, query));

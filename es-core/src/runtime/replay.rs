@@ -1,11 +1,13 @@
 //! Folding a stream into state.
 
+use std::ops::ControlFlow;
+
 use crate::aggregate::Aggregate;
 use crate::error::ErrorCategory;
 use crate::event_set::{self, DecodeError, Decoded, EventSet};
 use crate::recorded::Recorded;
 use crate::runtime::retry::RetryPolicy;
-use crate::store::{Archived, EventStore, ReadError, StreamRange};
+use crate::store::{Archived, EventStore, ImmediateRead, ReadError, StreamRange};
 use crate::stream::{InvalidStreamId, StreamId};
 use crate::version::Version;
 
@@ -67,7 +69,11 @@ pub(crate) async fn catch_up_seeing<A: Aggregate>(
             see(recorded);
             Step::Apply
         };
-        match replay(store, retry, stream, loaded, reach, take, |_, _, _| {}).await {
+        let caught_up = match store.immediate_read().filter(|_| reach == Reach::Live) {
+            Some(immediate) => visit(immediate, retry, stream, loaded, take).await,
+            None => replay(store, retry, stream, loaded, reach, take, |_, _, _| {}).await,
+        };
+        match caught_up {
             // What follows is a summary of all that was removed.
             Err(LoadError::Archived(archived))
                 if archived.begins_anew && loaded.version < archived.up_to =>
@@ -77,6 +83,46 @@ pub(crate) async fn catch_up_seeing<A: Aggregate>(
             Err(LoadError::Archived(_)) if reach == Reach::Live => reach = Reach::All,
             ended => return ended,
         }
+    }
+}
+
+/// Applies the events that follow where they lie.
+async fn visit<A: Aggregate>(
+    immediate: &dyn ImmediateRead,
+    retry: &RetryPolicy,
+    stream: &StreamId,
+    loaded: &mut Loaded<A>,
+    mut take: impl FnMut(&mut A, &Recorded<'_>) -> Step,
+) -> Result<(), LoadError> {
+    let mut progress = Progress::after(loaded.version);
+    loop {
+        let mut applied = Ok(());
+        let read = retry.read(|| {
+            // A read that failed in passing may have shown events before.
+            let from = progress.range.from.max(progress.seen.next());
+            let range = StreamRange { from, ..progress.range };
+            let mut visit = |recorded: &Recorded<'_>| match progress.apply(
+                stream,
+                loaded,
+                recorded,
+                &mut take,
+                |_, _, _| {},
+            ) {
+                Ok(go_on) => go_on,
+                Err(error) => {
+                    applied = Err(error);
+                    ControlFlow::Break(())
+                }
+            };
+            std::future::ready(immediate.visit_stream(stream, range, &mut visit))
+        });
+        let visit = read.await?;
+        applied?;
+        if !progress.turn(stream, visit.version, visit.next)? {
+            return Ok(());
+        }
+        // Nothing else could run on this thread meanwhile.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -91,61 +137,93 @@ pub(crate) async fn replay<A: Aggregate>(
     mut take: impl FnMut(&mut A, &Recorded<'_>) -> Step,
     mut show: impl FnMut(&A, &A::Event, &Recorded<'_>),
 ) -> Result<(), LoadError> {
-    let mut seen = loaded.version;
-    let mut range = StreamRange::after(seen);
+    let mut progress = Progress::after(loaded.version);
     loop {
+        let range = progress.range;
         let page = match reach {
             Reach::Live => retry.read(|| store.read_live(stream, range)).await?,
             Reach::All => retry.read(|| store.read_stream(stream, range)).await?,
         };
         for recorded in page.events.iter() {
-            if recorded.version != seen.next() {
-                return Err(LoadError::Gap {
-                    stream: stream.clone(),
-                    expected: seen.next(),
-                    found: recorded.version,
-                });
-            }
-            match take(&mut loaded.state, &recorded) {
-                Step::Apply => {}
-                Step::Skip => {
-                    seen = recorded.version;
-                    continue;
-                }
-                Step::Stop => return Ok(()),
-            }
-            let decoded = A::Event::decode(&recorded)?;
-            if let Decoded::Unlisted = decoded {
-                // In a stream of its own an aggregate knows every event.
-                return Err(event_set::unknown_event::<A::Event>(&recorded).into());
-            }
-            (seen, loaded.version) = (recorded.version, recorded.version);
-            for event in decoded.as_slice() {
-                loaded.state.apply_event(event);
-                show(&loaded.state, event, &recorded);
+            if progress.apply(stream, loaded, &recorded, &mut take, &mut show)?.is_break() {
+                return Ok(());
             }
         }
-        match page.next {
-            // Bounded by what the first page saw, or a busy stream would never end.
-            Some(next) => {
-                range = StreamRange { to: range.to.min(page.version), ..range.continued(next) };
-                // A store that answers at once would let nothing else run on this thread meanwhile.
-                tokio::task::yield_now().await;
-            }
-            None => {
-                let end = page.version.min(range.to);
-                return if seen < end {
-                    Err(LoadError::Gap {
-                        stream: stream.clone(),
-                        expected: seen.next(),
-                        found: end,
-                    })
-                } else {
-                    Ok(())
-                };
-            }
+        if !progress.turn(stream, page.version, page.next)? {
+            return Ok(());
         }
+        // A store that answers at once would let nothing else run on this thread meanwhile.
+        tokio::task::yield_now().await;
     }
+}
+
+/// How far a replay has come.
+struct Progress {
+    /// The version of the last event, applied or skipped.
+    seen: Version,
+    /// What is read next.
+    range: StreamRange,
+}
+
+impl Progress {
+    fn after(version: Version) -> Self {
+        Self { seen: version, range: StreamRange::after(version) }
+    }
+
+    #[inline]
+    fn apply<A: Aggregate>(
+        &mut self,
+        stream: &StreamId,
+        loaded: &mut Loaded<A>,
+        recorded: &Recorded<'_>,
+        mut take: impl FnMut(&mut A, &Recorded<'_>) -> Step,
+        mut show: impl FnMut(&A, &A::Event, &Recorded<'_>),
+    ) -> Result<ControlFlow<()>, LoadError> {
+        if recorded.version != self.seen.next() {
+            return Err(gap(stream, self.seen, recorded.version));
+        }
+        match take(&mut loaded.state, recorded) {
+            Step::Apply => {}
+            Step::Skip => {
+                self.seen = recorded.version;
+                return Ok(ControlFlow::Continue(()));
+            }
+            Step::Stop => return Ok(ControlFlow::Break(())),
+        }
+        let decoded = A::Event::decode(recorded)?;
+        if let Decoded::Unlisted = decoded {
+            // In a stream of its own an aggregate knows every event.
+            return Err(event_set::unknown_event::<A::Event>(recorded).into());
+        }
+        (self.seen, loaded.version) = (recorded.version, recorded.version);
+        for event in decoded.as_slice() {
+            loaded.state.apply_event(event);
+            show(&loaded.state, event, recorded);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Goes on behind a page. Whether there is more to read.
+    fn turn(
+        &mut self,
+        stream: &StreamId,
+        version: Version,
+        next: Option<Version>,
+    ) -> Result<bool, LoadError> {
+        if let Some(next) = next {
+            // Bounded by what the first page saw, or a busy stream would never end.
+            let to = self.range.to.min(version);
+            self.range = StreamRange { to, ..self.range.continued(next) };
+            return Ok(true);
+        }
+        let end = version.min(self.range.to);
+        if self.seen < end { Err(gap(stream, self.seen, end)) } else { Ok(false) }
+    }
+}
+
+#[cold]
+fn gap(stream: &StreamId, seen: Version, found: Version) -> LoadError {
+    LoadError::Gap { stream: stream.clone(), expected: seen.next(), found }
 }
 
 /// Why the state of an aggregate could not be had.

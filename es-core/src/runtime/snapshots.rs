@@ -22,9 +22,7 @@ use crate::identity::EventId;
 use crate::recorded::Recorded;
 use crate::runtime::Shared;
 use crate::runtime::instance::Warm;
-use crate::runtime::replay::{
-    LoadError, Loaded, Reach, Step, catch_up, catch_up_seeing, replay,
-};
+use crate::runtime::replay::{LoadError, Loaded, Reach, Step, catch_up, catch_up_seeing, replay};
 use crate::runtime::retry::RetryPolicy;
 use crate::snapshot::{Occasion, SnapshotForm, SnapshotPolicy, SnapshotType, crosses};
 use crate::store::{

@@ -9,9 +9,8 @@ use crate::identity::EventId;
 use crate::query::Query;
 use crate::recorded::RecordedEvent;
 use crate::store::error::{AppendError, ReadError};
-use crate::store::event_store::{
-    EventStore, ImmediateAppend, QueryPage, QueryRange, StreamPage, StreamRange,
-};
+use crate::store::event_store::{EventStore, QueryPage, QueryRange, StreamPage, StreamRange};
+use crate::store::immediate::{ImmediateAppend, ImmediateRead};
 use crate::store::projection_store::DynProjectionStore;
 use crate::stream::StreamId;
 use crate::version::Position;
@@ -54,6 +53,8 @@ pub trait DynEventStore: Send + Sync + 'static {
     fn wait_beyond(&self, position: Position) -> Answer<'_, Result<Position, ReadError>>;
     /// See [`EventStore::immediate`].
     fn immediate(&self) -> Option<&dyn ImmediateAppend>;
+    /// See [`EventStore::immediate_read`].
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead>;
     /// See [`EventStore::projection_store`].
     fn projection_store(&self) -> Option<&dyn DynProjectionStore>;
 }
@@ -108,6 +109,10 @@ impl<S: EventStore> DynEventStore for S {
 
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         EventStore::immediate(self)
+    }
+
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
+        EventStore::immediate_read(self)
     }
 
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
@@ -169,6 +174,10 @@ impl EventStore for SharedEventStore {
 
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         self.0.immediate()
+    }
+
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
+        self.0.immediate_read()
     }
 
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {

@@ -7,6 +7,7 @@ use crate::identity::EventId;
 use crate::query::Query;
 use crate::recorded::{Page, RecordedEvent};
 use crate::store::error::{AppendError, ReadError, VersionConflict};
+use crate::store::immediate::{ImmediateAppend, ImmediateRead};
 use crate::store::projection_store::DynProjectionStore;
 use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Position, Version};
@@ -56,6 +57,8 @@ use crate::version::{ExpectedVersion, Position, Version};
 ///     [`append_chain`](Self::append_chain).
 /// 16. What [`immediate`](Self::immediate) gives appends exactly as [`append`](Self::append) does:
 ///     the answer, the refusals, the retries, the news and what is read are the same.
+/// 17. What [`immediate_read`](Self::immediate_read) gives shows exactly the events that
+///     [`read_stream`](Self::read_stream) reads, in the same order.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event store",
     label = "not an event store",
@@ -151,21 +154,16 @@ pub trait EventStore: Send + Sync + 'static {
         None
     }
 
+    /// The store's way to read without waiting, if it has one (rule 17).
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
+        None
+    }
+
     /// The store itself, if it is a [`ProjectionStore`](crate::ProjectionStore): so that a runtime
     /// finds the home of the durable projections that are registered.
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
         None
     }
-}
-
-/// A store that need not wait for anything in order to append, as one in memory: no future is made
-/// where nothing can be pending.
-pub trait ImmediateAppend {
-    /// The same as [`EventStore::append`], at once.
-    ///
-    /// # Errors
-    /// As [`EventStore::append`].
-    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError>;
 }
 
 /// Where the commits of a chain have come to; see [`EventStore::append_chain`].

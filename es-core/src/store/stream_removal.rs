@@ -426,7 +426,9 @@ pub enum RemovalError {
     #[error("the store can not remove or put back events: {0}")]
     Permanent(StoreFailure),
     /// The answer was lost: it was done or not. Doing it again is safe.
-    #[error("it is not known whether events were removed or put back: {0}; do it again to find out")]
+    #[error(
+        "it is not known whether events were removed or put back: {0}; do it again to find out"
+    )]
     OutcomeUnknown(StoreFailure),
 }
 

@@ -15,8 +15,7 @@ const RECORD: &str = "SELECT record FROM event_records WHERE stream_id = ?1 AND 
 const REMEMBER: &str = "INSERT INTO removed_events (position, part_id, version, type_id)
     SELECT position, ?1, version, type_id FROM event_records
     WHERE stream_id = ?2 AND version BETWEEN ?3 AND ?4";
-const DELETE: &str =
-    "DELETE FROM event_records WHERE stream_id = ?1 AND version BETWEEN ?2 AND ?3";
+const DELETE: &str = "DELETE FROM event_records WHERE stream_id = ?1 AND version BETWEEN ?2 AND ?3";
 const PART: &str = "SELECT part_id FROM removed_parts WHERE stream_id = ?1 AND first_version = ?2";
 const TAG: &str = "SELECT 1 FROM event_tags WHERE tag = ?1 AND position = ?2";
 
@@ -158,8 +157,8 @@ impl Log {
             occurred_at: event.occurred_at.map(es_core::jiff::Timestamp::as_microsecond),
         };
         let extras = Extras { tags: event.tags.clone(), metadata: event.metadata.clone() };
-        let seal = stream_seal(event.stream.as_str())
-            ^ type_seal(&event.name, event.schema_version.get());
+        let seal =
+            stream_seal(event.stream.as_str()) ^ type_seal(&event.name, event.schema_version.get());
         record::write(&mut self.record, &fields, &extras.written()?, seal, &event.payload);
         connection.prepare_cached(INSERT_EVENT)?.execute(params![
             bound(event.position.get()),
