@@ -22,6 +22,7 @@
 //! and ids. Payloads of one segment lie together; those above 64 KiB are kept as they come and are
 //! not copied. A store holds at most 4,294,967,295 events and then says so.
 
+mod event_ids;
 mod log;
 mod merge;
 mod names;

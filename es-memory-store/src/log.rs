@@ -1,6 +1,5 @@
 //! The log: all events in their global order, and the indexes over them.
 
-use std::hash::BuildHasher;
 use std::ops::{ControlFlow, Range};
 
 use es_core::jiff::Timestamp;
@@ -11,8 +10,9 @@ use es_core::{
     StoreFailure, StreamAppend, StreamId, StreamPage, StreamRange, StreamVisit, Stub, Tag, Version,
     VersionConflict,
 };
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::HashMap;
 
+use crate::event_ids::EventIds;
 use crate::merge::{Merge, within};
 use crate::names::{Names, Postings};
 use crate::segment::{Microseconds, NewEntry, SEGMENT_EVENTS, Segment, Slot, Stored};
@@ -29,8 +29,7 @@ pub(crate) struct Log {
     last_recorded_at: Microseconds,
     streams: Vec<Stream>,
     by_stream: HashMap<StreamId, u32>,
-    by_id: HashTable<Slot>,
-    id_hasher: DefaultHashBuilder,
+    ids: EventIds,
     names: Names,
     tags: Postings<Tag>,
 }
@@ -50,8 +49,7 @@ impl Default for Log {
             last_recorded_at: Microseconds::NONE,
             streams: Vec::new(),
             by_stream: HashMap::new(),
-            by_id: HashTable::new(),
-            id_hasher: DefaultHashBuilder::default(),
+            ids: EventIds::default(),
             names: Names::default(),
             tags: Postings::default(),
         }
@@ -232,10 +230,8 @@ impl Log {
             };
             self.segment_with_room().push(&entry);
             self.length += 1;
-            let (segments, hasher) = (&self.segments, &self.id_hasher);
-            self.by_id.insert_unique(hash(hasher, event.id), slot, |&slot| {
-                hash(hasher, event_id(segments, slot))
-            });
+            let segments = &self.segments;
+            self.ids.add(event.id, slot, |slot| event_id(segments, slot));
         }
         self.streams[stream as usize].version()
     }
@@ -435,8 +431,7 @@ impl Log {
     }
 
     fn slot_of(&self, id: EventId) -> Option<Slot> {
-        let is_it = |slot: &Slot| event_id(&self.segments, *slot) == id;
-        self.by_id.find(hash(&self.id_hasher, id), is_it).copied()
+        self.ids.find(id, |slot| event_id(&self.segments, slot))
     }
 
     #[inline]
@@ -599,11 +594,6 @@ impl Log {
 
 fn position(slot: Slot) -> Position {
     Position::new(u64::from(slot) + 1)
-}
-
-/// As one number, which is cheaper to hash than sixteen bytes.
-fn hash(hasher: &DefaultHashBuilder, id: EventId) -> u64 {
-    hasher.hash_one(id.as_uuid().as_u128())
 }
 
 fn event_id(segments: &[Segment], slot: Slot) -> EventId {
