@@ -9,7 +9,7 @@ use es_core::uuid::Uuid;
 use es_core::{Position, RecordedEvent, RemovedPart, SegmentRef, StreamId, Version};
 
 use crate::error::ArchiveError;
-use crate::segment::{Part, SUFFIX, Segment};
+use crate::segment::{BlockCache, Part, SUFFIX, Segment};
 
 /// A directory of segments. Cloning it shares what is open.
 ///
@@ -24,6 +24,7 @@ struct Shared {
     directory: PathBuf,
     /// The segments that were used last.
     open: Mutex<HashMap<Arc<str>, Arc<Segment>>>,
+    blocks: Arc<BlockCache>,
 }
 
 /// So many segments are kept open.
@@ -38,7 +39,8 @@ impl Archive {
         let directory = directory.into();
         fs::create_dir_all(&directory)
             .map_err(|error| ArchiveError::File { path: directory.clone(), error })?;
-        Ok(Self { shared: Arc::new(Shared { directory, open: Mutex::default() }) })
+        let (open, blocks) = (Mutex::default(), Arc::default());
+        Ok(Self { shared: Arc::new(Shared { directory, open, blocks }) })
     }
 
     /// The directory.
@@ -100,7 +102,7 @@ impl Archive {
         if let Some(segment) = open.get(name) {
             return Ok(Arc::clone(segment));
         }
-        let segment = Arc::new(Segment::open(self.directory(), name)?);
+        let segment = Arc::new(Segment::open(self.directory(), name, &self.shared.blocks)?);
         if open.len() >= MOST_OPEN {
             open.clear();
         }
@@ -111,6 +113,7 @@ impl Archive {
     /// Forgets what is open, so that files are read anew.
     pub(crate) fn forget_open(&self) {
         self.shared.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.blocks.clear();
     }
 
     /// Refuses the archive of another store.

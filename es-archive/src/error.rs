@@ -158,7 +158,11 @@ impl ArchiveError {
             error => {
                 let transient = error.category() == ErrorCategory::Transient;
                 let failure = StoreFailure::caused_by(error.to_string(), error);
-                if transient { ReadError::Transient(failure) } else { ReadError::Permanent(failure) }
+                if transient {
+                    ReadError::Transient(failure)
+                } else {
+                    ReadError::Permanent(failure)
+                }
             }
         }
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use es_core::jiff::Timestamp;
 use es_core::{
-    Direction, ExpectedVersion, Position, Query, QueryItem, QueryRange, Recorded, StreamId, StreamRange,
-    StreamRemoval, Version,
+    Direction, ExpectedVersion, Position, Query, QueryItem, QueryRange, Recorded, StreamId,
+    StreamRange, StreamRemoval, Version,
 };
 
 use crate::error::ArchiveError;

@@ -86,8 +86,11 @@ impl<S: StreamRemoval> ReadThrough<S> {
         let events = reading(move || {
             let segment = archive.segment(&place.name)?;
             let part = find_part(&segment, &of, from, &place)?;
-            let versions =
-                if backward { range.from.max(part.from)..=from } else { from..=range.to.min(part.to) };
+            let versions = if backward {
+                range.from.max(part.from)..=from
+            } else {
+                from..=range.to.min(part.to)
+            };
             let events = segment.events(part, versions, backward, range.limit)?;
             let ends = [events.first(), events.last()].map(|end| end.map(|event| event.version));
             let [Some(first), Some(last)] = ends else {
@@ -221,7 +224,9 @@ impl<S: StreamRemoval> ReadThrough<S> {
         answer: Result<Appended, AppendError>,
     ) -> Result<Appended, AppendError> {
         match answer {
-            Err(AppendError::EventIdArchived { ref archived, .. }) if archived.segment.is_some() => {
+            Err(AppendError::EventIdArchived { ref archived, .. })
+                if archived.segment.is_some() =>
+            {
                 self.repeated(commit).await
             }
             answer => answer,
@@ -390,11 +395,7 @@ impl<S: StreamRemoval> StreamRemoval for ReadThrough<S> {
         self.store.stubs(after, limit).await
     }
 
-    async fn read_sparse(
-        &self,
-        query: &Query,
-        range: QueryRange,
-    ) -> Result<SparsePage, ReadError> {
+    async fn read_sparse(&self, query: &Query, range: QueryRange) -> Result<SparsePage, ReadError> {
         self.store.read_sparse(query, range).await
     }
 }

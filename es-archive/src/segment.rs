@@ -13,6 +13,7 @@
 //! The index has the SHA-256 of every block, and the name of the file that of the index: there is no
 //! byte that is not checked.
 
+mod cache;
 mod index;
 mod writer;
 
@@ -26,6 +27,7 @@ use es_core::{PartDigest, RecordedEvent, StreamId, Version};
 use es_transfer::Format;
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::cache::BlockCache;
 pub(crate) use self::index::{Block, Index, Part};
 pub(crate) use self::writer::{Draft, PartKey, Written, digest};
 use crate::error::{ArchiveError, SegmentPlace};
@@ -52,15 +54,18 @@ pub(crate) struct Segment {
     file: Mutex<File>,
     pub(crate) index: Index,
     pub(crate) bytes: u64,
-    /// The block that was read last: reads in sequence come back to it.
-    last: Mutex<Option<(usize, Events)>>,
+    blocks: Arc<BlockCache>,
 }
 
 pub(crate) type Events = Arc<Vec<RecordedEvent>>;
 
 impl Segment {
     /// Opens a segment and reads its index. Its blocks are checked when they are read.
-    pub(crate) fn open(directory: &Path, name: &str) -> Result<Self, ArchiveError> {
+    pub(crate) fn open(
+        directory: &Path,
+        name: &str,
+        blocks: &Arc<BlockCache>,
+    ) -> Result<Self, ArchiveError> {
         let path = directory.join(format!("{name}{SUFFIX}"));
         let failed = |error: std::io::Error| ArchiveError::File { path: path.clone(), error };
         let damaged = |place, problem: &str| ArchiveError::Damaged {
@@ -122,28 +127,25 @@ impl Segment {
             file: Mutex::new(file),
             index,
             bytes,
-            last: Mutex::default(),
+            blocks: Arc::clone(blocks),
         })
     }
 
     /// The events of a block, which are what was written.
     pub(crate) fn block(&self, number: usize) -> Result<Events, ArchiveError> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, events)) = &*last
-            && *known == number
-        {
-            return Ok(Arc::clone(events));
+        if let Some(events) = self.blocks.get(&self.name, number) {
+            return Ok(events);
         }
         let events = Arc::new(self.read_block(number)?);
-        *last = Some((number, Arc::clone(&events)));
+        let bytes = self.index.blocks.get(number).map_or(0, |block| block.lines);
+        self.blocks.put(&self.name, number, bytes, &events);
         Ok(events)
     }
 
     fn read_block(&self, number: usize) -> Result<Vec<RecordedEvent>, ArchiveError> {
         let block = self.index.blocks.get(number);
-        let (first, last) = block
-            .map(|block| (block.first_position, block.last_position))
-            .unwrap_or_default();
+        let (first, last) =
+            block.map(|block| (block.first_position, block.last_position)).unwrap_or_default();
         let place = SegmentPlace::Block { number, first, last };
         let damaged = |problem: String| ArchiveError::Damaged {
             segment: self.name.to_string(),
@@ -211,9 +213,9 @@ impl Segment {
         }
         for number in blocks {
             let events = self.block(number)?;
-            let of_it = events.iter().filter(|event| {
-                event.stream == part.stream && versions.contains(&event.version)
-            });
+            let of_it = events
+                .iter()
+                .filter(|event| event.stream == part.stream && versions.contains(&event.version));
             let of_it: Vec<_> = of_it.collect();
             let room = limit - found.len();
             if backward {
@@ -230,7 +232,8 @@ impl Segment {
 
     /// Reads everything and compares it with what the index says.
     pub(crate) fn verify(&self) -> Result<(), ArchiveError> {
-        let mut sums: Vec<_> = self.index.parts.iter().map(|part| (part.from, Sha256::new())).collect();
+        let mut sums: Vec<_> =
+            self.index.parts.iter().map(|part| (part.from, Sha256::new())).collect();
         let damaged = |number: usize, problem: String| {
             let block = &self.index.blocks[number];
             let (first, last) = (block.first_position, block.last_position);
@@ -239,7 +242,7 @@ impl Segment {
         };
         let mut position = es_core::Position::ZERO;
         for number in 0..self.index.blocks.len() {
-            // Not by way of the block that was read last.
+            // Not by way of the blocks that are kept.
             for event in self.read_block(number)? {
                 if event.position <= position {
                     return Err(damaged(number, "its events are not in order".to_owned()));

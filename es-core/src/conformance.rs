@@ -21,6 +21,7 @@
 //! |---|---|---|
 //! | `EventStore` | [`EventStore`] | appending, retries, chains, reading, queries, order, content, waiting, races, histories |
 //! | `ConditionalAppend` | [`ConditionalAppend`] | conditions, their races, histories with conditions |
+//! | `StreamRemoval` | [`StreamRemoval`] and `ConditionalAppend` | removing the first events of streams, and putting them back |
 //! | `StateStore` | [`StateStore`] | records, lists, leases, their races |
 //! | `DurableEventStore` | `EventStore`, and of the fixture [`Reopen`] | all is there after the store was opened again |
 //! | `DurableStateStore` | `StateStore`, and of the fixture [`Reopen`] | likewise |
@@ -33,8 +34,8 @@
 //! on disk (rule 6), and that damage is an error (rule 11), is shown by tests of the store's own.
 //!
 //! # Checks as values
-//! [`event_store`], [`conditional_append`], [`state_store`], [`durable_event_store`] and
-//! [`durable_state_store`] list the same checks as values, for a harness of one's own.
+//! [`event_store`], [`conditional_append`], [`stream_removal`], [`state_store`], [`durable_event_store`]
+//! and [`durable_state_store`] list the same checks as values, for a harness of one's own.
 
 mod append;
 mod chains;
@@ -56,6 +57,7 @@ mod races;
 mod reading;
 mod record_races;
 mod records;
+mod removals;
 mod reopened_events;
 mod reopened_records;
 mod retry;
@@ -65,7 +67,7 @@ mod subject;
 mod tests_macro;
 
 use crate::conformance::check::list_checks;
-use crate::store::{ConditionalAppend, EventStore, StateStore};
+use crate::store::{ConditionalAppend, EventStore, StateStore, StreamRemoval};
 
 pub use self::check::Check;
 pub use self::failure::{Breach, Failure};
@@ -73,7 +75,7 @@ pub use self::fixture::{Fixture, Reopen};
 pub use self::rule::{Contract, Rule};
 #[doc(hidden)]
 pub use self::tests_macro::{
-    Capabilities, NotConditional, NotEventStore, NotReopen, NotStateStore, test,
+    Capabilities, NotConditional, NotEventStore, NotRemovable, NotReopen, NotStateStore, test,
 };
 #[doc(inline)]
 pub use crate::store_tests;
@@ -86,6 +88,14 @@ pub fn event_store<F: Fixture<Store: EventStore>>() -> Vec<Check<F>> {
 /// The checks of a store with append conditions.
 pub fn conditional_append<F: Fixture<Store: ConditionalAppend>>() -> Vec<Check<F>> {
     crate::__conditional_append_checks!(list_checks! Conditions conditional_append)
+}
+
+/// The checks of a store that can let go of old events.
+pub fn stream_removal<F>() -> Vec<Check<F>>
+where
+    F: Fixture<Store: StreamRemoval + ConditionalAppend>,
+{
+    crate::__stream_removal_checks!(list_checks! Removals stream_removal)
 }
 
 /// The checks of a state store.

@@ -38,5 +38,5 @@ impl Reopen for Files {
 }
 
 es_core::conformance::store_tests!(
-    Files::new() => EventStore, ConditionalAppend, StateStore, DurableEventStore, DurableStateStore
+    Files::new() => EventStore, ConditionalAppend, StreamRemoval, StateStore, DurableEventStore, DurableStateStore
 );

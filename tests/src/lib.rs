@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "read by its tests only")]
 
 pub mod broken;
+pub mod broken_removal;
 pub mod counter;
 pub mod faulty;
 pub mod history;

@@ -73,7 +73,8 @@ impl Part {
 
 impl Index {
     pub(crate) fn read(compressed: &[u8], largest: usize) -> Result<Self, String> {
-        let reader = zstd::stream::read::Decoder::new(compressed).map_err(|error| error.to_string())?;
+        let reader =
+            zstd::stream::read::Decoder::new(compressed).map_err(|error| error.to_string())?;
         let mut text = Vec::new();
         let most = largest as u64;
         std::io::Read::read_to_end(&mut std::io::Read::take(reader, most), &mut text)
@@ -95,9 +96,8 @@ impl Index {
                 && !part.blocks.is_empty()
                 && part.blocks.iter().all(|(number, _)| *number < self.blocks.len())
         };
-        let sorted = self.parts.is_sorted_by(|one, next| {
-            (&one.stream, one.to) < (&next.stream, next.from)
-        });
+        let sorted =
+            self.parts.is_sorted_by(|one, next| (&one.stream, one.to) < (&next.stream, next.from));
         contiguous && at == to && sorted && self.parts.iter().all(known)
     }
 }

@@ -15,7 +15,7 @@ use super::{Block, GREETING, Index, POINTER, Part, SUFFIX, frame, frame_header};
 use crate::error::ArchiveError;
 
 /// A block ends when its lines are so long.
-const BLOCK_BYTES: usize = 256 * 1024;
+const BLOCK_BYTES: usize = 128 * 1024;
 
 /// Much better than the default on events, and still many times faster than they are read.
 const LEVEL: i32 = 9;
@@ -170,8 +170,7 @@ pub(super) fn digest_event(sum: &mut Sha256, event: &RecordedEvent) {
 }
 
 fn line(event: &RecordedEvent) -> Result<String, ArchiveError> {
-    let mut text =
-        Format::JsonLines.write(&event.as_recorded()).map_err(ArchiveError::Line)?;
+    let mut text = Format::JsonLines.write(&event.as_recorded()).map_err(ArchiveError::Line)?;
     text.push('\n');
     Ok(text)
 }

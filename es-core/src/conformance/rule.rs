@@ -14,6 +14,8 @@ pub enum Contract {
     Conditions,
     /// The contract of [`StateStore`](crate::StateStore#contract).
     Records,
+    /// The contract of [`StreamRemoval`](crate::StreamRemoval#contract).
+    Removals,
 }
 
 impl Contract {
@@ -23,6 +25,7 @@ impl Contract {
             Self::Log => "EventStore",
             Self::Conditions => "ConditionalAppend",
             Self::Records => "StateStore",
+            Self::Removals => "StreamRemoval",
         }
     }
 
@@ -37,6 +40,7 @@ impl Contract {
         match self {
             Self::Log | Self::Conditions => include_str!("../store/event_store.rs"),
             Self::Records => include_str!("../store/state_store.rs"),
+            Self::Removals => include_str!("../store/stream_removal.rs"),
         }
     }
 
@@ -97,9 +101,12 @@ mod tests {
 
     #[test]
     fn rules_are_read_from_the_documentation_of_the_ports() {
-        for (contract, count) in
-            [(Contract::Log, 16), (Contract::Conditions, 6), (Contract::Records, 6)]
-        {
+        for (contract, count) in [
+            (Contract::Log, 16),
+            (Contract::Conditions, 6),
+            (Contract::Records, 6),
+            (Contract::Removals, 7),
+        ] {
             let numbers: Vec<_> = contract.rules().iter().map(|rule| rule.number).collect();
             assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
         }

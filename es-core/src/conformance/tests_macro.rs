@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::conformance::check::Check;
 use crate::conformance::fixture::{Fixture, Reopen};
-use crate::store::{ConditionalAppend, EventStore, StateStore};
+use crate::store::{ConditionalAppend, EventStore, StateStore, StreamRemoval};
 
 /// How long one check may take. Most take a moment; some append thousands of commits.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -33,13 +33,16 @@ macro_rules! store_tests {
         #[test]
         fn every_capability_is_declared() {
             #[allow(unused_imports)]
-            use $crate::conformance::{NotConditional, NotEventStore, NotReopen, NotStateStore};
+            use $crate::conformance::{
+                NotConditional, NotEventStore, NotRemovable, NotReopen, NotStateStore,
+            };
 
             let of = $crate::conformance::Capabilities::of(&$fixture);
             let found = [
                 (of.is_event_store(), "EventStore"),
                 (of.is_conditional(), "ConditionalAppend"),
                 (of.is_state_store(), "StateStore"),
+                (of.is_removable(), "StreamRemoval"),
                 (of.is_event_store() && of.is_durable(), "DurableEventStore"),
                 (of.is_state_store() && of.is_durable(), "DurableStateStore"),
             ];
@@ -82,6 +85,18 @@ macro_rules! __tests_of {
             $crate::__conditional_append_checks! { $crate::__name_tests! conditional_append }
         }
     };
+    (StreamRemoval, $fixture:expr) => {
+        mod stream_removal {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn check(name: &str) {
+                $crate::conformance::test($crate::conformance::stream_removal(), name, $fixture);
+            }
+
+            $crate::__stream_removal_checks! { $crate::__name_tests! stream_removal }
+        }
+    };
     (StateStore, $fixture:expr) => {
         mod state_store {
             #[allow(unused_imports)]
@@ -121,7 +136,7 @@ macro_rules! __tests_of {
     ($other:ident, $fixture:expr) => {
         ::core::compile_error! { ::core::concat!(
             "`", ::core::stringify!($other), "` is no capability that the suite has checks for\n",
-            "help: write `EventStore`, `ConditionalAppend`, `StateStore`, `DurableEventStore` or `DurableStateStore`"
+            "help: write `EventStore`, `ConditionalAppend`, `StreamRemoval`, `StateStore`, `DurableEventStore` or `DurableStateStore`"
         ) }
     };
 }
@@ -226,5 +241,6 @@ macro_rules! question {
 
 question!(is_event_store, NotEventStore, Fixture<Store: EventStore>);
 question!(is_conditional, NotConditional, Fixture<Store: ConditionalAppend>);
+question!(is_removable, NotRemovable, Fixture<Store: StreamRemoval + ConditionalAppend>);
 question!(is_state_store, NotStateStore, Fixture<Store: StateStore>);
 question!(is_durable, NotReopen, Reopen);

@@ -8,8 +8,8 @@ use es_sqlite_store::SqliteStore;
 
 use crate::account::{Account, AccountId, Closed};
 use crate::command_line::Which;
-use crate::start_of_business_day;
 use crate::program::{Failure, settled};
+use crate::start_of_business_day;
 
 /// Archives what the projections have seen, and says what.
 ///

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use es_archive::{Archive, ArchiveError, ReadThrough};
 use es_core::{
-    DifferenceError, EventStore, ExecuteError, HandleError, InMemory, LoadError, NotRegistered, Position,
-    ProjectionStatus, Query, ReadError, ReadModelError, RebuildError, Registry, RegistryError,
-    Runtime, StartError, StateProjection, StateStore, UnknownProjection, Version, WaitError,
+    DifferenceError, EventStore, ExecuteError, HandleError, InMemory, LoadError, NotRegistered,
+    Position, ProjectionStatus, Query, ReadError, ReadModelError, RebuildError, Registry,
+    RegistryError, Runtime, StartError, StateProjection, StateStore, UnknownProjection, Version,
+    WaitError,
 };
 use es_memory_store::MemoryStore;
 use es_sqlite_store::{MaintenanceError, OpenError, SqliteStore};
@@ -66,7 +67,9 @@ pub enum Failure {
     Archived(Box<es_core::Archived>),
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    #[error("a memory store is gone at the end of a run, so that nothing of it can be archived; name a file with `--store sqlite:FILE`")]
+    #[error(
+        "a memory store is gone at the end of a run, so that nothing of it can be archived; name a file with `--store sqlite:FILE`"
+    )]
     NothingToKeep,
     #[error(transparent)]
     Damaged(#[from] MaintenanceError),
@@ -118,8 +121,9 @@ impl Failure {
 pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(), Failure> {
     let CommandLine { store, archive, action } = command_line;
     let outcome = match (store, action) {
-        (_, Action::Segments { dir }) => report::write_segments(out, &Archive::open(dir)?.list()?)
-            .map_err(Failure::from),
+        (_, Action::Segments { dir }) => {
+            report::write_segments(out, &Archive::open(dir)?.list()?).map_err(Failure::from)
+        }
         (StoreChoice::Memory, Action::Archive { .. } | Action::Restore { .. }) => {
             Err(Failure::NothingToKeep)
         }
