@@ -27,11 +27,11 @@ const SEGMENT_BYTES: usize = 32 * 1024 * 1024;
 /// Run it again after a crash: parts that are in a segment already are not written anew.
 pub struct Archiver<'a, S> {
     archive: &'a Archive,
-    runtime: &'a Runtime<S>,
+    pub(crate) runtime: &'a Runtime<S>,
     ignored: Vec<String>,
     segment_bytes: usize,
-    /// What comes behind the events makes the state anew.
-    pub(crate) begins_anew: bool,
+    /// What is compacted or truncated is removed for good.
+    pub(crate) for_good: bool,
 }
 
 impl Archive {
@@ -44,7 +44,7 @@ impl Archive {
             runtime,
             ignored: Vec::new(),
             segment_bytes: SEGMENT_BYTES,
-            begins_anew: false,
+            for_good: false,
         }
     }
 }
@@ -94,7 +94,7 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
     /// file or the store fails; then what was done until then stays, and running it again goes on.
     pub async fn archive(&self, policy: &Policy) -> Result<Archived, ArchiveError> {
         let wanted = policy.find(&**self.runtime.store()).await?;
-        self.carry_out(wanted).await
+        self.carry_out(wanted, false).await
     }
 
     /// Archives the events of one stream up to a version, or all but the last.
@@ -115,10 +115,14 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
         let to = up_to.min(Version::new(version.get() - 1));
         let wanted =
             crate::policy::find(store, stream.clone(), to, ExpectedVersion::Exists).await?;
-        self.carry_out(wanted.into_iter().collect()).await
+        self.carry_out(wanted.into_iter().collect(), false).await
     }
 
-    async fn carry_out(&self, wanted: Vec<Wanted>) -> Result<Archived, ArchiveError> {
+    pub(crate) async fn carry_out(
+        &self,
+        wanted: Vec<Wanted>,
+        begins_anew: bool,
+    ) -> Result<Archived, ArchiveError> {
         let store = &**self.runtime.store();
         let mut done = Archived::default();
         if wanted.is_empty() {
@@ -148,7 +152,7 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
                         let count = events.iter().take_while(|event| event.version <= part.to);
                         let count = count.count() as u64;
                         moving.at = part.to.next();
-                        if self.remove(&moving.wanted, part, &segment, &mut done).await? {
+                        if self.remove(&moving.wanted, part, &segment, begins_anew, &mut done).await? {
                             done.found_in_segments += count;
                         }
                         continue;
@@ -161,18 +165,21 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
                 moving.at = next;
                 if draft.bytes() >= self.segment_bytes {
                     let full = std::mem::replace(&mut draft, Draft::new(identity));
-                    self.finish(full, std::mem::take(&mut waiting), &mut done).await?;
+                    self.finish(full, std::mem::take(&mut waiting), begins_anew, &mut done).await?;
                 }
             }
         }
         if !draft.is_empty() {
-            self.finish(draft, waiting, &mut done).await?;
+            self.finish(draft, waiting, begins_anew, &mut done).await?;
         }
         Ok(done)
     }
 
     /// The position of the last event that is to go.
-    async fn last_position(&self, wanted: &[Wanted]) -> Result<Position, ArchiveError> {
+    pub(crate) async fn last_position(
+        &self,
+        wanted: impl IntoIterator<Item = &Wanted>,
+    ) -> Result<Position, ArchiveError> {
         let store = &**self.runtime.store();
         let mut last = Position::ZERO;
         for Wanted { stream, to, .. } in wanted {
@@ -183,7 +190,7 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
         Ok(last)
     }
 
-    async fn everybody_has_consumed(&self, up_to: Position) -> Result<(), ArchiveError> {
+    pub(crate) async fn everybody_has_consumed(&self, up_to: Position) -> Result<(), ArchiveError> {
         let mut behind = self.runtime.consumers_behind(up_to).await?;
         behind.retain(|consumer| !self.ignored.contains(&consumer.name));
         let others = behind.len().saturating_sub(1);
@@ -200,6 +207,7 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
         &self,
         draft: Draft,
         waiting: Vec<Waiting>,
+        begins_anew: bool,
         done: &mut Archived,
     ) -> Result<(), ArchiveError> {
         let directory = self.archive.directory().to_owned();
@@ -212,7 +220,7 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
         done.segments.push(name.clone());
         let name: Arc<str> = name.into();
         for Waiting { part, wanted } in waiting {
-            self.remove(&wanted, &parts[part], &name, done).await?;
+            self.remove(&wanted, &parts[part], &name, begins_anew, done).await?;
         }
         Ok(())
     }
@@ -223,6 +231,7 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
         wanted: &Wanted,
         part: &Part,
         segment: &Arc<str>,
+        begins_anew: bool,
         done: &mut Archived,
     ) -> Result<bool, ArchiveError> {
         if done.changed.contains(&part.stream) {
@@ -236,7 +245,7 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
                 to: part.to,
                 last_event_id: part.last_event_id,
                 segment: Some(SegmentRef { name: Arc::clone(segment), digest: part.digest }),
-                begins_anew: self.begins_anew && last,
+                begins_anew: begins_anew && last,
             },
             expected: wanted.expected,
         };

@@ -35,6 +35,7 @@
 
 mod archive;
 mod archiver;
+mod compaction;
 mod error;
 mod policy;
 mod read_through;

@@ -1,7 +1,7 @@
 //! Whatever is archived: through the archive everything is read as before, and after a restore it is as if
 //! nothing had happened.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
 

@@ -147,6 +147,7 @@ mod event;
 mod event_data;
 mod event_set;
 mod fingerprint;
+mod growth;
 mod identity;
 pub mod lock;
 mod metadata;
@@ -194,6 +195,7 @@ pub use crate::event_set::{
     ApplyTo, DecodeError, DecodeProblem, Decoded, EncodeError, EncodedEvent, EventSet,
 };
 pub use crate::fingerprint::Fingerprint;
+pub use crate::growth::{Summarize, SummaryError, Truncate, WriteSummary};
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{

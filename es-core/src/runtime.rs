@@ -197,6 +197,17 @@ impl<S: EventStore> Runtime<S> {
         Ok(loaded)
     }
 
+    /// The last snapshot of an aggregate, if it can be used: the state and its version.
+    ///
+    /// # Errors
+    /// When the stream can not be read.
+    pub async fn snapshot_of<A: Aggregate>(
+        &self,
+        id: &A::Id,
+    ) -> Result<Option<Loaded<A>>, LoadError> {
+        self.shared.snapshot_of(&A::stream(id)?).await
+    }
+
     /// How snapshots fare; all zero if there are none.
     pub fn snapshots(&self) -> SnapshotStatistics {
         self.shared.snapshots.as_ref().map(Snapshots::statistics).unwrap_or_default()

@@ -26,7 +26,7 @@ use crate::runtime::replay::{LoadError, Loaded, Reach, Step, catch_up, catch_up_
 use crate::runtime::retry::RetryPolicy;
 use crate::snapshot::{Occasion, SnapshotForm, SnapshotPolicy, SnapshotType, crosses};
 use crate::store::{
-    EventStore, ExpectedRevision, MAX_STATE_BYTES, Revision, StateError, StateKey, StateRecord,
+    EventStore, ExpectedRevision, MAX_STATE_BYTES, ReadError, Revision, StateError, StateKey, StateRecord,
     StateStore, StreamRange,
 };
 use crate::stream::StreamId;
@@ -165,6 +165,27 @@ impl<S: EventStore> Shared<S> {
         let from = source.load(&*snapshots.records, &snapshots.counters, form, loaded).await?;
         self.consider(stream, from.version, loaded, Some(began.elapsed()));
         Ok(())
+    }
+
+    /// The last snapshot, if the event that it ends with stands where it says.
+    pub(crate) async fn snapshot_of<A: Aggregate>(
+        &self,
+        stream: &StreamId,
+    ) -> Result<Option<Loaded<A>>, LoadError> {
+        let Some(snapshots) = &self.snapshots else { return Ok(None) };
+        let Some(form) = snapshots.form::<A>() else { return Ok(None) };
+        let source = Source { store: &*self.store, retry: &self.retry, stream };
+        let found = source.find(&*snapshots.records, form, &mut From::default()).await;
+        let Ok(Snapshot { state, version, event_id }) = found else { return Ok(None) };
+        let range = StreamRange { from: version, to: version, limit: 1, ..StreamRange::all() };
+        let stands = match self.retry.read(|| self.store.read_live(stream, range)).await {
+            Ok(page) => page.events.last().is_some_and(|event| event.event_id == event_id),
+            Err(ReadError::Archived(archived)) => {
+                archived.up_to == version && archived.last_event_id == Some(event_id)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(stands.then_some(Loaded { state, version }))
     }
 
     /// The same with everything that the next decision needs.
