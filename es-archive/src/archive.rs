@@ -9,7 +9,7 @@ use es_core::uuid::Uuid;
 use es_core::{Position, RecordedEvent, RemovedPart, SegmentRef, StreamId, Version};
 
 use crate::error::ArchiveError;
-use crate::segment::{BlockCache, Part, SUFFIX, Segment};
+use crate::segment::{BlockCache, Part, SUFFIX, Segment, UNFINISHED};
 
 /// A directory of segments. Cloning it shares what is open.
 ///
@@ -94,6 +94,20 @@ impl Archive {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Removes what an archiver has left that was killed while it wrote.
+    pub(crate) fn remove_unfinished(&self) -> Result<(), ArchiveError> {
+        let failed = |path: &Path, error| ArchiveError::File { path: path.to_owned(), error };
+        let directory = self.directory();
+        for entry in fs::read_dir(directory).map_err(|error| failed(directory, error))? {
+            let path = entry.map_err(|error| failed(directory, error))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with('.') && name.ends_with(UNFINISHED) {
+                fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+            }
+        }
+        Ok(())
     }
 
     /// A segment, opened if it is not.

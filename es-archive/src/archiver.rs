@@ -24,7 +24,8 @@ const SEGMENT_BYTES: usize = 32 * 1024 * 1024;
 /// A crash between any two of them leaves events in the store, or in the segment and the stub, never in
 /// neither. What a stub does not say is in the store, so nothing is ever there twice for a reader.
 ///
-/// Run it again after a crash: parts that are in a segment already are not written anew.
+/// Run it again after a crash: parts that are in a segment already are not written anew. One archiver at a
+/// time works on a directory.
 pub struct Archiver<'a, S> {
     archive: &'a Archive,
     pub(crate) runtime: &'a Runtime<S>,
@@ -132,6 +133,7 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
         let archive = self.archive.clone();
         let known = reading(move || {
             archive.check_store(identity)?;
+            archive.remove_unfinished()?;
             known_parts(&archive)
         })
         .await?;
@@ -152,7 +154,10 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
                         let count = events.iter().take_while(|event| event.version <= part.to);
                         let count = count.count() as u64;
                         moving.at = part.to.next();
-                        if self.remove(&moving.wanted, part, &segment, begins_anew, &mut done).await? {
+                        if self
+                            .remove(&moving.wanted, part, &segment, begins_anew, &mut done)
+                            .await?
+                        {
                             done.found_in_segments += count;
                         }
                         continue;

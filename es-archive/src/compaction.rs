@@ -1,8 +1,8 @@
 //! Compacting a stream into a summary, and truncating one behind a snapshot.
 
 use es_core::{
-    Command, CommandId, Direction, ExpectedVersion, ProjectionStore, Removal,
-    RemovedPart, StreamId, StreamRange, StreamRemoval, Summarize, Truncate, Version, WriteSummary,
+    Command, CommandId, Direction, ExpectedVersion, ProjectionStore, Removal, RemovedPart,
+    StreamId, StreamRange, StreamRemoval, Summarize, Truncate, Version, WriteSummary,
 };
 
 use crate::archiver::{Archived, Archiver, remove};
@@ -43,8 +43,9 @@ impl<S: StreamRemoval + ProjectionStore> Archiver<'_, S> {
                 let command_id = CommandId::from_name(&format!("summary of {stream} at {version}"));
                 let command = WriteSummary::<A>::of(id.clone());
                 let receipt = self.runtime.execute(command).command_id(command_id).await;
-                let receipt = receipt.map_err(|error| {
-                    ArchiveError::NotCompacted { stream: stream.clone(), reason: error.to_string() }
+                let receipt = receipt.map_err(|error| ArchiveError::NotCompacted {
+                    stream: stream.clone(),
+                    reason: error.to_string(),
                 })?;
                 Version::new(receipt.version.get() - receipt.events)
             }

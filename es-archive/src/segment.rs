@@ -35,6 +35,9 @@ use crate::error::{ArchiveError, SegmentPlace};
 /// The end of the name of every segment.
 pub(crate) const SUFFIX: &str = ".jsonl.zst";
 
+/// The end of the name of a segment that is being written.
+pub(crate) const UNFINISHED: &str = ".unfinished";
+
 /// A skippable frame begins with this, little-endian, and its length in four bytes.
 const SKIPPABLE: u32 = 0x184d_2a5e;
 const FRAME: usize = 8;

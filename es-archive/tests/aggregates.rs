@@ -6,7 +6,7 @@
 use es_archive::{Archive, ArchiveError, Policy, ReadThrough};
 use es_core::prelude::*;
 use es_core::{
-    AppendError, ConsumerKind, Consumer, EventStore, ExecuteError, LoadError, Position,
+    AppendError, Consumer, ConsumerKind, EventStore, ExecuteError, LoadError, Position,
     ProjectionState, SnapshotPolicy, StartAt, Summarize, Truncate,
 };
 use es_memory_store::MemoryStore;
@@ -182,7 +182,8 @@ async fn through_the_archive_history_commands_and_projections_are_as_before() {
     runtime.wait_until_current::<Consumption>().await.unwrap();
     let units = runtime.projection::<Consumption>().unwrap().read(|it| it.units);
     assert_eq!(units, 4 * (15 + 21 + 28) + 1 + 6);
-    let mut subscription = runtime.subscribe::<MeterEvent>(StartAt::After(Position::ZERO)).await.unwrap();
+    let mut subscription =
+        runtime.subscribe::<MeterEvent>(StartAt::After(Position::ZERO)).await.unwrap();
     assert_eq!(subscription.next().await.unwrap().recorded.position, Position::new(1));
     let copy = MemoryStore::new();
     Copy::new(&**runtime.store(), &copy).run(|_| {}).await.unwrap();

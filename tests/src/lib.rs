@@ -56,6 +56,11 @@ pub struct Snapshots;
 #[doc = include_str!("../../docs/time-travel-and-audit.md")]
 pub struct TimeTravelAndAudit;
 
+/// The chapter on archives.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/growth.md")]
+pub struct Growth;
+
 /// The chapter on moving a history.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/moving-a-store.md")]

@@ -11,7 +11,7 @@ use es_core::{PartDigest, Position, RecordedEvent, StreamId, Version};
 use es_transfer::Format;
 use sha2::{Digest as _, Sha256};
 
-use super::{Block, GREETING, Index, POINTER, Part, SUFFIX, frame, frame_header};
+use super::{Block, GREETING, Index, POINTER, Part, SUFFIX, UNFINISHED, frame, frame_header};
 use crate::error::ArchiveError;
 
 /// A block ends when its lines are so long.
@@ -90,7 +90,7 @@ impl Draft {
         let (first, content, index, sum) = self.encode()?;
         let name = format!("{:020}-{}", first.get(), short(&sum));
         let path = directory.join(format!("{name}{SUFFIX}"));
-        let unfinished = directory.join(format!(".{name}{SUFFIX}.unfinished"));
+        let unfinished = directory.join(format!(".{name}{SUFFIX}{UNFINISHED}"));
         let failed = |path: &Path, error| ArchiveError::File { path: path.to_owned(), error };
         let written = File::create(&unfinished).and_then(|mut file| {
             file.write_all(&content)?;

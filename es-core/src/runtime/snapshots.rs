@@ -26,8 +26,8 @@ use crate::runtime::replay::{LoadError, Loaded, Reach, Step, catch_up, catch_up_
 use crate::runtime::retry::RetryPolicy;
 use crate::snapshot::{Occasion, SnapshotForm, SnapshotPolicy, SnapshotType, crosses};
 use crate::store::{
-    EventStore, ExpectedRevision, MAX_STATE_BYTES, ReadError, Revision, StateError, StateKey, StateRecord,
-    StateStore, StreamRange,
+    EventStore, ExpectedRevision, MAX_STATE_BYTES, ReadError, Revision, StateError, StateKey,
+    StateRecord, StateStore, StreamRange,
 };
 use crate::stream::StreamId;
 use crate::version::Version;
