@@ -98,6 +98,7 @@ impl<A: Aggregate> fmt::Debug for WriteSummary<A> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<A: Summarize> Command for WriteSummary<A> {
     type Aggregate = A;
     const NAME: &'static str = "es.WriteSummary";
