@@ -165,18 +165,35 @@ struct Entry {
     event_id: EventId,
     recorded_at: Timestamp,
     occurred_at: Option<Timestamp>,
-    schema_version: SchemaVersion,
-    category_bytes: usize,
     stream: Range,
     name: Range,
     payload: Range,
-    extra: Option<usize>,
+    schema_version: SchemaVersion,
+    category_bytes: u32,
+    /// The index of the extra plus one; zero if there is none.
+    extra: u32,
 }
 
+/// A part of the texts or payloads. It may begin beyond 4 GiB; no text of an event is that long.
 #[derive(Clone, Copy, Debug)]
 struct Range {
-    start: usize,
-    end: usize,
+    /// The low and the high half of where it begins, so that an entry has no gaps.
+    start: [u32; 2],
+    length: u32,
+}
+
+impl Range {
+    #[inline]
+    fn new(start: usize, length: usize) -> Self {
+        Self { start: [start as u32, (start as u64 >> 32) as u32], length: length as u32 }
+    }
+
+    #[inline]
+    fn all(self) -> std::ops::Range<usize> {
+        let [low, high] = self.start;
+        let start = (u64::from(high) << 32 | u64::from(low)) as usize;
+        start..start + self.length as usize
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -204,6 +221,14 @@ impl Page {
         self.entries.is_empty()
     }
 
+    /// How many bytes the payloads have together.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        match &self.payloads {
+            Payloads::Text(text) => text.len(),
+            Payloads::Bytes(bytes) => bytes.len(),
+        }
+    }
+
     /// The events in the order of the read.
     #[inline]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Recorded<'_>> + ExactSizeIterator {
@@ -226,22 +251,21 @@ impl Page {
 
     #[inline]
     fn view(&self, entry: &Entry) -> Recorded<'_> {
-        let (tags, metadata) = match entry.extra {
+        let (tags, metadata) = match (entry.extra as usize).checked_sub(1) {
             Some(extra) => (self.extras[extra].0.as_slice(), &self.extras[extra].1),
             None => (&[][..], &NO_METADATA),
         };
-        let Range { start, end } = entry.payload;
         let payload = match &self.payloads {
-            Payloads::Text(text) => Payload::Text(&text[start..end]),
-            Payloads::Bytes(bytes) => Payload::Bytes(&bytes[start..end]),
+            Payloads::Text(text) => Payload::Text(&text[entry.payload.all()]),
+            Payloads::Bytes(bytes) => Payload::Bytes(&bytes[entry.payload.all()]),
         };
-        let stream = &self.names[entry.stream.start..entry.stream.end];
+        let stream = &self.names[entry.stream.all()];
         Recorded {
             position: entry.position,
-            stream: StreamRef::from_parts(stream, entry.category_bytes),
+            stream: StreamRef::from_parts(stream, entry.category_bytes as usize),
             version: entry.version,
             event_id: entry.event_id,
-            name: &self.names[entry.name.start..entry.name.end],
+            name: &self.names[entry.name.all()],
             schema_version: entry.schema_version,
             payload,
             tags,
@@ -271,28 +295,30 @@ impl PageBuilder {
     #[inline]
     pub fn push(&mut self, recorded: Recorded<'_>) {
         let (stream, category_bytes) = recorded.stream.parts();
-        // Events of one stream follow each other in a read of it: its name is kept once.
-        let stream = match self.entries.last() {
-            Some(last) if self.names[last.stream.start..last.stream.end] == *stream => last.stream,
-            _ => self.push_name(stream),
+        // Events of one stream follow each other in a read of it, and events of one name do anywhere:
+        // a text that is the same as before is kept once.
+        let (stream, name) = match self.entries.last() {
+            Some(&Entry { stream: last_stream, name: last_name, .. }) => {
+                (self.name_again(last_stream, stream), self.name_again(last_name, recorded.name))
+            }
+            None => (self.push_name(stream), self.push_name(recorded.name)),
         };
-        let name = self.push_name(recorded.name);
-        let start = self.payloads.len();
-        self.payloads.extend_from_slice(recorded.payload.as_bytes());
-        let payload = Range { start, end: self.payloads.len() };
+        let payload = recorded.payload.as_bytes();
+        let place = Range::new(self.payloads.len(), payload.len());
+        self.payloads.extend_from_slice(payload);
         let plain = recorded.tags.is_empty() && recorded.metadata.is_empty();
-        let extra = if plain { None } else { Some(self.push_extra(recorded)) };
+        let extra = if plain { 0 } else { self.push_extra(&recorded) };
         self.entries.push(Entry {
             position: recorded.position,
             version: recorded.version,
             event_id: recorded.event_id,
             recorded_at: recorded.recorded_at,
             occurred_at: recorded.occurred_at,
-            schema_version: recorded.schema_version,
-            category_bytes,
             stream,
             name,
-            payload,
+            payload: place,
+            schema_version: recorded.schema_version,
+            category_bytes: category_bytes as u32,
             extra,
         });
     }
@@ -317,7 +343,7 @@ impl PageBuilder {
         // Looked at once and together: that is many times cheaper than one by one when they are read.
         let payloads = match String::from_utf8(self.payloads) {
             Ok(text)
-                if self.entries.iter().all(|entry| text.is_char_boundary(entry.payload.end)) =>
+                if self.entries.iter().all(|it| text.is_char_boundary(it.payload.all().end)) =>
             {
                 Payloads::Text(text)
             }
@@ -328,16 +354,21 @@ impl PageBuilder {
     }
 
     #[inline]
+    fn name_again(&mut self, last: Range, name: &str) -> Range {
+        if self.names[last.all()] == *name { last } else { self.push_name(name) }
+    }
+
+    #[inline]
     fn push_name(&mut self, name: &str) -> Range {
-        let start = self.names.len();
+        let range = Range::new(self.names.len(), name.len());
         self.names.push_str(name);
-        Range { start, end: self.names.len() }
+        range
     }
 
     #[cold]
-    fn push_extra(&mut self, recorded: Recorded<'_>) -> usize {
+    fn push_extra(&mut self, recorded: &Recorded<'_>) -> u32 {
         self.extras.push((recorded.tags.iter().cloned().collect(), recorded.metadata.clone()));
-        self.extras.len() - 1
+        self.extras.len() as u32
     }
 }
 

@@ -67,6 +67,7 @@ fn number(id: EventId) -> u128 {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::collections::hash_map::Entry;
 
     use es_core::uuid::Uuid;
     use proptest::prelude::*;
@@ -89,11 +90,11 @@ mod tests {
             for id in ids {
                 let id_of = |slot: Slot| stored[slot as usize];
                 prop_assert_eq!(index.find(id, id_of), model.get(&id).copied());
-                if !model.contains_key(&id) {
+                if let Entry::Vacant(unknown) = model.entry(id) {
                     let slot = stored.len() as Slot;
                     stored.push(id);
                     index.add(id, slot, |slot| stored[slot as usize]);
-                    model.insert(id, slot);
+                    unknown.insert(slot);
                 }
             }
             for (id, slot) in model {

@@ -31,6 +31,7 @@ mod states;
 
 use std::ops::ControlFlow;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use es_core::uuid::Uuid;
@@ -51,6 +52,8 @@ pub struct MemoryStore {
     log: RwLock<Log>,
     /// Wakes those who wait for news.
     news: Notify,
+    /// How many wait for news.
+    waiting: AtomicUsize,
     states: States,
     identity: Uuid,
     clock: Arc<dyn Clock>,
@@ -67,6 +70,7 @@ impl MemoryStore {
         Self {
             log: RwLock::default(),
             news: Notify::new(),
+            waiting: AtomicUsize::new(0),
             states: States::default(),
             identity: *EventId::generate().as_uuid(),
             clock: Arc::new(clock),
@@ -84,13 +88,37 @@ impl MemoryStore {
             let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
             log.append(commit, conditions, now)?
         };
-        self.news.notify_waiters();
+        self.tell();
         Ok(appended)
+    }
+
+    /// Wakes those who wait, after something was appended.
+    fn tell(&self) {
+        // Who is not counted yet will look at the log after this append has let go of its lock.
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.news.notify_waiters();
+        }
     }
 
     // Nothing panics while the lock is held for writing, so a poisoned log is whole all the same.
     fn log(&self) -> RwLockReadGuard<'_, Log> {
         self.log.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts one who waits, also when the wait is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn count(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -126,6 +154,7 @@ impl EventStore for MemoryStore {
     }
 
     async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
+        let _waiting = Waiting::count(&self.waiting);
         loop {
             let mut news = pin!(self.news.notified());
             // Listen first and look then, or what is appended in between is not heard of.
@@ -192,7 +221,7 @@ impl RecordedAppend for MemoryStore {
                 }
             }
         }
-        self.news.notify_waiters();
+        self.tell();
         answers
     }
 }

@@ -102,20 +102,14 @@ impl Log {
 
     /// The first answer to the commit if it is stored.
     fn repeated(&self, commit: &Commit) -> Result<Option<Appended>, AppendError> {
-        let mut stored = commit
-            .streams()
-            .flat_map(|append| append.events.iter())
-            .filter_map(|event| Some((event.id, self.slot_of(event.id)?)));
-        let first = stored.next();
-        let removed = first.into_iter().chain(stored).find(|(_, slot)| self.is_removed(*slot));
-        if let Some((event_id, slot)) = removed {
-            let archived = Box::new(self.archived(slot));
-            return Err(AppendError::EventIdArchived { event_id, archived });
+        for append in commit.streams() {
+            for event in &append.events {
+                if let Some(slot) = self.slot_of(event.id) {
+                    return self.first_answer(commit, event.id, slot).map(Some);
+                }
+            }
         }
-        match first {
-            None => Ok(None),
-            Some((event_id, slot)) => self.first_answer(commit, event_id, slot).map(Some),
-        }
+        Ok(None)
     }
 
     /// The first answer to a commit of which an event is stored at `slot`.
@@ -126,6 +120,15 @@ impl Log {
         event_id: EventId,
         slot: Slot,
     ) -> Result<Appended, AppendError> {
+        let mut stored = commit
+            .streams()
+            .flat_map(|append| append.events.iter())
+            .filter_map(|event| Some((event.id, self.slot_of(event.id)?)));
+        let removed = stored.find(|(_, slot)| self.is_removed(*slot));
+        if let Some((event_id, slot)) = removed {
+            let archived = Box::new(self.archived(slot));
+            return Err(AppendError::EventIdArchived { event_id, archived });
+        }
         let reused =
             |event_id, slot| AppendError::EventIdReused { event_id, position: position(slot) };
         // It must be the commit's first event, and behind it the others.
@@ -373,23 +376,39 @@ impl Log {
     ) -> Matches<'a> {
         let everything =
             query.items().iter().any(|item| item.names().is_empty() && item.tags().is_empty());
+        let end = slots.end.min(self.length.into());
+        let all = slots.start.min(end)..end;
         if everything {
-            let end = slots.end.min(self.length.into());
-            return Matches::All { slots: slots.start.min(end)..end, direction };
+            return Matches::All { slots: all, direction };
         }
-        let mut lists = Vec::new();
-        for item in query.items() {
-            // The rarest tag finds the fewest events; what it finds must be looked at. Without
-            // tags the names find just what is wanted.
-            let rarest =
-                item.tags().iter().map(|tag| self.tags.slots(tag)).min_by_key(|slots| slots.len());
-            match rarest {
-                Some(found) => lists.push((within(found, &slots), Some(item))),
-                None => lists.extend(
-                    item.names().iter().map(|name| (within(self.names.slots(name), &slots), None)),
-                ),
+        let items = query.items();
+        let lists = if items.iter().all(|item| item.tags().is_empty()) {
+            // The names find just what is wanted.
+            let mut names: Vec<_> = items.iter().flat_map(QueryItem::names).collect();
+            names.sort_unstable();
+            names.dedup();
+            let lists = names.iter().map(|name| within(self.names.slots(name), &slots));
+            let lists: Vec<_> = lists.map(|list| (list, None)).collect();
+            // An event has one name: if so many are wanted, all are.
+            if lists.iter().map(|(list, _)| list.len() as u64).sum::<u64>() == all.end - all.start {
+                return Matches::All { slots: all, direction };
             }
-        }
+            lists
+        } else {
+            let mut lists = Vec::new();
+            for item in items {
+                // The rarest tag finds the fewest events; what it finds must be looked at.
+                let tagged = item.tags().iter().map(|tag| self.tags.slots(tag));
+                match tagged.min_by_key(|slots| slots.len()) {
+                    Some(found) => lists.push((within(found, &slots), Some(item))),
+                    None => {
+                        let named = item.names().iter().map(|name| self.names.slots(name));
+                        lists.extend(named.map(|found| (within(found, &slots), None)));
+                    }
+                }
+            }
+            lists
+        };
         Matches::Some(Merge::new(lists, direction))
     }
 

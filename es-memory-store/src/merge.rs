@@ -20,12 +20,22 @@ pub(crate) struct Merge<'a, T> {
 }
 
 impl<'a, T: Copy> Merge<'a, T> {
-    pub(crate) fn new(lists: Vec<(&'a [Slot], T)>, direction: Direction) -> Self {
+    pub(crate) fn new(mut lists: Vec<(&'a [Slot], T)>, direction: Direction) -> Self {
+        lists.retain(|(list, _)| !list.is_empty());
         Self { lists, direction }
     }
 
     /// The next slot for which some list's owner says yes.
     pub(crate) fn next_where(&mut self, mut wanted: impl FnMut(Slot, T) -> bool) -> Option<Slot> {
+        if let [(list, owner)] = &mut self.lists[..] {
+            loop {
+                let (slot, rest) = split(list, self.direction)?;
+                *list = rest;
+                if wanted(slot, *owner) {
+                    return Some(slot);
+                }
+            }
+        }
         loop {
             let slot = self.peek()?;
             let mut found = false;

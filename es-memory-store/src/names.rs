@@ -11,41 +11,61 @@ use crate::segment::Slot;
 /// Event names with their schema versions, and the events of each name.
 #[derive(Default)]
 pub(crate) struct Names {
-    /// A kind is a name in one schema version.
-    kinds: Vec<(Box<str>, SchemaVersion)>,
-    by_name: HashMap<String, Name>,
+    names: Vec<Name>,
+    by_text: HashMap<Box<str>, usize>,
+    /// A kind is a name, by its index, in one schema version.
+    kinds: Vec<(usize, SchemaVersion)>,
 }
 
-#[derive(Default)]
 struct Name {
+    text: Box<str>,
     /// A name has few schema versions: they are searched one by one.
     kinds: Vec<(SchemaVersion, u32)>,
     slots: Vec<Slot>,
 }
 
+/// So many names are faster compared one by one than hashed.
+const FEW: usize = 8;
+
 impl Names {
     /// Notes an event, and answers with the index of its kind.
-    pub(crate) fn add(&mut self, name: &str, version: SchemaVersion, slot: Slot) -> u32 {
-        let entry = self.by_name.entry_ref(name).or_default();
-        entry.slots.push(slot);
-        if let Some((_, kind)) = entry.kinds.iter().find(|(known, _)| *known == version) {
+    pub(crate) fn add(&mut self, text: &str, version: SchemaVersion, slot: Slot) -> u32 {
+        let index = self.index(text).unwrap_or_else(|| self.add_name(text));
+        let name = &mut self.names[index];
+        name.slots.push(slot);
+        if let Some((_, kind)) = name.kinds.iter().find(|(known, _)| *known == version) {
             return *kind;
         }
         let kind = self.kinds.len() as u32;
-        entry.kinds.push((version, kind));
-        self.kinds.push((name.into(), version));
+        name.kinds.push((version, kind));
+        self.kinds.push((index, version));
         kind
     }
 
     /// Name and schema version of a kind.
     pub(crate) fn kind(&self, kind: u32) -> (&str, SchemaVersion) {
-        let (name, version) = &self.kinds[kind as usize];
-        (name, *version)
+        let (name, version) = self.kinds[kind as usize];
+        (&self.names[name].text, version)
     }
 
     /// The events with a name, in order.
-    pub(crate) fn slots(&self, name: &str) -> &[Slot] {
-        self.by_name.get(name).map_or(&[], |entry| &entry.slots)
+    pub(crate) fn slots(&self, text: &str) -> &[Slot] {
+        self.index(text).map_or(&[], |index| &self.names[index].slots)
+    }
+
+    fn index(&self, text: &str) -> Option<usize> {
+        if self.names.len() <= FEW {
+            self.names.iter().position(|name| *name.text == *text)
+        } else {
+            self.by_text.get(text).copied()
+        }
+    }
+
+    fn add_name(&mut self, text: &str) -> usize {
+        let index = self.names.len();
+        self.names.push(Name { text: text.into(), kinds: Vec::new(), slots: Vec::new() });
+        self.by_text.insert(text.into(), index);
+        index
     }
 }
 

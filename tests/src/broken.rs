@@ -1,6 +1,7 @@
 //! A store that breaks one rule, as shipped stores do: the conformance suite must reject each.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use es_core::conformance::{Fixture, Reopen};
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, ConditionalAppend,
-    Direction, EventId, EventStore, ExpectedRevision, ExpectedVersion, ImmediateAppend, Metadata,
-    NewEvent, Page, Position, Query, QueryItem, QueryPage, QueryRange, ReadError, RecordedEvent,
-    Revision, StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId,
-    StreamPage, StreamRange, Tag, Version, VersionConflict,
+    Direction, EventId, EventStore, ExpectedRevision, ExpectedVersion, ImmediateAppend,
+    ImmediateRead, Metadata, NewEvent, Page, Position, Query, QueryItem, QueryPage, QueryRange,
+    ReadError, Recorded, RecordedEvent, Revision, StateError, StateKey, StatePage, StateRecord,
+    StateStore, StoreFailure, StreamId, StreamPage, StreamRange, StreamVisit, Tag, Version,
+    VersionConflict,
 };
 use tokio::sync::watch;
 
@@ -63,7 +65,7 @@ bugs! {
     BurntEventIds => "event_store::append::events_that_were_refused_can_be_appended_later",
     /// Positions inside a commit have gaps.
     PositionsWithGaps => "event_store::append::positions_rise_and_those_of_a_commit_are_contiguous",
-    /// The events of a commit are stored in the order of their ids.
+    /// The events of a commit are stored from the last to the first.
     EventsReordered => "event_store::append::a_commit_to_several_streams_is_stored_whole",
     /// Versions are kept in sixteen bits.
     ShortVersions => "event_store::append::versions_go_beyond_sixteen_bits",
@@ -97,6 +99,10 @@ bugs! {
     ImmediateNewsMissed => "event_store::immediate::a_commit_at_once_is_news",
     /// The answer at once knows the first stream of a commit only.
     ImmediateAnswersTooFew => "event_store::immediate::a_commit_at_once_is_answered_and_read_as_any_other",
+    /// What is shown begins with the first event of the stream, wherever the range begins.
+    ShownFromTheBeginning => "event_store::immediate::what_is_shown_at_once_is_what_is_read",
+    /// Who breaks off is told that everything was shown.
+    BreakIsTheEnd => "event_store::immediate::who_breaks_off_is_told_where_to_go_on",
     // Chains.
     ChainGoesOn => "event_store::chains::a_chain_ends_with_its_first_refusal",
     ChainRolledBack => "event_store::chains::a_chain_ends_at_an_event_id_that_is_taken",
@@ -546,7 +552,7 @@ impl Log {
         let mut version = self.version(&to.stream);
         let mut events = to.events.clone();
         match self.bug {
-            Some(Bug::EventsReordered) => events.sort_by_key(|event| event.payload.clone()),
+            Some(Bug::EventsReordered) => events.reverse(),
             Some(Bug::LongCommitCut) => events.truncate(1000),
             _ => {}
         }
@@ -970,6 +976,14 @@ impl EventStore for BrokenStore {
         Ok(news.map_or(position, |head| *head))
     }
 
+    fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
+        match self.bug {
+            None | Some(Bug::ShownFromTheBeginning | Bug::BreakIsTheEnd) => Some(self),
+            // It would go round the bug.
+            Some(_) => None,
+        }
+    }
+
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         match self.bug {
             None
@@ -982,6 +996,37 @@ impl EventStore for BrokenStore {
             // It would go round the bug.
             Some(_) => None,
         }
+    }
+}
+
+impl ImmediateRead for BrokenStore {
+    fn visit_stream(
+        &self,
+        stream: &StreamId,
+        range: StreamRange,
+        visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
+    ) -> Result<StreamVisit, ReadError> {
+        let log = lock(&self.log);
+        let from_the_beginning = self.has(Bug::ShownFromTheBeginning);
+        let wanted = log.events.iter().filter(|event| event.stream == *stream).filter(|event| {
+            (from_the_beginning || event.version >= range.from) && event.version <= range.to
+        });
+        let mut wanted: Vec<_> = wanted.collect();
+        if range.direction == Direction::Backward {
+            wanted.reverse();
+        }
+        let mut shown = 0;
+        for event in wanted.iter().take(range.limit) {
+            shown += 1;
+            if visit(&event.as_recorded()).is_break() {
+                if self.has(Bug::BreakIsTheEnd) {
+                    shown = wanted.len();
+                }
+                break;
+            }
+        }
+        let next = wanted.get(shown).map(|event| event.version);
+        Ok(StreamVisit { version: log.version(stream), next })
     }
 }
 

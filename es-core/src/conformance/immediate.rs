@@ -1,13 +1,16 @@
-//! Appending at once: a second way in, and no other store.
+//! Appending and reading at once: a second way in and out, and no other store.
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::Poll;
 
 use crate::commit::{Appended, Commit};
-use crate::conformance::failure::Verdict;
+use crate::conformance::failure::{Breach, Verdict};
 use crate::conformance::sample::{commit, event, events, exact, stream, valid};
 use crate::conformance::subject::{Subject, poll_once};
-use crate::store::{AppendError, EventStore};
+use crate::recorded::{Recorded, RecordedEvent};
+use crate::store::{AppendError, Direction, EventStore, StreamRange, StreamVisit};
+use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Version};
 
 const VARIANTS: [ExpectedVersion; 5] =
@@ -133,6 +136,86 @@ pub(super) async fn a_commit_at_once_is_news<S: EventStore>(subject: Subject<S>)
         };
         let told = subject.soon("who waits to be told of a commit at once", waiting).await?;
         subject.same("the head that is told", last, subject.read("`wait_beyond`", told)?)?;
+    }
+    Ok(())
+}
+
+/// Shows events at once, so many at most. `None`: the store has no such way, and rule 17 asks nothing
+/// of it.
+fn shown<S: EventStore>(
+    subject: &Subject<S>,
+    stream: &StreamId,
+    range: StreamRange,
+    at_most: usize,
+) -> Result<Option<(Vec<RecordedEvent>, StreamVisit)>, Breach> {
+    let Some(store) = subject.store.immediate_read() else { return Ok(None) };
+    let mut events = Vec::new();
+    let mut visit = |recorded: &Recorded<'_>| {
+        events.push(recorded.to_event());
+        if events.len() < at_most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let visited = subject.read("`visit_stream`", store.visit_stream(stream, range, &mut visit))?;
+    Ok(Some((events, visited)))
+}
+
+pub(super) async fn what_is_shown_at_once_is_what_is_read<S: EventStore>(
+    subject: Subject<S>,
+) -> Verdict {
+    for _ in 0..3 {
+        subject.append(&commit("a", ExpectedVersion::Any, events(2))).await?;
+        subject.append(&commit("b", ExpectedVersion::Any, events(1))).await?;
+    }
+    let bounds = [0, 1, 3, 6, 7, u64::MAX].map(Version::new);
+    for stream in [stream("a"), stream("missing")] {
+        for (from, to) in bounds.iter().flat_map(|from| bounds.map(|to| (*from, to))) {
+            for direction in [Direction::Forward, Direction::Backward] {
+                for limit in [0, 1, 4, usize::MAX] {
+                    let range = StreamRange { from, to, direction, limit };
+                    let Some((events, visit)) = shown(&subject, &stream, range, usize::MAX)? else {
+                        return Ok(());
+                    };
+                    let page = subject.stream_page(&stream, range).await?;
+                    let read: Vec<_> = page.events.iter().map(|it| it.to_event()).collect();
+                    let what = format!("what is shown of {range:?} of `{stream}`");
+                    subject.same(what, read, events)?;
+                    let expected = StreamVisit { version: page.version, next: page.next };
+                    subject.same(format!("the answer to {range:?}"), expected, visit)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn who_breaks_off_is_told_where_to_go_on<S: EventStore>(
+    subject: Subject<S>,
+) -> Verdict {
+    let stream = stream("a");
+    subject.append(&commit("a", ExpectedVersion::Any, events(5))).await?;
+    for direction in [Direction::Forward, Direction::Backward] {
+        for at_most in 1..=5 {
+            let mut range = StreamRange { direction, ..StreamRange::all() };
+            let mut joined = Vec::new();
+            // More rounds than there are events would be no progress.
+            for _ in 0..5 {
+                let Some((events, visit)) = shown(&subject, &stream, range, at_most)? else {
+                    return Ok(());
+                };
+                let asked = format!("how many are shown to one who breaks off after {at_most}");
+                subject.same(asked, at_most.min(5 - joined.len()), events.len())?;
+                joined.extend(events.iter().map(|event| event.version.get()));
+                subject.same("the version of the stream", Version::new(5), visit.version)?;
+                match visit.next {
+                    Some(next) => range = range.continued(next),
+                    None => break,
+                }
+            }
+            let mut expected: Vec<_> = (1..=5).collect();
+            if direction == Direction::Backward {
+                expected.reverse();
+            }
+            subject.same("the versions that are shown, joined", expected, joined)?;
+        }
     }
     Ok(())
 }

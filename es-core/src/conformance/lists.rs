@@ -25,6 +25,8 @@ macro_rules! __event_store_checks {
                 a_commit_at_once_is_refused_as_any_other = 16
                 a_commit_at_once_is_repeated_as_any_other = 16
                 a_commit_at_once_is_news = 16
+                what_is_shown_at_once_is_what_is_read = 17
+                who_breaks_off_is_told_where_to_go_on = 17
             }
             store retry {
                 a_commit_that_is_repeated_is_answered_as_the_first_time = 3

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn rules_are_read_from_the_documentation_of_the_ports() {
         for (contract, count) in [
-            (Contract::Log, 16),
+            (Contract::Log, 17),
             (Contract::Conditions, 6),
             (Contract::Records, 6),
             (Contract::Removals, 7),

@@ -11,7 +11,7 @@ use crate::recorded::{Page, Recorded};
 /// A part of a page's events, decoded; the type of the events is forgotten.
 pub(crate) type Chunk = Box<dyn Any + Send + Sync>;
 
-type Read<E> = Result<Decoded<E>, DecodeError>;
+pub(crate) type Read<E> = Result<Decoded<E>, DecodeError>;
 
 /// A page and its decoded events.
 #[derive(Default)]
@@ -21,6 +21,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// A page whose events are decoded when they are applied.
+    pub(crate) fn undecoded(page: Page) -> Self {
+        Self { page, chunks: Vec::new() }
+    }
+
     /// `chunks` are the parts of the page, in order.
     pub(crate) fn new(page: Page, chunks: Vec<Chunk>) -> Self {
         Self { page, chunks }
@@ -32,6 +37,11 @@ impl Batch {
 
     pub(crate) fn records(&self) -> impl DoubleEndedIterator<Item = Recorded<'_>> {
         self.page.iter()
+    }
+
+    /// Whether the events are decoded already.
+    pub(crate) fn is_decoded(&self) -> bool {
+        !self.chunks.is_empty()
     }
 
     /// The events with their records. Nothing if they are of another type.
@@ -55,7 +65,8 @@ pub(crate) fn decode<E: EventSet>(page: &Page, part: Range<usize>) -> Chunk {
     Box::new(page.part(part).map(|recorded| decode_one::<E>(&recorded)).collect::<Vec<Read<E>>>())
 }
 
-fn decode_one<E: EventSet>(recorded: &Recorded<'_>) -> Read<E> {
+/// Decodes one event.
+pub(crate) fn decode_one<E: EventSet>(recorded: &Recorded<'_>) -> Read<E> {
     // A `Deserialize` of the user's own may panic: that is an event that can not be read.
     catch_unwind(AssertUnwindSafe(|| E::decode(recorded))).unwrap_or_else(|panic| {
         let reading = Reading { name: recorded.name, recorded, depth: 0 };

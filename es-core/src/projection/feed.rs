@@ -16,8 +16,8 @@ use crate::version::Position;
 /// The most events of a page, and so of a commit.
 const PAGE_EVENTS: usize = 4096;
 
-/// Fewer events than this are decoded where they are.
-const FEW_EVENTS: usize = 256;
+/// Payloads of fewer bytes than this are decoded faster than other threads are woken for it.
+const FEW_BYTES: usize = 256 * 1024;
 
 /// Reads the events of a projection in order. While a page is applied the next one is read and
 /// decoded, but never more than that.
@@ -83,7 +83,8 @@ impl<S: EventStore> Feed<S> {
             },
             _ => self.fetch(after).await?,
         };
-        if fetched.more {
+        // A store that answers at once is read when it is wanted: while its events are in the caches.
+        if fetched.more && self.store.immediate_read().is_none() {
             let after = fetched.token;
             // In this order they are dropped: the permit outlives what the fetch has of the store.
             let held = (self.fetch(after), Arc::clone(&self.readers).try_acquire_owned());
@@ -117,7 +118,10 @@ impl<S: EventStore> Feed<S> {
 async fn decode(host: Arc<dyn Host>, page: crate::recorded::Page) -> Batch {
     let cores = available_parallelism().map_or(1, usize::from);
     let events = page.len();
-    if events < FEW_EVENTS || cores == 1 {
+    if cores == 1 || page.payload_bytes() < FEW_BYTES {
+        if host.decodes_when_applied() {
+            return Batch::undecoded(page);
+        }
         let chunk = host.decode(&page, 0..events);
         return Batch::new(page, vec![chunk]);
     }

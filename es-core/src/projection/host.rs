@@ -73,6 +73,10 @@ pub(crate) trait Host: Send + Sync {
     fn board(&self) -> &Board;
     fn query(&self) -> Query;
     fn decode(&self, page: &Page, part: Range<usize>) -> Chunk;
+    /// Whether a session also takes events that are not decoded.
+    fn decodes_when_applied(&self) -> bool {
+        false
+    }
     /// Begins to apply events: to an empty state that `publish` shows, or to what readers see; or
     /// to the documents or rows of a generation.
     fn session(self: Arc<Self>, start: Start) -> Box<dyn Session>;

@@ -16,6 +16,10 @@ use crate::version::Position;
 /// How often requests from other processes are looked for while the projection is parked.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// Behind the head, those who wait are told so often how far it is: more often would wake them for
+/// every page.
+const TELL_AGAIN: Duration = Duration::from_millis(2);
+
 /// A longer time than anybody waits.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24);
 
@@ -48,6 +52,7 @@ impl<S: EventStore> Work<'_, S> {
         let mut session = Arc::clone(&place.host).session(Start::Shown);
         let mut feed = place.feed(Position::MAX);
         let mut failed_at = (Position::ZERO, 0);
+        let mut told = None;
         loop {
             let fetched = place.next(&mut feed, self.position).await?;
             let part = self.part(fetched.batch.len());
@@ -70,13 +75,19 @@ impl<S: EventStore> Work<'_, S> {
                 continue;
             }
             self.position = fetched.token;
-            self.board().update(|status| {
-                status.position = fetched.token;
-                status.head = status.head.max(fetched.head);
-                status.applied_until = fetched.last_recorded_at.or(status.applied_until);
-                status.state =
-                    if fetched.more { ProjectionState::CatchingUp } else { ProjectionState::Live };
-            });
+            if !fetched.more || told.is_none_or(|told: Instant| told.elapsed() >= TELL_AGAIN) {
+                told = Some(Instant::now());
+                self.board().update(|status| {
+                    status.position = fetched.token;
+                    status.head = status.head.max(fetched.head);
+                    status.applied_until = fetched.last_recorded_at.or(status.applied_until);
+                    status.state = if fetched.more {
+                        ProjectionState::CatchingUp
+                    } else {
+                        ProjectionState::Live
+                    };
+                });
+            }
             self.rebuild_if_asked().await?;
             if fetched.more {
                 // Between pages others may run on this thread.

@@ -6,13 +6,13 @@ use std::sync::{Arc, RwLock};
 
 use crate::error::ignore_poison;
 use crate::event_set::EventSet;
-use crate::projection::batch::{self, Batch, Chunk};
+use crate::projection::batch::{self, Batch, Chunk, Read, decode_one};
 use crate::projection::board::Board;
 use crate::projection::host::{Host, Needs, ProjectionType, Start};
 use crate::projection::session::{Changes, Failure, Part, Session, guarded};
 use crate::projection::{ProjectionHome, StateProjection};
 use crate::query::Query;
-use crate::recorded::Page;
+use crate::recorded::{Page, Recorded};
 
 /// A state in memory, and how an empty one is made.
 pub(crate) struct Hosted<P> {
@@ -51,6 +51,10 @@ impl<P: StateProjection> Host for Hosted<P> {
 
     fn decode(&self, page: &Page, part: Range<usize>) -> Chunk {
         batch::decode::<P::Event>(page, part)
+    }
+
+    fn decodes_when_applied(&self) -> bool {
+        true
     }
 
     fn session(self: Arc<Self>, start: Start) -> Box<dyn Session> {
@@ -93,15 +97,26 @@ impl<P: StateProjection> Session for StateSession<P> {
 
 fn apply<P: StateProjection>(state: &mut P, batch: &Batch, part: &Part) -> Result<u64, Failure> {
     let mut applied = 0;
-    for (index, recorded, event) in batch.events::<P::Event>() {
-        if !part.holds(index, &recorded) {
-            continue;
-        }
-        let event = event.as_ref().map_err(|error| Failure::unread(index, &recorded, error))?;
-        for event in event.as_slice() {
-            guarded(index, &recorded, || state.project_event(event, &recorded))?;
+    let mut apply_one = |index, recorded: &Recorded<'_>, events: &Read<P::Event>| {
+        let events = events.as_ref().map_err(|error| Failure::unread(index, recorded, error))?;
+        for event in events.as_slice() {
+            guarded(index, recorded, || state.project_event(event, recorded))?;
         }
         applied += 1;
+        Ok(())
+    };
+    if batch.is_decoded() {
+        for (index, recorded, events) in batch.events::<P::Event>() {
+            if part.holds(index, &recorded) {
+                apply_one(index, &recorded, events)?;
+            }
+        }
+    } else {
+        for (index, recorded) in batch.records().enumerate() {
+            if part.holds(index, &recorded) {
+                apply_one(index, &recorded, &decode_one(&recorded))?;
+            }
+        }
     }
     Ok(applied)
 }
