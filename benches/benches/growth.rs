@@ -35,7 +35,8 @@ async fn main() {
     println!("{events} events of the bank, {before} bytes of SQLite");
 
     let live = rate("read all, live", events, async { read_all(alone).await }).await;
-    let mut lines = std::io::BufWriter::new(std::fs::File::create(directory.join("lines")).unwrap());
+    let mut lines =
+        std::io::BufWriter::new(std::fs::File::create(directory.join("lines")).unwrap());
     let exported = rate("export as JSON Lines", events, async {
         export(alone, &Query::all(), Format::JsonLines, &mut lines, |_| {}).await.unwrap().events
     })
@@ -54,10 +55,8 @@ async fn main() {
     let read = read.await;
     rate("verify", events, async { archive.verify_with(alone).await.unwrap().archived }).await;
     let after = size(alone, &directory.join("after.db")).await;
-    let restoring = rate("restore", events, async {
-        archive.restore_all(alone).await.unwrap().events
-    })
-    .await;
+    let restoring =
+        rate("restore", events, async { archive.restore_all(alone).await.unwrap().events }).await;
     println!("archive / export                       {:.2}", archiving / exported);
     println!("restore / archive                      {:.2}", restoring / archiving);
     println!("read through / read live               {:.2}", read / live);

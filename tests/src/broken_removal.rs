@@ -267,10 +267,10 @@ impl StreamRemoval for BrokenRemovalStore {
             Some(RemovalBug::PayloadLost) => {
                 events.iter_mut().for_each(|event| event.payload.clear());
             }
-            Some(RemovalBug::ReturnNotRepeatable) => {
-                if self.inner.stub(stream).await.is_ok_and(|stub| stub.is_none()) {
-                    return Err(RemovalError::NotRemoved { stream: stream.clone(), part: None });
-                }
+            Some(RemovalBug::ReturnNotRepeatable)
+                if self.inner.stub(stream).await.is_ok_and(|stub| stub.is_none()) =>
+            {
+                return Err(RemovalError::NotRemoved { stream: stream.clone(), part: None });
             }
             Some(RemovalBug::ReturnedIdsNotChecked) => {
                 let back = self.inner.put_back(stream, &events).await;

@@ -104,7 +104,6 @@ impl Draft {
         Ok(Written { name, index, bytes: content.len() as u64 })
     }
 
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
     fn encode(mut self) -> Result<(Position, Vec<u8>, Index, [u8; 32]), ArchiveError> {
         self.lines.sort_unstable_by_key(|line| line.position);
         let first = self.lines.first().map_or(Position::ZERO, |line| line.position);
