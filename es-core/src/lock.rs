@@ -23,6 +23,7 @@ mod contains;
 mod finding;
 mod locked_event;
 mod replay;
+mod retired_names;
 mod sample;
 mod session;
 
@@ -33,6 +34,8 @@ pub use es_lock::{
 
 pub use self::finding::{Finding, Verdict, diff};
 pub use self::locked_event::LockedEvent;
+#[doc(hidden)]
+pub use self::retired_names::RetiredNames;
 #[doc(hidden)]
 pub use self::session::run;
 pub use self::session::{LockFailure, Mode, Report};

@@ -16,6 +16,7 @@ pub(crate) mod host;
 mod lease;
 mod ledger;
 mod memory;
+mod prefetch;
 mod race;
 mod row;
 mod session;

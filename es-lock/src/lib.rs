@@ -6,6 +6,7 @@
 //! they can not disagree: [`difference`] is a `const fn`, because what a derive can not see, the
 //! types of other derives, the compiler compares in a constant.
 
+mod comparison;
 mod difference;
 mod digest;
 mod format;

@@ -39,8 +39,16 @@ pub enum Scalar {
     DateTime,
     /// A length of time in calendar units.
     Span,
-    /// A length of time.
+    /// A length of time, written as text.
+    SignedDuration,
+    /// A length of time, written as seconds and nanoseconds.
     Duration,
+    /// Any number that JSON can hold.
+    Number,
+    /// The id of a stream, as text.
+    StreamId,
+    /// A tag, as text.
+    Tag,
     /// An address of a host, of either kind.
     IpAddress,
     /// An address of a host.
@@ -87,7 +95,11 @@ impl Scalar {
         (Self::Time, "time"),
         (Self::DateTime, "datetime"),
         (Self::Span, "span"),
+        (Self::SignedDuration, "signed-duration"),
         (Self::Duration, "duration"),
+        (Self::Number, "number"),
+        (Self::StreamId, "stream-id"),
+        (Self::Tag, "tag"),
         (Self::IpAddress, "ip-address"),
         (Self::Ipv4Address, "ipv4-address"),
         (Self::Ipv6Address, "ipv6-address"),
@@ -124,7 +136,7 @@ impl Scalar {
             index += 1;
         }
         // No integer has other bits, since only the impls of `EventData` make them.
-        "number"
+        "integer"
     }
 
     /// Whether both are the same, also while compiling.
@@ -163,13 +175,19 @@ impl Scalar {
                 | Self::Time
                 | Self::DateTime
                 | Self::Span
+                | Self::SignedDuration
+                | Self::StreamId
+                | Self::Tag
                 | Self::IpAddress
                 | Self::Ipv4Address
                 | Self::Ipv6Address
                 | Self::SocketAddress,
                 Self::Text,
             )
-            | (Self::Ipv4Address | Self::Ipv6Address, Self::IpAddress) => true,
+            | (Self::Ipv4Address | Self::Ipv6Address, Self::IpAddress)
+            | (Self::Float { .. }, Self::Number) => true,
+            // A greater one is read as a number with a fraction.
+            (Self::Integer { bits, .. }, Self::Number) => bits <= 64,
             _ => narrow.is(self),
         }
     }
@@ -194,6 +212,10 @@ impl Scalar {
             Self::Ipv4Address => 16,
             Self::Ipv6Address => 17,
             Self::SocketAddress => 18,
+            Self::SignedDuration => 19,
+            Self::Number => 20,
+            Self::StreamId => 21,
+            Self::Tag => 22,
         }
     }
 }

@@ -21,8 +21,10 @@ pub enum Shape {
     Opaque(Name),
     /// The struct or enum that stands around this place.
     Itself,
-    /// A value or none.
+    /// A value or none, which is null or left out.
     Optional(Parts),
+    /// A value or null, which is never left out.
+    Nullable(Parts),
     /// Any number of values in an order.
     List(Parts),
     /// Any number of different values.
@@ -103,6 +105,25 @@ impl Shape {
         Self::Optional(Cow::Borrowed(parts))
     }
 
+    /// A value or null: one part.
+    pub const fn nullable(parts: &'static [Self]) -> Self {
+        Self::Nullable(Cow::Borrowed(parts))
+    }
+
+    /// The shape where serde does not take what is missing for none: behind a newtype, and behind a
+    /// function that reads.
+    #[must_use]
+    pub const fn never_missing(self) -> Self {
+        match &self {
+            Self::Optional(Cow::Borrowed(parts)) => {
+                let parts = *parts;
+                std::mem::forget(self);
+                Self::nullable(parts)
+            }
+            _ => self,
+        }
+    }
+
     /// Any number of values in an order: one part.
     pub const fn list(parts: &'static [Self]) -> Self {
         Self::List(Cow::Borrowed(parts))
@@ -143,6 +164,7 @@ impl Shape {
         match self {
             Self::Unknown => false,
             Self::Optional(parts)
+            | Self::Nullable(parts)
             | Self::List(parts)
             | Self::Set(parts)
             | Self::Array(_, parts)
@@ -159,7 +181,7 @@ impl Shape {
         let mut shape = self;
         let mut optional = false;
         // An option of an option is written like an option.
-        while let Self::Optional(parts) = shape {
+        while let Self::Optional(parts) | Self::Nullable(parts) = shape {
             shape = part(parts, 0);
             optional = true;
         }
@@ -169,6 +191,11 @@ impl Shape {
     /// Whether there may be no value.
     pub const fn is_optional(&self) -> bool {
         self.present().1
+    }
+
+    /// Whether serde reads it where nothing is: not so if a newtype stands around the option.
+    pub(crate) const fn may_be_missing(&self) -> bool {
+        matches!(self, Self::Optional(_))
     }
 
     /// What it is, in a word or two: `text`, `a list`, `u64`.
@@ -186,7 +213,7 @@ impl Shape {
                 text.push(label.as_str());
             }
             Self::Itself => text.push("the type itself"),
-            Self::Optional(_) => {}
+            Self::Optional(_) | Self::Nullable(_) => {}
             Self::List(_) => text.push(if optional { "list" } else { "a list" }),
             Self::Set(_) => text.push(if optional { "set" } else { "a set" }),
             Self::Array(length, _) => {
@@ -239,12 +266,15 @@ impl Field {
     /// Whether it is read where it is missing.
     pub const fn may_be_missing(&self) -> bool {
         self.default
-            || self.shape.is_optional()
+            || self.shape.may_be_missing()
             || (self.flatten && matches!(self.shape, Shape::Map(_) | Shape::Json))
     }
 }
 
 impl Variant {
+    /// What the name of a variant begins with that has none in an enum where others have.
+    pub const UNTAGGED: &'static str = "untagged ";
+
     /// A variant that is read by its name alone.
     pub const fn new(name: Name, shape: Shape) -> Self {
         Self { name, shape, other: false, aliases: Cow::Borrowed(&[]) }
@@ -258,6 +288,21 @@ impl Variant {
         aliases: &'static [Name],
     ) -> Self {
         Self { name: Name::new(name), shape, other, aliases: Cow::Borrowed(aliases) }
+    }
+}
+
+impl Variant {
+    /// Whether it is read without a name although other variants of its enum have one.
+    pub(crate) const fn is_untagged(&self) -> bool {
+        let (name, prefix) = (self.name.as_str().as_bytes(), Self::UNTAGGED.as_bytes());
+        let mut index = 0;
+        while index < prefix.len() {
+            if index >= name.len() || name[index] != prefix[index] {
+                return false;
+            }
+            index += 1;
+        }
+        true
     }
 }
 

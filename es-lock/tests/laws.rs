@@ -78,8 +78,12 @@ fn shape() -> impl Strategy<Value = Shape> {
         prop_oneof![
             inner.clone().prop_map(|part| match part {
                 // An option of an option is written like an option.
-                Shape::Optional(parts) => Shape::Optional(parts),
+                Shape::Optional(parts) | Shape::Nullable(parts) => Shape::Optional(parts),
                 part => Shape::Optional(vec![part].into()),
+            }),
+            inner.clone().prop_map(|part| match part {
+                Shape::Optional(parts) | Shape::Nullable(parts) => Shape::Nullable(parts),
+                part => Shape::Nullable(vec![part].into()),
             }),
             one(|parts| Shape::List(parts.into())),
             one(|parts| Shape::Set(parts.into())),
@@ -135,7 +139,8 @@ fn mutated(shape: &Shape, kind: u8, place: &Index) -> Option<Shape> {
         0 => *target = Shape::Scalar(Scalar::Bool),
         1 => *target = Shape::TEXT,
         2 => match target {
-            Shape::Optional(parts) => *target = parts.first()?.clone(),
+            Shape::Optional(parts) => *target = Shape::Nullable(parts.clone()),
+            Shape::Nullable(parts) => *target = parts.first()?.clone(),
             _ => *target = Shape::Optional(vec![target.clone()].into()),
         },
         3 => match target {
@@ -191,6 +196,7 @@ fn mutated(shape: &Shape, kind: u8, place: &Index) -> Option<Shape> {
 fn children(shape: &Shape) -> Vec<&Shape> {
     match shape {
         Shape::Optional(parts)
+        | Shape::Nullable(parts)
         | Shape::List(parts)
         | Shape::Set(parts)
         | Shape::Array(_, parts)
@@ -207,7 +213,8 @@ fn collect(shape: &Shape, path: &mut Vec<usize>, spots: &mut Vec<Vec<usize>>) {
     spots.push(path.clone());
     for (index, child) in children(shape).into_iter().enumerate() {
         // What stands inside of an option has its place already.
-        if matches!(shape, Shape::Optional(_)) && !matches!(child, Shape::Optional(_)) {
+        let is_option = |shape: &Shape| matches!(shape, Shape::Optional(_) | Shape::Nullable(_));
+        if is_option(shape) && !is_option(child) {
             for (inner, grandchild) in children(child).into_iter().enumerate() {
                 path.extend([index, inner]);
                 collect(grandchild, path, spots);
@@ -225,6 +232,7 @@ fn at<'s>(shape: &'s mut Shape, path: &[usize]) -> &'s mut Shape {
     let [first, rest @ ..] = path else { return shape };
     let child = match shape {
         Shape::Optional(parts)
+        | Shape::Nullable(parts)
         | Shape::List(parts)
         | Shape::Set(parts)
         | Shape::Array(_, parts)

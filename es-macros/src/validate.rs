@@ -9,6 +9,7 @@ mod event_set;
 mod item;
 mod missing;
 mod projection;
+mod read_back;
 mod released;
 mod stored_name;
 mod upcast;

@@ -77,6 +77,61 @@ async fn a_projection_under_load_and_one_that_starts_late_hold_the_same() {
     live.read(|sums| assert_eq!(sums.by_counter, expected));
 }
 
+/// Far behind the head a thread reads ahead, and decodes as much as it comes to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_events_are_applied_in_order_and_a_poisoned_one_among_them_parks() {
+    #[derive(Projection, Default)]
+    #[projection(name = "in order", events(Raised), register = false)]
+    struct InOrder {
+        seen: Position,
+        sum: u64,
+    }
+    impl Project<Raised> for InOrder {
+        fn project(&mut self, event: &Raised, recorded: &Recorded) -> Result<(), ProjectError> {
+            if recorded.position != self.seen.next() {
+                return Err(ProjectError::new(format!("after {}", self.seen)));
+            }
+            (self.seen, self.sum) = (recorded.position, self.sum + event.by);
+            Ok(())
+        }
+    }
+    const EVENTS: u64 = 60_000;
+    const POISONED: u64 = 45_678;
+    let store = Arc::new(MemoryStore::new());
+    let stream = StreamId::new("counter", 1).unwrap();
+    for thousand in 0..EVENTS / 1_000 {
+        let events = (1..=1_000).map(|number| {
+            let position = thousand * 1_000 + number;
+            let payload = match position {
+                POISONED => "{}".to_owned(),
+                _ => format!("{{\"by\":{position}}}"),
+            };
+            NewEvent {
+                id: EventId::generate(),
+                name: "counter.raised".into(),
+                schema_version: SchemaVersion::FIRST,
+                payload: Bytes::from(payload),
+                tags: Tags::new(),
+                occurred_at: None,
+                metadata: Metadata::EMPTY,
+            }
+        });
+        let commit = Commit::new(stream.clone(), ExpectedVersion::Any, events.collect()).unwrap();
+        store.append(&commit).await.unwrap();
+    }
+    let registry = Registry::builder().projection::<InOrder>().build().unwrap();
+    let runtime = Runtime::builder_shared(store).registry(registry).start().await.unwrap();
+    let parked = runtime.wait_until_current::<InOrder>().await.unwrap_err();
+    assert!(
+        matches!(&parked, WaitError::Parked { position, .. } if position.get() == POISONED),
+        "{parked}"
+    );
+    let in_order = runtime.projection::<InOrder>().unwrap();
+    let before = POISONED - 1;
+    in_order.read(|it| assert_eq!((it.seen.get(), it.sum), (before, before * POISONED / 2)));
+    runtime.shutdown().await;
+}
+
 #[tokio::test]
 async fn an_event_that_can_not_be_read_parks_the_projection_and_says_which() {
     let store = Arc::new(MemoryStore::new());

@@ -232,6 +232,21 @@ fn a_crate_goes_through_its_releases() {
     for answer in [program.test(), program.update()] {
         answer.refuses().says(gone).says("`alias = \"account.opened\"`");
     }
+    let retiring = "
+        #[derive(Aggregate, Default)]
+        #[aggregate(
+            name = \"account\",
+            id = u64,
+            events(Deposited),
+            retired(\"account.opened\"),
+            register = false
+        )]
+        pub struct Account {}
+        impl Apply<Deposited> for Account {
+            fn apply(&mut self, _: &Deposited) {}
+        }";
+    program.source(&(deposited.clone() + retiring));
+    program.test().agrees();
     let alias = "name = \"account.created\", alias = \"account.opened\"";
     let renamed = opened.replace("name = \"account.opened\"", alias);
     program.source(&(renamed + &deposited));

@@ -191,8 +191,10 @@ pub struct Released {
     pub newest: u32,
     /// Whether there are steps between the two.
     pub by_steps: bool,
-    /// Whether no change at all is read, because the codec writes no names.
+    /// Whether no change at all is read: the codec writes no names, or another field takes what is new.
     pub strict: bool,
+    /// Whether the field is flattened.
+    pub flattened: bool,
     /// The name of the field, or nothing for a newtype.
     pub field: &'static str,
 }
@@ -218,7 +220,7 @@ const fn changed(difference: &Difference<'_>, released: &Released) -> Text {
         let message = Text::new().text("version ").number(version as u64);
         let message = message.text(" of released event `").text(event).text("` can not be read: ");
         let message = difference.describe(message, "what the steps make of it");
-        let message = difference.step(message.text("\nhelp: add `"));
+        let message = step(difference, released, message.text("\nhelp: add `"));
         message.text("` to `#[upcast(from = ").number(newest as u64 - 1).text(", ...)]`")
     } else {
         let message = Text::new().text("released event `").text(event).text("` has changed: ");
@@ -226,7 +228,16 @@ const fn changed(difference: &Difference<'_>, released: &Released) -> Text {
         let message = difference.describe(message, locked.as_str());
         let message = message.text("\nhelp: write `version = ").number(newest as u64 + 1);
         let message = message.text("` and `#[upcast(from = ").number(newest as u64).text(", ");
-        difference.step(message).text(")]`")
+        step(difference, released, message).text(")]`")
+    }
+}
+
+/// The step to write. None but a function reaches by its path what is stored beside the field.
+const fn step(difference: &Difference<'_>, released: &Released, message: Text) -> Text {
+    if released.flattened {
+        message.text("with = path::to::function")
+    } else {
+        difference.step(message)
     }
 }
 

@@ -22,7 +22,8 @@ scalars! {
     jiff::civil::Time: Time;
     jiff::civil::DateTime: DateTime;
     jiff::Span: Span;
-    jiff::SignedDuration: Span;
+    jiff::SignedDuration: SignedDuration;
+    serde_json::Number: Number;
 }
 
 #[diagnostic::do_not_recommend]
@@ -33,9 +34,4 @@ impl EventData for serde_json::Value {
 #[diagnostic::do_not_recommend]
 impl EventData for serde_json::Map<String, serde_json::Value> {
     const SHAPE: Shape = Shape::map(const { &[Shape::TEXT, Shape::Json] });
-}
-
-#[diagnostic::do_not_recommend]
-impl EventData for serde_json::Number {
-    const SHAPE: Shape = Shape::Scalar(Scalar::Float { bits: 64 });
 }

@@ -25,6 +25,6 @@ scalars! {
     Version: Scalar::integer(false, 64);
     Position: Scalar::integer(false, 64);
     SchemaVersion: Scalar::nonzero(false, 32);
-    Tag: Scalar::Text;
-    StreamId: Scalar::Text;
+    Tag: Scalar::Tag;
+    StreamId: Scalar::StreamId;
 }

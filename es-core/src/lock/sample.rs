@@ -37,7 +37,7 @@ fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
         }
         Shape::Itself | Shape::Unknown => return Err(endless()),
         Shape::Unit => Value::Null,
-        Shape::Optional(parts) => match (parts.first(), fill) {
+        Shape::Optional(parts) | Shape::Nullable(parts) => match (parts.first(), fill) {
             (Some(part), Fill::Full) => finite(value(part, fill, path))?.unwrap_or(Value::Null),
             _ => Value::Null,
         },
@@ -161,7 +161,10 @@ fn scalar_value(scalar: Scalar) -> Value {
         Scalar::Date => json!("2024-02-29"),
         Scalar::Time => json!("12:30:00"),
         Scalar::DateTime => json!("2024-02-29T12:30:00"),
-        Scalar::Span => json!("PT1H30M"),
+        Scalar::Span | Scalar::SignedDuration => json!("PT1H30M"),
+        Scalar::Number => json!(7),
+        Scalar::StreamId => json!("category/id"),
+        Scalar::Tag => json!("key:value"),
         Scalar::Duration => json!({"secs": 90, "nanos": 7}),
         Scalar::IpAddress | Scalar::Ipv4Address => json!("127.0.0.1"),
         Scalar::Ipv6Address => json!("::1"),

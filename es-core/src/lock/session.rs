@@ -11,6 +11,7 @@ use super::contains::contains;
 use super::finding::{Finding, Verdict, diff};
 use super::locked_event::LockedEvent;
 use super::replay::{named, replay};
+use super::retired_names::RetiredNames;
 use super::sample::{Fill, NoSample, sample};
 use crate::registry::Registry;
 
@@ -131,7 +132,9 @@ fn session(folder: &Path, mode: Mode) -> Result<Vec<String>, LockFailure> {
     if events.is_empty() {
         return Err(LockFailure::NoEvents);
     }
-    let report = compare(&lock, &events, &Registry::linked_retired(), mode);
+    let retired: Vec<_> =
+        Registry::linked_retired().into_iter().chain(RetiredNames::all()).collect();
+    let report = compare(&lock, &events, &retired, mode);
     if !report.problems.is_empty() {
         return Err(LockFailure::Differs { problems: report.problems });
     }

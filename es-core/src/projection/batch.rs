@@ -21,12 +21,8 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// A page whose events are decoded when they are applied.
-    pub(crate) fn undecoded(page: Page) -> Self {
-        Self { page, chunks: Vec::new() }
-    }
-
-    /// `chunks` are the parts of the page, in order.
+    /// `chunks` are the first parts of the page, in order, or all of them. The rest is decoded when it
+    /// is applied.
     pub(crate) fn new(page: Page, chunks: Vec<Chunk>) -> Self {
         Self { page, chunks }
     }
@@ -39,24 +35,21 @@ impl Batch {
         self.page.iter()
     }
 
-    /// Whether the events are decoded already.
-    pub(crate) fn is_decoded(&self) -> bool {
-        !self.chunks.is_empty()
+    /// Those of the events that are decoded already, from the first. Nothing if they are of another
+    /// type.
+    pub(crate) fn decoded<E: EventSet>(&self) -> impl Iterator<Item = &Read<E>> {
+        self.chunks.iter().flat_map(|chunk| {
+            let chunk: &(dyn Any + Send + Sync) = &**chunk;
+            chunk.downcast_ref::<Vec<Read<E>>>().map_or(&[][..], Vec::as_slice)
+        })
     }
 
-    /// The events with their records. Nothing if they are of another type.
+    /// The events with their records, if all are decoded.
     pub(crate) fn events<E: EventSet>(
         &self,
     ) -> impl Iterator<Item = (usize, Recorded<'_>, &Read<E>)> {
-        let events = self.chunks.iter().flat_map(|chunk| {
-            let chunk: &(dyn Any + Send + Sync) = &**chunk;
-            chunk.downcast_ref::<Vec<Read<E>>>().map_or(&[][..], Vec::as_slice)
-        });
-        self.page
-            .iter()
-            .zip(events)
-            .enumerate()
-            .map(|(index, (recorded, event))| (index, recorded, event))
+        let events = self.page.iter().zip(self.decoded::<E>()).enumerate();
+        events.map(|(index, (recorded, event))| (index, recorded, event))
     }
 }
 

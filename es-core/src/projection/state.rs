@@ -105,17 +105,15 @@ fn apply<P: StateProjection>(state: &mut P, batch: &Batch, part: &Part) -> Resul
         applied += 1;
         Ok(())
     };
-    if batch.is_decoded() {
-        for (index, recorded, events) in batch.events::<P::Event>() {
-            if part.holds(index, &recorded) {
-                apply_one(index, &recorded, events)?;
-            }
+    let mut decoded = batch.decoded::<P::Event>();
+    for (index, recorded) in batch.records().enumerate() {
+        let events = decoded.next();
+        if !part.holds(index, &recorded) {
+            continue;
         }
-    } else {
-        for (index, recorded) in batch.records().enumerate() {
-            if part.holds(index, &recorded) {
-                apply_one(index, &recorded, &decode_one(&recorded))?;
-            }
+        match events {
+            Some(events) => apply_one(index, &recorded, events)?,
+            None => apply_one(index, &recorded, &decode_one(&recorded))?,
         }
     }
     Ok(applied)

@@ -1,7 +1,7 @@
 //! What the lock of released events asks for: comparisons that only the compiler can make, and for
 //! the test of the crate the event itself.
 
-use es_lock::Shape;
+use es_lock::{Field, Shape};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
@@ -117,7 +117,8 @@ fn comparison(
     let es_core = event.crate_path.at(first);
     let Expected { name, version, by_steps, .. } = expected;
     let newest = event.newest();
-    let strict = event.codec_name().is_some();
+    let strict = event.codec_name().is_some() || beside_the_rest(&expected.shape, at);
+    let flattened = is_flattened(&expected.shape, at);
     let private = quote_spanned!(first=> #es_core::__private::check);
     let function = Ident::new("field_is_released", last);
     let call = quote_spanned! {last=>
@@ -129,6 +130,7 @@ fn comparison(
                 newest: #newest,
                 by_steps: #by_steps,
                 strict: #strict,
+                flattened: #flattened,
                 field: #at,
             },
         )
@@ -137,6 +139,18 @@ fn comparison(
         #[allow(deprecated, unused_qualifications)]
         const _: () = #call;
     }
+}
+
+/// Whether the field is flattened beside one that takes the names that it does not have.
+fn beside_the_rest(shape: &Shape, name: &str) -> bool {
+    let Shape::Struct(fields) = shape else { return false };
+    let takes_the_rest = |field: &Field| field.name.as_str() != name && field.takes_the_rest();
+    is_flattened(shape, name) && fields.iter().any(takes_the_rest)
+}
+
+fn is_flattened(shape: &Shape, name: &str) -> bool {
+    let Shape::Struct(fields) = shape else { return false };
+    fields.iter().any(|field| field.name.as_str() == name && field.flatten)
 }
 
 /// A new field must say its shape too: it is released next.

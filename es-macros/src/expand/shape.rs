@@ -54,7 +54,7 @@ impl Shapes<'_> {
     }
 
     fn value(&self, value: &ValueShape<'_>) -> TokenStream {
-        match &value.kind {
+        let shape = match &value.kind {
             ValueKind::Type(ty) => {
                 let ty = without_itself(ty, self.item, self.es_core);
                 let (first, last) = ends(&ty);
@@ -68,7 +68,12 @@ impl Shapes<'_> {
             }
             ValueKind::Known(shape) => self.shape(shape),
             ValueKind::Foreign => self.shape(&Shape::Unknown),
+        };
+        if !value.never_missing || is_plain(value) {
+            return shape;
         }
+        let module = self.module();
+        quote!(#module::Shape::never_missing(#shape))
     }
 
     /// A shape that was released.
@@ -92,6 +97,7 @@ impl Shapes<'_> {
                 quote!(#module::Shape::opaque(#label))
             }
             Shape::Optional(inner) => parts("optional", inner),
+            Shape::Nullable(inner) => parts("nullable", inner),
             Shape::List(inner) => parts("list", inner),
             Shape::Set(inner) => parts("set", inner),
             Shape::Map(inner) => parts("map", inner),
@@ -184,6 +190,12 @@ impl Shapes<'_> {
         let es_core = self.es_core;
         quote!(#es_core::__private::shape)
     }
+}
+
+/// Whether it is known here that it is no option.
+fn is_plain(value: &ValueShape<'_>) -> bool {
+    let known = value.known();
+    known.is_known() && !known.is_optional()
 }
 
 /// What lives for ever although it is made where it is used.

@@ -12,6 +12,8 @@ pub(crate) struct EventData<'a> {
     pub(crate) input: &'a DeriveInput,
     pub(crate) crate_path: CratePath,
     pub(crate) shape: ItemShape<'a>,
+    /// Whether an attribute says the shape, and not the item.
+    pub(crate) is_said: bool,
 }
 
 impl<'a> EventData<'a> {
@@ -37,10 +39,12 @@ impl<'a> EventData<'a> {
             })
             .collect();
         let said_of = |wanted: &Field| said_of_field(&said_of_fields, wanted);
+        let said = said.shape();
         Self {
             input,
             crate_path: CratePath::new(ctxt, crate_path.value()),
-            shape: shape::read(input, said.shape().as_ref(), &said_of),
+            shape: shape::read(input, said.as_ref(), &said_of),
+            is_said: said.is_some(),
         }
     }
 }

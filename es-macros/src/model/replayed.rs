@@ -79,7 +79,9 @@ fn forget(shape: &mut Shape, path: &FieldPath) {
 /// The fields of the object that the path leads to.
 fn object<'s>(shape: &'s mut Shape, path: &[Segment]) -> Option<&'s mut Vec<Field>> {
     let shape = match shape {
-        Shape::Optional(parts) => return object(parts.to_mut().first_mut()?, path),
+        Shape::Optional(parts) | Shape::Nullable(parts) => {
+            return object(parts.to_mut().first_mut()?, path);
+        }
         shape => shape,
     };
     match (path, shape) {

@@ -3,7 +3,7 @@
 //! Serde reports its own mistakes; here an attribute that makes no sense is passed over.
 
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Field, Fields, LitStr, Token};
+use syn::{Attribute, Field, Fields, LitStr, Token, Type};
 
 /// What `#[serde(..)]` says above a struct, an enum or a variant.
 #[derive(Clone, Default, Debug)]
@@ -46,12 +46,16 @@ pub(crate) struct SerdeField<'a> {
     pub(crate) flatten: bool,
     /// When it is missing it has a value all the same, whatever its type.
     pub(crate) default: bool,
+    /// That value is the one that its type has.
+    pub(crate) default_of_type: bool,
     pub(crate) skip_serializing: bool,
     /// `skip_serializing_if`: it is written or not.
     pub(crate) skip_serializing_if: bool,
     pub(crate) skip_deserializing: bool,
     /// `with`, `serialize_with`, `deserialize_with`: its type does not say how it is stored.
     pub(crate) foreign: bool,
+    /// `with`, `deserialize_with`: it must be there, even an option.
+    pub(crate) read_by_function: bool,
 }
 
 /// A name for writing and one for reading, which are almost always the same.
@@ -157,22 +161,30 @@ impl<'a> SerdeField<'a> {
             aliases: Vec::new(),
             flatten: false,
             default,
+            default_of_type: false,
             skip_serializing: false,
             skip_serializing_if: false,
             skip_deserializing: false,
             foreign: false,
+            read_by_function: false,
         };
         read_each(&field.attrs, |key, meta| {
             match key {
                 "rename" => rename = names(meta)?,
                 "alias" => read.aliases.push(string(meta)?),
                 "flatten" => read.flatten = true,
-                "default" => read.default = true,
+                "default" => {
+                    read.default = true;
+                    read.default_of_type = !meta.input.peek(Token![=]);
+                }
                 "skip" => (read.skip_serializing, read.skip_deserializing) = (true, true),
                 "skip_serializing" => read.skip_serializing = true,
                 "skip_deserializing" => read.skip_deserializing = true,
                 "skip_serializing_if" => read.skip_serializing_if = true,
-                "with" | "serialize_with" | "deserialize_with" => read.foreign = true,
+                "with" | "deserialize_with" => {
+                    (read.foreign, read.read_by_function) = (true, true);
+                }
+                "serialize_with" => read.foreign = true,
                 _ => {}
             }
             Ok(())
@@ -190,10 +202,34 @@ impl<'a> SerdeField<'a> {
         self.names.deserialize.as_deref().filter(|_| read)
     }
 
+    /// Whether it may be left out of what is read.
+    pub(crate) fn may_be_missing(&self) -> bool {
+        self.default || (!self.read_by_function && is_option(&self.field.ty))
+    }
+
+    /// Whether a missing one is read as something else than its type says.
+    pub(crate) fn has_own_default(&self) -> bool {
+        self.default
+            && !(self.default_of_type && !self.read_by_function && is_option(&self.field.ty))
+    }
+
     /// The name under which it is written, if it is written by a name of its own.
     pub(crate) fn written_as(&self) -> Option<&str> {
         let written = !self.flatten && !self.skip_serializing;
         self.names.serialize.as_deref().filter(|_| written)
+    }
+}
+
+/// A macro sees no types, only their names: what is called `Option` is taken for one.
+fn is_option(mut ty: &Type) -> bool {
+    while let Type::Group(group) = ty {
+        ty = &group.elem;
+    }
+    match ty {
+        Type::Path(path) if path.qself.is_none() => {
+            path.path.segments.last().is_some_and(|last| last.ident == "Option")
+        }
+        _ => false,
     }
 }
 

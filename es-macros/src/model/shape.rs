@@ -30,6 +30,15 @@ pub(crate) struct ValueShape<'a> {
     /// The field that holds it, if one does.
     pub(crate) field: Option<&'a syn::Field>,
     pub(crate) kind: ValueKind,
+    /// Serde does not take what is missing for none, even if it is an option.
+    pub(crate) never_missing: bool,
+}
+
+impl ValueShape<'_> {
+    /// One that no field holds.
+    fn alone(kind: ValueKind, never_missing: bool) -> Self {
+        Self { field: None, kind, never_missing }
+    }
 }
 
 pub(crate) enum ValueKind {
@@ -78,7 +87,7 @@ pub(crate) fn read<'a>(
 ) -> ItemShape<'a> {
     if let Some(said) = said_of_item {
         let ident = input.ident.unraw().to_string();
-        return ItemShape::Value(ValueShape { field: None, kind: said.kind(&ident) });
+        return ItemShape::Value(ValueShape::alone(said.kind(&ident), true));
     }
     let item = SerdeItem::read(&input.attrs);
     if item.foreign {
@@ -116,9 +125,9 @@ impl<'a> Reader<'a, '_> {
         }
         let mut shape = match self.content(&read, fields) {
             ItemShape::Unit => {
-                let null = ValueKind::Known(Shape::NULL);
-                ItemShape::Value(ValueShape { field: None, kind: null })
+                ItemShape::Value(ValueShape::alone(ValueKind::Known(Shape::NULL), false))
             }
+            ItemShape::Value(only) => ItemShape::Value(ValueShape { never_missing: true, ..only }),
             shape => shape,
         };
         if let (Some(tag), ItemShape::Struct(fields)) = (&item.tag, &mut shape) {
@@ -140,22 +149,28 @@ impl<'a> Reader<'a, '_> {
             _ => Tagging::External,
         };
         let mut variants = Vec::new();
+        let mut untagged = 0_usize..;
         for variant in &data.variants {
             let serde = SerdeItem::read(&variant.attrs);
-            if serde.skip_serializing && serde.skip_deserializing {
+            if serde.skip_deserializing {
                 continue;
             }
             let names = item.variant_names(&variant.ident, &serde);
             let fields = serde.fields(&variant.fields, item.rename_all_fields);
-            let content = if serde.foreign {
-                ItemShape::Foreign
-            } else {
-                self.content(&fields, &variant.fields)
+            let content = match fields.as_slice() {
+                _ if serde.foreign => ItemShape::Foreign,
+                // Serde takes a variant around nothing but a skipped value for one without content.
+                [only] if only.field.ident.is_none() && only.written_as().is_none() => {
+                    ItemShape::Unit
+                }
+                fields => self.content(fields, &variant.fields),
             };
             let mut aliases = serde.aliases;
             let name = match tagging {
                 Tagging::Untagged => variants.len().to_string(),
-                _ if serde.untagged => format!("untagged {}", variants.len()),
+                _ if serde.untagged => {
+                    format!("{}{}", Variant::UNTAGGED, untagged.next().unwrap_or_default())
+                }
                 _ => written_name(names.serialize, names.deserialize, &mut aliases),
             };
             variants.push(VariantShape { name, content, other: serde.other, aliases });
@@ -202,7 +217,7 @@ impl<'a> Reader<'a, '_> {
         Some(FieldShape {
             name,
             value: self.value(field),
-            default: field.default || field.skip_deserializing,
+            default: field.has_own_default() || field.skip_deserializing,
             omittable: field.skip_serializing_if,
             flatten: field.flatten,
             aliases,
@@ -210,13 +225,13 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn value(&self, field: &SerdeField<'a>) -> ValueShape<'a> {
-        let SerdeField { field, foreign, .. } = *field;
+        let SerdeField { field, foreign, read_by_function, .. } = *field;
         let kind = match (self.said)(field) {
             Some(said) => said.kind(&last_name(&field.ty)),
             None if foreign => ValueKind::Foreign,
             None => ValueKind::Type(Box::new(ungrouped(&field.ty).clone())),
         };
-        ValueShape { field: Some(field), kind }
+        ValueShape { field: Some(field), kind, never_missing: read_by_function }
     }
 }
 
@@ -240,7 +255,7 @@ fn tag_field<'a>(tag: &str, name: Option<&String>) -> FieldShape<'a> {
     let shape = Shape::Enum(Tagging::External, vec![only].into());
     FieldShape {
         name: tag.to_owned(),
-        value: ValueShape { field: None, kind: ValueKind::Known(shape) },
+        value: ValueShape::alone(ValueKind::Known(shape), false),
         // Serde does not look at it.
         default: true,
         omittable: false,
@@ -341,11 +356,15 @@ impl FieldShape<'_> {
 impl ValueShape<'_> {
     /// The shape as far as it is known here.
     pub(crate) fn known(&self) -> Shape {
-        match &self.kind {
+        let shape = match &self.kind {
             ValueKind::Type(ty) => known_type(ty),
             ValueKind::Opaque(label) => Shape::Opaque(label.clone().into()),
             ValueKind::Known(shape) => shape.clone(),
             ValueKind::Foreign => Shape::Unknown,
+        };
+        match shape {
+            Shape::Optional(parts) if self.never_missing => Shape::Nullable(parts),
+            shape => shape,
         }
     }
 }

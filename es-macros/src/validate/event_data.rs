@@ -2,7 +2,7 @@
 
 use syn::{Data, DeriveInput};
 
-use super::item;
+use super::{item, read_back};
 use crate::ctxt::Ctxt;
 use crate::model::EventData;
 use crate::model::shape::{ItemShape, ValueKind};
@@ -17,6 +17,9 @@ pub(crate) fn event_data(ctxt: &Ctxt, data: &EventData<'_>) {
         return;
     }
     shape_is_said(ctxt, data.input, &data.shape, "event_data");
+    if !data.is_said {
+        read_back::check(ctxt, data.input);
+    }
 }
 
 /// Where serde asks a function or another type, nobody sees what is written.

@@ -5,6 +5,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 
 use super::event_data::shape_is_said;
+use super::read_back;
 use crate::ctxt::Ctxt;
 use crate::model::{Event, Expected, Released};
 use crate::written::written;
@@ -47,6 +48,7 @@ pub(super) fn check(ctxt: &Ctxt, event: &Event<'_>) {
         return;
     }
     shape_is_said(ctxt, event.input, &event.shape, "event");
+    read_back::check(ctxt, event.input);
     let newest = event.newest();
     let names = event.stored_names();
     let versions =

@@ -1,0 +1,327 @@
+//! What serde makes of a payload after its type has changed, and what the lock says about the change:
+//! a change is compatible only if everything that was written is read, and means the same.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use es_core::lock::{Compatibility, differences};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What a payload that the old type wrote is read as by the new one, as the new one writes it.
+fn read<Was, Is>(payload: &str) -> String
+where
+    Was: Serialize + DeserializeOwned,
+    Is: Serialize + DeserializeOwned,
+{
+    let was: Was = serde_json::from_str(payload).expect("the old type reads it");
+    assert_eq!(serde_json::to_string(&was).expect("the old type writes it"), payload);
+    match serde_json::from_str::<Is>(payload) {
+        Ok(is) => serde_json::to_string(&is).expect("the new type writes it"),
+        Err(_) => "nothing".to_owned(),
+    }
+}
+
+macro_rules! changes {
+    ($(
+        $verdict:ident $title:ident
+        { $($was:item)* }
+        { $($is:item)* }
+        $($payload:literal => $read:literal)+
+    )*) => {
+        $(
+            #[test]
+            fn $title() {
+                #![allow(unused_imports, dead_code, unreachable_patterns, unreachable_pub)]
+                mod was { use es_core::prelude::*; use std::collections::*; #[derive(EventData, Serialize, Deserialize)] $($was)* }
+                mod is { use es_core::prelude::*; use std::collections::*; #[derive(EventData, Serialize, Deserialize)] $($is)* }
+                use es_core::prelude::EventData;
+                $(assert_eq!(read::<was::T, is::T>($payload), $read);)+
+                let (was, is) = (was::T::SHAPE, is::T::SHAPE);
+                let found: Vec<_> = differences(&was, &is).collect();
+                let verdict = found.iter().map(|found| found.compatibility).max();
+                assert_eq!(verdict, Some(Compatibility::$verdict), "{found:#?}");
+            }
+        )*
+    };
+}
+
+changes! {
+    Compatible a_field_becomes_an_option
+    { pub struct T { pub a: u64 } }
+    { pub struct T { pub a: Option<u64> } }
+    r#"{"a":7}"# => r#"{"a":7}"#
+
+    Compatible an_option_more
+    { pub struct T { pub a: u64 } }
+    { pub struct T { pub a: u64, pub b: Option<u64> } }
+    r#"{"a":7}"# => r#"{"a":7,"b":null}"#
+
+    NeedsVersion an_option_that_a_function_reads_must_be_there
+    { pub struct T { pub a: u64 } }
+    {
+        pub struct T {
+            pub a: u64,
+            #[serde(deserialize_with = "read")]
+            #[event_data(like = Option<u64>)]
+            pub b: Option<u64>,
+        }
+        fn read<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+            Deserialize::deserialize(from)
+        }
+    }
+    r#"{"a":7}"# => "nothing"
+
+    NeedsVersion a_newtype_of_an_option_must_be_there
+    { pub struct T { pub a: u64 } }
+    {
+        pub struct T { pub a: u64, pub b: Perhaps }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Perhaps(Option<u64>);
+    }
+    r#"{"a":7}"# => "nothing"
+
+    Compatible a_transparent_newtype_of_an_option_may_be_missing
+    { pub struct T { pub a: u64 } }
+    {
+        pub struct T { pub a: u64, pub b: Perhaps }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct Perhaps(Option<u64>);
+    }
+    r#"{"a":7}"# => r#"{"a":7,"b":null}"#
+
+    NeedsVersion an_option_that_may_be_left_out_becomes_a_newtype
+    { pub struct T { #[serde(skip_serializing_if = "Option::is_none")] pub a: Option<u64> } }
+    {
+        pub struct T { pub a: Perhaps }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Perhaps(Option<u64>);
+    }
+    "{}" => "nothing"
+
+    NeedsVersion an_option_that_may_be_left_out_gets_a_default
+    { pub struct T { #[serde(skip_serializing_if = "Option::is_none")] pub a: Option<u64> } }
+    {
+        pub struct T { #[serde(default = "five")] pub a: Option<u64> }
+        fn five() -> Option<u64> { Some(5) }
+    }
+    "{}" => r#"{"a":5}"#
+
+    NeedsVersion an_option_loses_its_default
+    {
+        pub struct T { #[serde(default = "five", skip_serializing_if = "is_five")] pub a: Option<u64> }
+        fn five() -> Option<u64> { Some(5) }
+        fn is_five(a: &Option<u64>) -> bool { *a == Some(5) }
+    }
+    { pub struct T { pub a: Option<u64> } }
+    "{}" => r#"{"a":null}"#
+
+    NeedsVersion a_field_beside_a_flattened_map
+    { pub struct T { pub a: u64, #[serde(flatten)] pub rest: BTreeMap<String, serde_json::Value> } }
+    {
+        pub struct T {
+            pub a: u64,
+            pub b: Option<u64>,
+            #[serde(flatten)]
+            pub rest: BTreeMap<String, serde_json::Value>,
+        }
+    }
+    r#"{"a":7,"b":"text"}"# => "nothing"
+
+    NeedsVersion a_field_with_the_name_of_one_in_a_flattened_struct
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub inner: Inner }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { b: u64 }
+    }
+    {
+        pub struct T { pub a: u64, pub b: Option<u64>, #[serde(flatten)] pub inner: Inner }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { b: u64 }
+    }
+    r#"{"a":7,"b":8}"# => "nothing"
+
+    Compatible a_field_with_another_name_than_those_in_a_flattened_struct
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub inner: Inner }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { b: u64 }
+    }
+    {
+        pub struct T { pub a: u64, pub c: Option<u64>, #[serde(flatten)] pub inner: Inner }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { b: u64 }
+    }
+    r#"{"a":7,"b":8}"# => r#"{"a":7,"c":null,"b":8}"#
+
+    NeedsVersion a_field_in_a_flattened_struct_beside_a_flattened_map
+    {
+        pub struct T {
+            #[serde(flatten)]
+            pub inner: Inner,
+            #[serde(flatten)]
+            pub rest: BTreeMap<String, serde_json::Value>,
+        }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { a: u64 }
+    }
+    {
+        pub struct T {
+            #[serde(flatten)]
+            pub inner: Inner,
+            #[serde(flatten)]
+            pub rest: BTreeMap<String, serde_json::Value>,
+        }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { a: u64, b: Option<u64> }
+    }
+    r#"{"a":7,"b":"text"}"# => "nothing"
+
+    NeedsVersion an_alias_that_is_the_name_of_another_field
+    { pub struct T { pub a: u64, pub b: Option<u64> } }
+    { pub struct T { #[serde(alias = "b")] pub a: u64, pub b: Option<u64> } }
+    r#"{"a":7,"b":8}"# => "nothing"
+
+    NeedsVersion a_variant_without_content_gets_one_that_is_anything
+    { pub enum T { A } }
+    { pub enum T { A(serde_json::Value) } }
+    r#""A""# => "nothing"
+
+    NeedsVersion a_variant_without_content_gets_an_option
+    { pub enum T { A } }
+    { pub enum T { A(Option<u64>) } }
+    r#""A""# => "nothing"
+
+    Compatible a_variant_more
+    { pub enum T { A } }
+    { pub enum T { B(u64), A } }
+    r#""A""# => r#""A""#
+
+    NeedsVersion an_untagged_variant_reads_what_the_next_one_was_read_from
+    {
+        #[serde(untagged)]
+        pub enum T { Short { a: u64, b: u64 }, Long { a: u64 } }
+    }
+    {
+        #[serde(untagged)]
+        pub enum T { Short { a: u64, b: Option<u64> }, Long { a: u64 } }
+    }
+    r#"{"a":7}"# => r#"{"a":7,"b":null}"#
+
+    NeedsVersion a_type_in_an_untagged_variant_reads_what_the_next_one_was_read_from
+    {
+        #[serde(untagged)]
+        pub enum T { Small(Box<u8>), Great(String) , Other(u64) }
+    }
+    {
+        #[serde(untagged)]
+        pub enum T { Small(Box<u64>), Great(String), Other(u64) }
+    }
+    "7000" => "7000"
+
+    Compatible the_last_untagged_variant_reads_more
+    {
+        #[serde(untagged)]
+        pub enum T { Word(String), Number(u8) }
+    }
+    {
+        #[serde(untagged)]
+        pub enum T { Word(String), Number(u64), Flag(bool) }
+    }
+    "7" => "7"
+
+    NeedsVersion a_variant_with_a_name_beside_one_without
+    { pub enum T { A, #[serde(untagged)] Other(String) } }
+    { pub enum T { A, B, #[serde(untagged)] Other(String) } }
+    r#""B""# => r#""B""#
+
+    Compatible a_number_becomes_a_greater_one
+    { pub struct T { pub a: u32, pub b: f32 } }
+    { pub struct T { pub a: i64, pub b: f64 } }
+    r#"{"a":4294967295,"b":0.5}"# => r#"{"a":4294967295,"b":0.5}"#
+
+    NeedsVersion a_number_becomes_a_smaller_one
+    { pub struct T { pub a: u64 } }
+    { pub struct T { pub a: u32 } }
+    r#"{"a":4294967296}"# => "nothing"
+
+    NeedsVersion a_whole_number_becomes_a_fraction
+    { pub struct T { pub a: u64 } }
+    { pub struct T { pub a: f64 } }
+    r#"{"a":9007199254740993}"# => r#"{"a":9007199254740992.0}"#
+
+    NeedsVersion any_number_becomes_a_fraction
+    { pub struct T { pub a: serde_json::Number } }
+    { pub struct T { pub a: f64 } }
+    r#"{"a":9007199254740993}"# => r#"{"a":9007199254740992.0}"#
+
+    NeedsVersion a_span_of_time_becomes_a_duration
+    { pub struct T { pub a: es_core::jiff::Span } }
+    { pub struct T { pub a: es_core::jiff::SignedDuration } }
+    r#"{"a":"P1Y"}"# => "nothing"
+
+    NeedsVersion text_becomes_the_id_of_a_stream
+    { pub struct T { pub a: String } }
+    { pub struct T { pub a: es_core::StreamId } }
+    r#"{"a":""}"# => "nothing"
+
+    NeedsVersion text_becomes_a_character
+    { pub struct T { pub a: String } }
+    { pub struct T { pub a: char } }
+    r#"{"a":"ab"}"# => "nothing"
+
+    Compatible a_set_becomes_a_list
+    { pub struct T { pub a: BTreeSet<u8> } }
+    { pub struct T { pub a: Vec<u8> } }
+    r#"{"a":[1,2]}"# => r#"{"a":[1,2]}"#
+
+    NeedsVersion a_list_becomes_a_set
+    { pub struct T { pub a: Vec<u8> } }
+    { pub struct T { pub a: BTreeSet<u8> } }
+    r#"{"a":[2,2]}"# => r#"{"a":[2]}"#
+
+    NeedsVersion an_array_gets_longer
+    { pub struct T { pub a: [u8; 2] } }
+    { pub struct T { pub a: [u8; 3] } }
+    r#"{"a":[2,2]}"# => "nothing"
+
+    NeedsVersion keys_of_a_map_become_numbers
+    { pub struct T { pub a: BTreeMap<String, u8> } }
+    { pub struct T { pub a: BTreeMap<u32, u8> } }
+    r#"{"a":{"x":1}}"# => "nothing"
+
+    NeedsVersion fields_are_called_by_another_rule
+    { pub struct T { pub first_name: Option<u8> } }
+    { #[serde(rename_all = "camelCase")] pub struct T { pub first_name: Option<u8> } }
+    r#"{"first_name":1}"# => r#"{"firstName":null}"#
+
+    NeedsVersion fields_of_variants_are_called_by_another_rule
+    { pub enum T { A { first_name: Option<u8> } } }
+    { #[serde(rename_all_fields = "camelCase")] pub enum T { A { first_name: Option<u8> } } }
+    r#"{"A":{"first_name":1}}"# => r#"{"A":{"firstName":null}}"#
+
+    NeedsVersion a_field_is_skipped
+    { pub struct T { pub a: u8, pub b: u8 } }
+    { pub struct T { pub a: u8, #[serde(skip)] pub b: u8 } }
+    r#"{"a":1,"b":2}"# => r#"{"a":1}"#
+
+    NeedsVersion a_struct_becomes_transparent
+    { pub struct T { pub a: u8 } }
+    { #[serde(transparent)] pub struct T { pub a: u8 } }
+    r#"{"a":1}"# => "nothing"
+
+    NeedsVersion an_enum_gets_a_tag
+    { pub enum T { A { a: u8 } } }
+    { #[serde(tag = "t")] pub enum T { A { a: u8 } } }
+    r#"{"A":{"a":1}}"# => "nothing"
+
+    NeedsVersion a_field_less_where_unknown_fields_are_denied
+    { pub struct T { pub a: u8, pub b: u8 } }
+    { #[serde(deny_unknown_fields)] pub struct T { pub a: u8 } }
+    r#"{"a":1,"b":2}"# => "nothing"
+
+    NeedsVersion a_variant_around_a_skipped_value_becomes_a_tuple
+    { pub enum T { A(#[serde(skip)] u8) } }
+    { pub enum T { A() } }
+    r#""A""# => "nothing"
+}
