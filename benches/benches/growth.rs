@@ -89,8 +89,9 @@ async fn fill(store: &SqliteStore) {
     let bank = Runtime::builder(MemoryStore::new()).registry(registry).without_snapshots();
     let bank = bank.start().await.unwrap();
     bank::import::import(&bank, &Movements::sample().unwrap(), 1, || {}).await.unwrap();
-    let page = bank.store().read(&Query::all(), QueryRange { limit: 10_000, ..QueryRange::all() });
-    let sample: Vec<_> = page.await.unwrap().events.iter().map(|event| event.to_event()).collect();
+    let (all, range) = (Query::all(), QueryRange { limit: 10_000, ..QueryRange::all() });
+    let page = bank.store().read(&all, range).await.unwrap();
+    let sample: Vec<_> = page.events.iter().map(|event| event.to_event()).collect();
     for time in 0..TIMES {
         let commits: Vec<_> = sample.iter().map(|event| commit(event, time)).collect();
         for answer in store.append_recorded(&commits).await {
