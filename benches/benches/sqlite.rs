@@ -17,7 +17,9 @@ use es_core::{
     Commit, EventId, EventStore, ExpectedVersion, Metadata, NewEvent, Registry, Runtime,
     SchemaVersion, StreamId, Tags, Version,
 };
+use es_memory_store::MemoryStore;
 use es_sqlite_store::SqliteStore;
+use es_transfer::Copy;
 use tokio::runtime::Runtime as Tokio;
 
 type Bank = Runtime<SqliteStore>;
@@ -32,7 +34,7 @@ fn main() {
         "", "ours", "by hand", "", "ratio", "target"
     );
     type Benchmark = (&'static str, fn(&Tokio, &Path));
-    let benchmarks: [Benchmark; 7] = [
+    let benchmarks: [Benchmark; 8] = [
         ("one task", one_task),
         ("many tasks", many_tasks),
         ("appends of many tasks", many_appends),
@@ -40,6 +42,7 @@ fn main() {
         ("one aggregate", one_aggregate),
         ("load", load),
         ("projection", projection),
+        ("copy", copy),
     ];
     for (name, benchmark) in benchmarks {
         if name.contains(&wanted) {
@@ -209,6 +212,7 @@ fn load(tokio: &Tokio, directory: &Path) {
     const LOADS: u64 = 20;
     let ours = SqliteStore::open(directory.join("ours.db")).unwrap();
     tokio.block_on(fill(&ours, 1, EVENTS));
+    tokio.block_on(ours.checkpoint()).unwrap();
     let ours = tokio.block_on(bank(ours));
     let theirs = filled_by_hand(directory, 1, EVENTS);
     compare(
@@ -238,7 +242,8 @@ fn projection(tokio: &Tokio, directory: &Path) {
     const EVENTS: u64 = 1_000_000;
     const ACCOUNTS: u64 = 1_000;
     let store = Arc::new(SqliteStore::open(directory.join("ours.db")).unwrap());
-    tokio.block_on(fill(&store, ACCOUNTS, EVENTS));
+    tokio.block_on(fill(&*store, ACCOUNTS, EVENTS));
+    tokio.block_on(store.checkpoint()).unwrap();
     let theirs = filled_by_hand(directory, ACCOUNTS, EVENTS);
     let expected = by_hand::project(&theirs).unwrap();
     compare(
@@ -265,8 +270,47 @@ fn projection(tokio: &Tokio, directory: &Path) {
     );
 }
 
+/// Taking over another store's events, with their ids and times.
+fn copy(tokio: &Tokio, directory: &Path) {
+    const EVENTS: u64 = 200_000;
+    const ACCOUNTS: u64 = 1_000;
+    const TOGETHER: usize = 1_000;
+    let source = MemoryStore::new();
+    tokio.block_on(fill(&source, ACCOUNTS, EVENTS));
+    let rows = rows(ACCOUNTS, EVENTS);
+    compare(
+        "SQLite, copy of 200,000 events (1,000 together)",
+        "events/s",
+        EVENTS,
+        "",
+        |round| {
+            let path = directory.join(format!("ours-{round}.db"));
+            let target = SqliteStore::open(&path).unwrap();
+            let time = time(|| {
+                let copied = tokio.block_on(Copy::new(&source, &target).run(|_| ()));
+                assert_eq!(copied.unwrap().copied, EVENTS);
+            });
+            drop(target);
+            std::fs::remove_file(path).unwrap();
+            time
+        },
+        |round| {
+            let path = directory.join(format!("by-hand-{round}.db"));
+            let mut target = by_hand::open(&path).unwrap();
+            let time = time(|| {
+                for together in rows.chunks(TOGETHER) {
+                    by_hand::insert_all(&mut target, together).unwrap();
+                }
+            });
+            drop(target);
+            std::fs::remove_file(path).unwrap();
+            time
+        },
+    );
+}
+
 /// Fills a store with deposits, one commit each, as commands would.
-async fn fill(store: &SqliteStore, accounts: u64, events: u64) {
+async fn fill(store: &impl EventStore, accounts: u64, events: u64) {
     const CHAIN: u64 = 1_000;
     for chain in 0..events.div_ceil(CHAIN) {
         let commits: Vec<_> = (chain * CHAIN..events.min((chain + 1) * CHAIN))
@@ -276,22 +320,23 @@ async fn fill(store: &SqliteStore, accounts: u64, events: u64) {
             answer.unwrap();
         }
     }
-    store.checkpoint().await.unwrap();
 }
 
 fn filled_by_hand(directory: &Path, accounts: u64, events: u64) -> rusqlite::Connection {
     let mut connection = by_hand::open(&directory.join("by-hand.db")).unwrap();
-    let rows: Vec<_> = (0..events)
-        .map(|index| Row {
-            account: index % accounts,
-            version: index / accounts + 1,
-            name: "deposited",
-            payload: serde_json::to_string(&Deposited { amount: index }).unwrap(),
-        })
-        .collect();
-    by_hand::insert_all(&mut connection, &rows).unwrap();
+    by_hand::insert_all(&mut connection, &rows(accounts, events)).unwrap();
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     connection
+}
+
+fn rows(accounts: u64, events: u64) -> Vec<Row> {
+    let row = |index| Row {
+        account: index % accounts,
+        version: index / accounts + 1,
+        name: "deposited",
+        payload: serde_json::to_string(&Deposited { amount: index }).unwrap(),
+    };
+    (0..events).map(row).collect()
 }
 
 async fn deposit_and_withdraw(bank: &Bank, account: u64, commands: u64) {

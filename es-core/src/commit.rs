@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -73,10 +74,35 @@ pub struct StreamAppend {
 /// One or more events to one or more streams: all are recorded, or none.
 ///
 /// A commit that exists is well formed: every store can rely on its [rules](InvalidCommit).
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq)]
 pub struct Commit {
     first: StreamAppend,
     more: Vec<StreamAppend>,
+    seen: Seen,
+}
+
+/// What a commit to several streams holds, so that a further one is not compared with each of them. It
+/// is no part of the commit: copies are equal and go without.
+#[derive(Default)]
+struct Seen(Option<Box<Contents>>);
+
+impl Clone for Seen {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Commit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, more, .. } = self;
+        formatter.debug_struct("Commit").field("first", first).field("more", more).finish()
+    }
 }
 
 impl Commit {
@@ -89,9 +115,13 @@ impl Commit {
         expected: ExpectedVersion,
         events: Vec<NewEvent>,
     ) -> Result<Self, InvalidCommit> {
-        let commit = Self { first: StreamAppend { stream, expected, events }, more: Vec::new() };
-        commit.check()?;
-        Ok(commit)
+        let first = StreamAppend { stream, expected, events };
+        first.check()?;
+        // One event has nothing to be compared with, and is the common case.
+        if first.events.len() > 1 {
+            Contents::default().add(&first)?;
+        }
+        Ok(Self { first, more: Vec::new(), seen: Seen::default() })
     }
 
     /// Extends the commit to another stream.
@@ -104,8 +134,15 @@ impl Commit {
         expected: ExpectedVersion,
         events: Vec<NewEvent>,
     ) -> Result<Self, InvalidCommit> {
-        self.more.push(StreamAppend { stream, expected, events });
-        self.check()?;
+        let append = StreamAppend { stream, expected, events };
+        append.check()?;
+        let mut seen = match self.seen.0.take() {
+            Some(seen) => seen,
+            None => Contents::of(&self)?,
+        };
+        seen.add(&append)?;
+        self.more.push(append);
+        self.seen.0 = Some(seen);
         Ok(self)
     }
 
@@ -129,30 +166,35 @@ impl Commit {
         let more: usize = self.more.iter().map(|append| append.events.len()).sum();
         self.first.events.len() + more
     }
+}
 
-    fn check(&self) -> Result<(), InvalidCommit> {
-        for append in self.streams() {
-            append.check()?;
-        }
-        let count = self.event_count();
+/// The streams and the events of a commit, each only once.
+#[derive(Default)]
+struct Contents {
+    streams: HashSet<StreamId>,
+    events: HashSet<EventId>,
+}
+
+impl Contents {
+    fn of(commit: &Commit) -> Result<Box<Self>, InvalidCommit> {
+        let mut contents = Box::<Self>::default();
+        commit.streams().try_for_each(|append| contents.add(append))?;
+        Ok(contents)
+    }
+
+    fn add(&mut self, append: &StreamAppend) -> Result<(), InvalidCommit> {
+        let count = self.events.len() + append.events.len();
         if count > MAX_COMMIT_EVENTS {
             return Err(InvalidCommit::TooManyEvents { count });
         }
-        // One event has nothing to be compared with, and is the common case.
-        if count > 1 { self.check_identities() } else { Ok(()) }
-    }
-
-    fn check_identities(&self) -> Result<(), InvalidCommit> {
-        let (mut streams, mut ids) = (HashSet::new(), HashSet::new());
-        for append in self.streams() {
-            if !streams.insert(&append.stream) {
-                return Err(InvalidCommit::StreamTwice { stream: append.stream.clone() });
-            }
-            if let Some(event) = append.events.iter().find(|event| !ids.insert(event.id)) {
-                return Err(InvalidCommit::EventTwice { event_id: event.id });
-            }
+        if !self.streams.insert(append.stream.clone()) {
+            return Err(InvalidCommit::StreamTwice { stream: append.stream.clone() });
         }
-        Ok(())
+        self.events.reserve(append.events.len());
+        match append.events.iter().find(|event| !self.events.insert(event.id)) {
+            Some(event) => Err(InvalidCommit::EventTwice { event_id: event.id }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -366,6 +408,27 @@ mod tests {
         assert!(
             commit(vec![NewEvent { name: "n".repeat(MAX_NAME_BYTES).into(), ..event(1) }]).is_ok()
         );
+    }
+
+    #[test]
+    fn a_commit_to_many_streams_is_checked_as_a_whole() {
+        const STREAMS: u32 = 20_000;
+        let grown = |commit: Commit, id: u32| {
+            commit.and(stream(id), ExpectedVersion::Any, vec![event(id.into())])
+        };
+        let mut many = Commit::new(stream(0), ExpectedVersion::Any, vec![event(0)]).unwrap();
+        for id in 1..STREAMS {
+            many = grown(many, id).unwrap();
+        }
+        // A copy has nothing to go by but itself.
+        for commit in [many.clone(), many] {
+            assert_eq!(commit.event_count(), STREAMS as usize);
+            let twice = grown(commit.clone(), 7).unwrap_err();
+            assert!(matches!(twice, InvalidCommit::StreamTwice { stream: it } if it == stream(7)));
+            let reused = vec![event(STREAMS.into()), event(9)];
+            let reused = commit.and(stream(STREAMS), ExpectedVersion::Any, reused).unwrap_err();
+            assert_eq!(reused, InvalidCommit::EventTwice { event_id: event(9).id });
+        }
     }
 
     #[test]

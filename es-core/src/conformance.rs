@@ -6,7 +6,8 @@
 //! # // Stands for the file `tests/conformance.rs` of the store's crate.
 //! # use es_memory_store::MemoryStore;
 //! es_core::conformance::store_tests!(
-//!     || async { MemoryStore::new() } => EventStore, ConditionalAppend, StateStore
+//!     || async { MemoryStore::new() } =>
+//!     EventStore, ConditionalAppend, StateStore, RecordedAppend, ProjectionStore
 //! );
 //! # fn main() {}
 //! ```
@@ -23,8 +24,14 @@
 //! | `ConditionalAppend` | [`ConditionalAppend`] | conditions, their races, histories with conditions |
 //! | `StreamRemoval` | [`StreamRemoval`] and `ConditionalAppend` | removing the first events of streams, and putting them back |
 //! | `StateStore` | [`StateStore`] | records, lists, leases, their races |
+//! | `RecordedAppend` | [`RecordedAppend`] | copies: times, versions, retries, their races |
+//! | `ProjectionStore` | [`ProjectionStore`] | commits of several records, identity and opening, their races |
+//! | `ProjectionRows` | `ProjectionStore` whose `Rows` are not [`NoRows`], and of the fixture [`RowFixture`] | rows written with records, generations |
 //! | `DurableEventStore` | `EventStore`, and of the fixture [`Reopen`] | all is there after the store was opened again |
 //! | `DurableStateStore` | `StateStore`, and of the fixture [`Reopen`] | likewise |
+//! | `DurableRecordedAppend` | `RecordedAppend`, and of the fixture [`Reopen`] | likewise |
+//! | `DurableProjectionStore` | `ProjectionStore`, and of the fixture [`Reopen`] | likewise |
+//! | `DurableProjectionRows` | `ProjectionRows`, and of the fixture [`Reopen`] | likewise |
 //!
 //! What is asked for and not there does not compile. What is there and not asked for is a test that
 //! fails: `every_capability_is_declared`. So no check is ever skipped.
@@ -34,8 +41,8 @@
 //! on disk (rule 6), and that damage is an error (rule 11), is shown by tests of the store's own.
 //!
 //! # Checks as values
-//! [`event_store`], [`conditional_append`], [`stream_removal`], [`state_store`], [`durable_event_store`]
-//! and [`durable_state_store`] list the same checks as values, for a harness of one's own.
+//! [`event_store`], [`conditional_append`], [`state_store`] and so on list the same checks as values,
+//! for a harness of one's own.
 
 mod append;
 mod chains;
@@ -44,10 +51,13 @@ mod condition_histories;
 mod condition_races;
 mod conditions;
 mod content;
+mod copies;
+mod copy_races;
 mod failure;
 mod fixture;
 mod histories;
 mod history;
+mod identities;
 mod immediate;
 mod lists;
 mod news;
@@ -58,24 +68,37 @@ mod reading;
 mod record_races;
 mod records;
 mod removals;
+mod reopened_commits;
+mod reopened_copies;
 mod reopened_events;
 mod reopened_records;
+mod reopened_rows;
 mod retry;
+mod row_commits;
+mod row_families;
+mod row_work;
 mod rule;
 mod sample;
+mod state_commit_races;
+mod state_commits;
 mod subject;
 mod tests_macro;
 
 use crate::conformance::check::list_checks;
-use crate::store::{ConditionalAppend, EventStore, StateStore, StreamRemoval};
+#[cfg(doc)]
+use crate::store::NoRows;
+use crate::store::{
+    ConditionalAppend, EventStore, ProjectionStore, RecordedAppend, StateStore, StreamRemoval,
+};
 
 pub use self::check::Check;
 pub use self::failure::{Breach, Failure};
-pub use self::fixture::{Fixture, Reopen};
+pub use self::fixture::{Fixture, Reopen, RowFixture, RowsOf};
 pub use self::rule::{Contract, Rule};
 #[doc(hidden)]
 pub use self::tests_macro::{
-    Capabilities, NotConditional, NotEventStore, NotRemovable, NotReopen, NotStateStore, test,
+    Capabilities, NotConditional, NotEventStore, NotProjectionStore, NotRecorded, NotRemovable,
+    NotReopen, NotStateStore, test,
 };
 #[doc(inline)]
 pub use crate::store_tests;
@@ -111,4 +134,36 @@ pub fn durable_event_store<F: Reopen<Store: EventStore>>() -> Vec<Check<F>> {
 /// The checks of a state store that can be opened again.
 pub fn durable_state_store<F: Reopen<Store: StateStore>>() -> Vec<Check<F>> {
     crate::__durable_state_store_checks!(list_checks! Records durable_state_store)
+}
+
+/// The checks of a store that takes over the events of another one.
+pub fn recorded_append<F: Fixture<Store: RecordedAppend>>() -> Vec<Check<F>> {
+    crate::__recorded_append_checks!(list_checks! Copies recorded_append)
+}
+
+/// The checks of a store that takes over events and can be opened again.
+pub fn durable_recorded_append<F: Reopen<Store: RecordedAppend>>() -> Vec<Check<F>> {
+    crate::__durable_recorded_append_checks!(list_checks! Copies durable_recorded_append)
+}
+
+/// The checks of a home of projections.
+pub fn projection_store<F: Fixture<Store: ProjectionStore>>() -> Vec<Check<F>> {
+    crate::__projection_store_checks!(list_checks! Projections projection_store)
+}
+
+/// The checks of a home of projections that can be opened again.
+pub fn durable_projection_store<F: Reopen<Store: ProjectionStore>>() -> Vec<Check<F>> {
+    crate::__durable_projection_store_checks!(list_checks! Projections durable_projection_store)
+}
+
+/// The checks of a home of projections that has rows of a user's own.
+pub fn projection_rows<F: RowFixture>() -> Vec<Check<F>> {
+    let mut checks = crate::__row_commit_checks!(list_checks! Projections projection_rows);
+    checks.extend(crate::__row_family_checks!(list_checks! Rows projection_rows));
+    checks
+}
+
+/// The checks of rows of a user's own in a store that can be opened again.
+pub fn durable_projection_rows<F: RowFixture + Reopen>() -> Vec<Check<F>> {
+    crate::__durable_projection_rows_checks!(list_checks! Projections durable_projection_rows)
 }

@@ -223,9 +223,9 @@ pub use crate::split::Split;
 pub use crate::store::{
     AppendError, Archived, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     DynProjectionStore, EventStore, ExpectedRevision, GaveUp, ImmediateAppend, ImmediateRead,
-    InvalidPartDigest, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, PartDigest, ProjectionStore,
-    QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit, Removal, RemovalError,
-    RemovedEvent, RemovedPart, Revision, RowFamily, RowScope, RowWork, SegmentRef,
+    InPlaceAppend, InvalidPartDigest, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows, PartDigest,
+    ProjectionStore, QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit, Removal,
+    RemovalError, RemovedEvent, RemovedPart, Revision, RowFamily, RowScope, RowWork, SegmentRef,
     SharedEventStore, SparsePage, StateChange, StateCommit, StateError, StateKey, StatePage,
     StateRecord, StateStore, StreamPage, StreamRange, StreamRemoval, StreamVisit, Stub,
     VersionConflict,

@@ -11,6 +11,7 @@ mod execute;
 #[cfg(feature = "hash-chain")]
 mod hash_chain;
 mod history;
+mod in_flight;
 mod instance;
 mod past;
 mod queue;
@@ -47,6 +48,7 @@ use crate::projection::{
 };
 use crate::recorded::Recorded;
 use crate::registry::Registry;
+use crate::runtime::in_flight::InFlight;
 use crate::runtime::instance::Instances;
 use crate::runtime::snapshots::{SnapshotSettings, Snapshots};
 use crate::snapshot::{SnapshotForm, SnapshotPolicy, SnapshotState};
@@ -99,6 +101,7 @@ pub(crate) struct Shared<S> {
     surroundings: Surroundings,
     retry: RetryPolicy,
     instances: Instances,
+    in_flight: InFlight,
     snapshots: Option<Snapshots>,
     projections: HashMap<TypeId, Arc<dyn Host>>,
     /// Asks the projections to stop; so does its end.
@@ -497,6 +500,7 @@ impl<S: EventStore> RuntimeBuilder<S> {
             }));
         }
         let shared = Shared {
+            in_flight: InFlight::of(&*self.store),
             store: self.store,
             surroundings: self.surroundings,
             retry: self.retry,

@@ -4,6 +4,7 @@ mod erased;
 mod error;
 mod event_store;
 mod immediate;
+mod in_place;
 mod projection_store;
 mod recorded_append;
 mod state_store;
@@ -16,6 +17,7 @@ pub use self::event_store::{
     StreamRange,
 };
 pub use self::immediate::{ImmediateAppend, ImmediateRead, StreamVisit};
+pub use self::in_place::InPlaceAppend;
 pub(crate) use self::projection_store::{AnyRowFamily, AnyRowWork};
 pub use self::projection_store::{
     DynProjectionStore, GaveUp, NoRows, ProjectionStore, RowFamily, RowScope, RowWork, StateChange,

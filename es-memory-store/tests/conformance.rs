@@ -12,7 +12,8 @@ use es_core::{Query, QueryRange, SchemaVersion, StreamId, Tags};
 use es_memory_store::MemoryStore;
 
 es_core::conformance::store_tests!(
-    || async { MemoryStore::new() } => EventStore, ConditionalAppend, StreamRemoval, StateStore
+    || async { MemoryStore::new() } =>
+    EventStore, ConditionalAppend, StreamRemoval, StateStore, RecordedAppend, ProjectionStore
 );
 
 /// What the suite can not know: it has no hold of the clock.

@@ -1,11 +1,12 @@
 //! Opening a store.
 
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use es_core::{Clock, SystemClock};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
@@ -14,16 +15,21 @@ use tokio::sync::{mpsc, watch};
 use crate::commits::Log;
 use crate::error::{Failure, OpenError};
 use crate::event_ids::RecentIds;
-use crate::lock::WriterLock;
+use crate::head::Head;
+use crate::lock::{WriterLock, beside, is_denied};
+use crate::news::News;
 use crate::presence::Presence;
 use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
 use crate::rows::Texts;
-use crate::schema::{self, Kind};
-use crate::writer::{self, Writer};
+use crate::schema::{self, Kind, Schema};
+use crate::writer::{self, Others, Turns, Writer};
 use crate::{Durability, SqliteStore};
 
 const PAGE_BYTES: u64 = 4096;
+
+/// How long to wait for one who brings a file up to date.
+const UPDATE: Duration = Duration::from_secs(60);
 
 /// How a store is opened; see [`SqliteStore::builder`].
 #[must_use = "nothing is opened before `open`"]
@@ -35,6 +41,8 @@ pub struct SqliteStoreBuilder {
     queue: NonZeroUsize,
     busy: Duration,
     checkpoint_bytes: u64,
+    shared: bool,
+    schema: Schema,
 }
 
 impl SqliteStoreBuilder {
@@ -47,6 +55,8 @@ impl SqliteStoreBuilder {
             queue: const { NonZeroUsize::new(1024).unwrap() },
             busy: Duration::from_secs(5),
             checkpoint_bytes: 16 * 1024 * 1024,
+            shared: false,
+            schema: Schema::CURRENT,
         }
     }
 
@@ -77,7 +87,8 @@ impl SqliteStoreBuilder {
     }
 
     /// How long to wait for another program that holds a lock on the file, such as `sqlite3` in a
-    /// transaction that writes: 5 seconds if nothing is said. Then the error is transient.
+    /// transaction that writes: 5 seconds if nothing is said. Then the error is transient. So long a
+    /// store that is to be [shared](Self::shared) also waits for one that has the file alone.
     pub fn busy_timeout(mut self, wait: Duration) -> Self {
         self.busy = wait;
         self
@@ -90,7 +101,40 @@ impl SqliteStoreBuilder {
         self
     }
 
+    /// Shares the file with other stores, in this process and in others, that are opened like this
+    /// too. Without it a store has its file alone.
+    ///
+    /// Stores that share a file write in turns. Each costs the others the time of its transactions,
+    /// and sees what they have acknowledged; waiting for news of them takes up to 5 milliseconds
+    /// more. A process that is stopped in the middle of a transaction keeps the lock on the file until
+    /// it goes on or ends: the others get a transient error after
+    /// [`busy_timeout`](Self::busy_timeout).
+    ///
+    /// ```
+    /// use es_sqlite_store::SqliteStore;
+    ///
+    /// # fn example(directory: &std::path::Path) -> Result<(), es_sqlite_store::OpenError> {
+    /// let store = SqliteStore::builder(directory.join("bank.db")).shared().open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
+    /// With other tables than those of this version.
+    #[cfg(test)]
+    pub(crate) fn schema(mut self, schema: Schema) -> Self {
+        self.schema = schema;
+        self
+    }
+
     /// Opens the store, and makes the file if it is not there.
+    ///
+    /// A file that an older version of this crate wrote is brought to the current schema, in one
+    /// transaction: if that fails, the file is as it was. An older version refuses it from then on,
+    /// and no copy is made of it before: [back it up](SqliteStore::back_up) before you take the newer
+    /// version into use.
     ///
     /// This reads and writes files on the thread that calls it.
     ///
@@ -99,29 +143,14 @@ impl SqliteStoreBuilder {
     /// it is as it was.
     pub fn open(self) -> Result<SqliteStore, OpenError> {
         let path = absolute(&self.path)?;
-        let lock = WriterLock::acquire(&path)?;
-        let failed = |failure: Failure| OpenError::Database {
-            path: path.clone(),
-            failure: failure.explained(),
-        };
+        let failed = |failure| refused(&path, failure);
         let io_failed = |error| OpenError::File { path: path.clone(), error };
-        let mut connection = self.connect(&path)?;
-        // SQLite opens a file for reading alone when it may not write, and says nothing.
-        if connection.is_readonly(MAIN_DB).map_err(|error| failed(error.into()))? {
-            return Err(OpenError::ReadOnly { path });
-        }
-        let from = match schema::kind(&connection).map_err(|error| not_ours(&path, error))? {
-            Kind::New => 0,
-            Kind::Store { version } => version,
-            Kind::Newer { version } => {
-                return Err(OpenError::NewerSchema { path, found: version });
-            }
-            Kind::Other { application_id } => {
-                return Err(OpenError::OtherApplication { path, application_id });
-            }
+        let (lock, mut connection) = if self.shared {
+            self.open_shared(&path)?
+        } else {
+            let lock = WriterLock::alone(&path)?;
+            (lock, self.bring_up_to_date(&path)?)
         };
-        self.configure(&connection).map_err(failed)?;
-        schema::migrate(&mut connection, from).map_err(|error| failed(error.into()))?;
         let identity = schema::identity(&connection).map_err(|error| failed(error.into()))?;
         let identity = identity.ok_or_else(|| OpenError::Identity { path: path.clone() })?;
         let recent_ids = Arc::<RecentIds>::default();
@@ -141,28 +170,47 @@ impl SqliteStoreBuilder {
         let readers = Readers::start(connections.map_err(|error| failed(error.into()))?);
         let readers = readers.map_err(io_failed)?;
         let (queue, jobs) = mpsc::channel(self.queue.get());
-        let (head, seen) = watch::channel(log.head());
+        let (head, published) = watch::channel(log.head());
+        let head = Arc::new(head);
+        let news = if self.shared {
+            let connection = readers::connect(&path, self.busy);
+            let connection = connection.map_err(|error| failed(error.into()))?;
+            Some(News::start(connection, Arc::downgrade(&head)).map_err(io_failed)?)
+        } else {
+            None
+        };
+        // From now on whoever writes waits for the lock in its own way.
+        connection.busy_timeout(Duration::ZERO).map_err(|error| failed(error.into()))?;
         let checkpoint_pages = self.checkpoint_bytes / PAGE_BYTES;
+        let checkpoint_pages = i32::try_from(checkpoint_pages).unwrap_or(i32::MAX).max(1);
         let writer = Writer {
             connection,
             log,
             recent_ids: Arc::clone(&recent_ids),
-            jobs,
             head,
             clock: self.clock,
             presence: Presence::of(&path),
             log_pages,
-            checkpoint_pages: i32::try_from(checkpoint_pages).unwrap_or(i32::MAX).max(1),
+            checkpoint_pages,
+            next_checkpoint: checkpoint_pages,
+            // Nobody knows the disk yet: the thread finds out.
+            synced_in: Duration::MAX,
+            busy: self.busy,
             data_version,
-            stale: false,
+            // Others may have written since it was loaded.
+            stale: self.shared,
+            others: self.shared.then(Others::unknown),
             texts: Texts::default(),
         };
-        let writer = writer.start().map_err(io_failed)?;
+        let turns = Arc::new(Turns::new(writer));
+        let writer = turns.start(jobs).map_err(io_failed)?;
         Ok(SqliteStore {
             readers: Some(readers),
             queue: Some(queue),
+            turns,
             writer: Some(writer),
-            head: seen,
+            news,
+            head: Head::new(published, self.shared),
             read_ahead: ReadAhead::new(),
             recent_ids,
             identity,
@@ -171,6 +219,77 @@ impl SqliteStoreBuilder {
             busy: self.busy,
             _lock: lock,
         })
+    }
+
+    /// Opens a file that others share. What is to be done to its schema is done alone.
+    fn open_shared(&self, path: &Path) -> Result<(WriterLock, Connection), OpenError> {
+        let begun = Instant::now();
+        loop {
+            let (refused, patience) = match WriterLock::shared(path)? {
+                Some(lock) => {
+                    let connection = self.connect(path)?;
+                    if self.examine(&connection, path)? == self.schema.version() {
+                        self.configure(&connection).map_err(|failure| refused(path, failure))?;
+                        return Ok((lock, connection));
+                    }
+                    drop((connection, lock));
+                    match WriterLock::for_a_moment(path) {
+                        Ok(lock) => {
+                            drop((self.bring_up_to_date(path)?, lock));
+                            continue;
+                        }
+                        Err(OpenError::Shared { path } | OpenError::InUse { path, .. }) => {
+                            (OpenError::SchemaInUse { path }, self.busy)
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                None => {
+                    let process = WriterLock::holder(path);
+                    let patience = if process.is_some() { self.busy } else { UPDATE };
+                    (OpenError::NotShared { path: path.to_owned(), process }, patience)
+                }
+            };
+            if begun.elapsed() >= patience {
+                return Err(refused);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Opens a file that nobody else can open meanwhile.
+    fn bring_up_to_date(&self, path: &Path) -> Result<Connection, OpenError> {
+        let mut connection = self.connect(path)?;
+        let from = self.examine(&connection, path)?;
+        self.configure(&connection).map_err(|failure| refused(path, failure))?;
+        self.schema.migrate(&mut connection, from).map_err(|error| match from {
+            0 => refused(path, error.into()),
+            from => OpenError::Migration {
+                path: path.to_owned(),
+                from,
+                to: self.schema.version(),
+                failure: Failure::from(error).explained(),
+            },
+        })?;
+        Ok(connection)
+    }
+
+    /// The version of the schema of a file that may be a store of this crate; zero if it is empty.
+    fn examine(&self, connection: &Connection, path: &Path) -> Result<i64, OpenError> {
+        // SQLite opens a file for reading alone when it may not write, and says nothing.
+        let read_only = connection.is_readonly(MAIN_DB);
+        if read_only.map_err(|error| refused(path, error.into()))? {
+            return Err(OpenError::ReadOnly { path: path.to_owned() });
+        }
+        let path = || path.to_owned();
+        match self.schema.kind(connection).map_err(|error| not_ours(&path(), error))? {
+            Kind::New => Ok(0),
+            Kind::Store { version } => Ok(version),
+            Kind::Newer { version } => Err(OpenError::NewerSchema { path: path(), found: version }),
+            Kind::Other { application_id } => {
+                Err(OpenError::OtherApplication { path: path(), application_id })
+            }
+        }
     }
 
     fn connect(&self, path: &Path) -> Result<Connection, OpenError> {
@@ -202,28 +321,86 @@ impl SqliteStoreBuilder {
     }
 }
 
-/// The one path of a file, so that its lock is the same for everybody.
+/// The one path of a file, so that its lock is the same for everybody. A file that is not there is
+/// made, empty: a link to it has no other path before.
 fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
     let failed = |error| OpenError::File { path: path.to_owned(), error };
-    match path.canonicalize() {
-        Ok(path) => Ok(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let name =
-                path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
-            let directory = match path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            Ok(directory.canonicalize().map_err(failed)?.join(name))
+    let path = match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make(path)?;
+            path.canonicalize().map_err(failed)?
         }
-        Err(error) => Err(failed(error)),
+        path => path.map_err(failed)?,
+    };
+    if path.is_dir() {
+        return Err(failed(ErrorKind::IsADirectory.into()));
     }
+    match links(&path) {
+        0 | 1 => Ok(path),
+        links => Err(OpenError::HardLinks { path, links }),
+    }
+}
+
+/// Makes an empty file, which SQLite takes for an empty database.
+fn make(path: &Path) -> Result<(), OpenError> {
+    let made = OpenOptions::new().append(true).create(true).open(path);
+    made.map(drop).map_err(|error| {
+        let path = path.to_owned();
+        match path.parent().and_then(|directory| directory.canonicalize().ok()) {
+            Some(directory) if is_denied(&error) => {
+                OpenError::ReadOnlyDirectory { path, directory }
+            }
+            _ => OpenError::File { path, error },
+        }
+    })
+}
+
+/// How many names a file has, or zero if that can not be told.
+#[cfg(unix)]
+fn links(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+
+    fs::metadata(path).map_or(0, |metadata| metadata.nlink())
+}
+
+#[cfg(not(unix))]
+fn links(_: &Path) -> u64 {
+    0
 }
 
 fn not_ours(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
-        _ => OpenError::Database { path, failure: Failure::from(error).explained() },
+        _ => refused(&path, error.into()),
+    }
+}
+
+/// Why the database could not be used.
+fn refused(path: &Path, failure: Failure) -> OpenError {
+    let path = path.to_owned();
+    let of_files = |error: &rusqlite::Error| {
+        matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
+    };
+    if let Failure::Sqlite(error) = &failure
+        && of_files(error)
+        && let Some(directory) = path.parent()
+        && is_read_only(&path)
+    {
+        return OpenError::ReadOnlyDirectory { directory: directory.to_owned(), path };
+    }
+    OpenError::Database { path, failure: failure.explained() }
+}
+
+/// Whether no file can be made beside the database. SQLite has one error for this and much else.
+fn is_read_only(database: &Path) -> bool {
+    let probe = beside(database, "-probe");
+    match OpenOptions::new().write(true).create_new(true).open(&probe) {
+        Ok(_) => {
+            // It is empty, and nobody knows of it.
+            let _ = fs::remove_file(&probe);
+            false
+        }
+        Err(error) => is_denied(&error),
     }
 }

@@ -25,6 +25,9 @@ use crate::record::{self, Extras, Fields, stream_seal, type_seal};
 const MOST_STREAMS: usize = 65_536;
 const MOST_TYPES: usize = 4_096;
 
+/// When others have appended more than this, what is known is worth little.
+const MOST_NEW: u64 = 16_384;
+
 const INSERT_EVENT: &str = "INSERT INTO event_records
     (position, stream_id, version, type_id, record, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const INSERT_TAG: &str = "INSERT INTO event_tags (tag, position) VALUES (?1, ?2)";
@@ -103,6 +106,30 @@ impl Log {
         })
     }
 
+    /// Takes over what others have appended since. `false`: that is not all they did, or too much;
+    /// load it anew.
+    pub(crate) fn catch_up(&mut self, connection: &Connection) -> Result<bool, Failure> {
+        let (known, head) = (self.head, pages::head(connection)?);
+        if head < known || head.get() - known.get() > MOST_NEW {
+            return Ok(false);
+        }
+        let Self { streams, names, last_recorded_at, .. } = self;
+        let mut ids = Vec::new();
+        pages::each(&mut Reader { connection, names }, known, head, |number, recorded| {
+            ids.push((recorded.event_id, bound(recorded.position.get())));
+            *last_recorded_at = recorded.recorded_at.as_microsecond();
+            if let Some(stream) = streams.get_mut(&recorded.stream.to_stream_id()) {
+                (stream.number, stream.version) = (number, recorded.version);
+            }
+        })?;
+        self.ids.catch_up(connection, &ids)?;
+        if block_of(head.get()) != block_of(known.get()) {
+            self.noted.clear();
+        }
+        self.head = head;
+        Ok(true)
+    }
+
     /// The position of the last event, also of one that is not committed yet.
     pub(crate) fn head(&self) -> Position {
         self.head
@@ -174,7 +201,8 @@ impl Log {
         Ok(answers)
     }
 
-    fn append(
+    /// Appends a commit or refuses it.
+    pub(crate) fn append(
         &mut self,
         connection: &Connection,
         commit: &Commit,
@@ -380,7 +408,9 @@ impl Log {
                 connection.prepare_cached(INSERT_TAG)?.execute(params![tag.as_str(), position])?;
             }
         }
-        self.streams.insert(append.stream.clone(), stream);
+        if let Some(known) = self.streams.get_mut(&append.stream) {
+            *known = stream;
+        }
         Ok(stream.version)
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong, and by which category callers are told.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use es_core::{
@@ -25,6 +26,36 @@ pub enum OpenError {
         path: PathBuf,
         /// The process that has it open, if it could be told.
         process: Option<u32>,
+    },
+    /// Other stores have the file open and share it, and this one wants it alone.
+    #[error(
+        "`{}` is in use by stores that share it; open it with `shared()` here too, or close them first",
+        path.display()
+    )]
+    Shared {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another store has the file open alone, and this one wants to share it.
+    #[error(
+        "`{}` is in use{} alone; open it with `shared()` there too, or close it there first",
+        path.display(),
+        process.map_or_else(String::new, |process| format!(" by process {process}"))
+    )]
+    NotShared {
+        /// The file.
+        path: PathBuf,
+        /// The process that has it open, if it could be told.
+        process: Option<u32>,
+    },
+    /// The file must be brought to the schema of this version, and other stores have it open.
+    #[error(
+        "`{}` has an older schema, and stores of an older version share it; close them, so that it can be brought up to date",
+        path.display()
+    )]
+    SchemaInUse {
+        /// The file.
+        path: PathBuf,
     },
     /// The file holds something else.
     #[error("`{}` is not an SQLite database; choose another file", path.display())]
@@ -65,8 +96,49 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The file has several names. What is written through one of them is in a write-ahead log beside
+    /// that name, where whoever opens another name does not find it.
+    #[error(
+        "`{}` has {links} names (hard links), and a store can be opened under one only; remove the others, or copy the file and open the copy",
+        path.display()
+    )]
+    HardLinks {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
+    },
+    /// This program may not make files beside the database, where SQLite keeps its write-ahead log.
+    #[error(
+        "the directory `{}` is read-only, and a store keeps files beside `{}`; let this program write to the directory",
+        directory.display(),
+        path.display()
+    )]
+    ReadOnlyDirectory {
+        /// The file.
+        path: PathBuf,
+        /// Its directory.
+        directory: PathBuf,
+    },
+    /// The file is of an older schema version, and could not be brought to that of this program. It
+    /// is at the older version still, whole.
+    #[error(
+        "`{}` has schema version {from}, and could not be brought to {to}, so that it was left as it is: {failure}",
+        path.display()
+    )]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        from: i64,
+        /// That of this program.
+        to: i64,
+        /// What SQLite says.
+        #[source]
+        failure: StoreFailure,
+    },
     /// The file, its directory or its lock file could not be used.
-    #[error("`{}` can not be opened: {error}", path.display())]
+    #[error("`{}` can not be opened: {error}{}", path.display(), advice(error))]
     File {
         /// The file itself or its lock file, whichever it was.
         path: PathBuf,
@@ -89,6 +161,20 @@ pub enum OpenError {
         #[source]
         failure: StoreFailure,
     },
+}
+
+/// What to do about an error of the system, if that can be told.
+fn advice(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "; make its directory first",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "; let this program read and write it"
+        }
+        ErrorKind::IsADirectory => "; choose a file in it",
+        ErrorKind::StorageFull => "; make room on the disk",
+        ErrorKind::Unsupported => "; put it on a file system that has locks",
+        _ => "",
+    }
 }
 
 /// Something in the file is not what this crate wrote: it was altered by hand, or the disk lost or
@@ -241,6 +327,12 @@ impl Failure {
         }
     }
 
+    /// Somebody else holds SQLite's lock.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite(error)
+            if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+    }
+
     pub(crate) fn explained(self) -> StoreFailure {
         match self {
             Self::Sqlite(error) => {
@@ -252,10 +344,10 @@ impl Failure {
                         "the file or its directory is read-only; let this program write to both"
                     }
                     Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                        "another program holds a lock on the file"
+                        "another program holds the lock on the file, and has for longer than is waited; is one stopped in the middle of a transaction?"
                     }
                     Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                        "the file is damaged; check it with `verify` and restore a backup"
+                        "the file is damaged, or the disk can not read it; check it with `verify` and restore a backup"
                     }
                     Some(ErrorCode::SystemIoFailure) => "the disk failed to read or write",
                     Some(ErrorCode::CannotOpen) => {

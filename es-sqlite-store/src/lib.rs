@@ -25,14 +25,16 @@
 //!   checked by every read, and reads in sequence notice a record that is missing. [`Damage`] says
 //!   what was found.
 //! - **One store writes to a file.** A second one, in this process or another, gets
-//!   [`OpenError::InUse`]. Other programs may read the file at any time.
+//!   [`OpenError::InUse`], unless all of them share it: see
+//!   [`shared`](SqliteStoreBuilder::shared). Other programs may read the file at any time.
 //!
 //! The file is an ordinary SQLite database: `sqlite3 bank.db 'SELECT * FROM events'`.
 //!
 //! # Threads
 //!
 //! A store has a thread that writes and a few that read. Its futures only wait for them and run on
-//! any executor. Dropping a store waits until everything that was appended is written; share a store
+//! any executor. Only what is appended through [`InPlaceAppend`], as a runtime does with a command that
+//! is alone, is written on the thread that asks. Dropping a store waits until everything that was appended is written; share a store
 //! as an `Arc`.
 
 mod builder;
@@ -40,10 +42,12 @@ mod commits;
 mod error;
 mod event_ids;
 mod event_types;
+mod head;
 mod lock;
 mod maintenance;
 mod matches;
 mod names;
+mod news;
 mod pages;
 mod presence;
 mod read_ahead;
@@ -64,34 +68,39 @@ use es_core::bytes::Bytes;
 use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynProjectionStore, EventId,
-    EventStore, ExpectedRevision, Position, ProjectionStore, Query, QueryPage, QueryRange,
-    ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Removal, RemovalError, Revision,
-    RowWork, SparsePage, StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore,
-    StoreFailure, StreamId, StreamPage, StreamRange, StreamRemoval, Stub,
+    EventStore, ExpectedRevision, InPlaceAppend, Position, ProjectionStore, Query, QueryPage,
+    QueryRange, ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Removal, RemovalError,
+    Revision, RowWork, SparsePage, StateCommit, StateError, StateKey, StatePage, StateRecord,
+    StateStore, StoreFailure, StreamId, StreamPage, StreamRange, StreamRemoval, Stub,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::runtime::RuntimeFlavor;
+use tokio::sync::{mpsc, oneshot};
 
 pub use crate::builder::SqliteStoreBuilder;
 use crate::error::Failure;
 pub use crate::error::{Damage, MaintenanceError, OpenError};
 use crate::event_ids::RecentIds;
+use crate::head::Head;
 use crate::lock::WriterLock;
 pub use crate::maintenance::{MAX_DAMAGE, Size, Verified};
+use crate::news::News;
 use crate::pages::Reader;
 use crate::read_ahead::ReadAhead;
 use crate::readers::Readers;
 pub use crate::rows::{Sqlite, SqliteTransaction};
 pub use crate::writer::Checkpointed;
-use crate::writer::Job;
+use crate::writer::{Job, Turns};
 pub use rusqlite;
 
 /// Events and state records in one SQLite file. See [the front page](crate) for what it promises.
 pub struct SqliteStore {
     // Taken when the store is dropped, in the order of that.
     readers: Option<Readers>,
+    news: Option<News>,
     queue: Option<mpsc::Sender<Job>>,
+    turns: Arc<Turns>,
     writer: Option<JoinHandle<()>>,
-    head: watch::Receiver<Position>,
+    head: Head,
     read_ahead: ReadAhead,
     recent_ids: Arc<RecentIds>,
     identity: Uuid,
@@ -260,6 +269,7 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         // The writer's connection goes last, because it can empty the log.
         self.readers = None;
+        self.news = None;
         self.queue = None;
         if let Some(writer) = self.writer.take() {
             // Its panic was told to those who waited for it.
@@ -317,25 +327,50 @@ impl EventStore for SqliteStore {
     }
 
     async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
-        let (head, recent) = (*self.head.borrow(), self.recent_ids.position(event_id));
-        Ok(self.readers()?.read(move |reader| reader.find(event_id, recent, head)).await?)
+        let (readers, recent) = (self.readers()?, Arc::clone(&self.recent_ids));
+        if self.head.is_shared() {
+            return Ok(readers.read(move |reader| reader.find_shared(event_id, &recent)).await?);
+        }
+        let (head, recent) = (self.head.now(readers).await?, recent.position(event_id));
+        Ok(readers.read(move |reader| reader.find(event_id, recent, head)).await?)
     }
 
     async fn head(&self) -> Result<Position, ReadError> {
-        Ok(*self.head.borrow())
+        Ok(self.head.now(self.readers()?).await?)
     }
 
     async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
-        let mut head = self.head.clone();
-        match head.wait_for(|head| *head > position).await {
-            Ok(head) => Ok(*head),
-            Err(_) => Err(Failure::Stopped.into()),
-        }
+        Ok(self.head.beyond(position, self.readers()?).await?)
+    }
+
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+        Some(self)
     }
 
     fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
         Some(self)
     }
+}
+
+impl InPlaceAppend for SqliteStore {
+    /// On a thread of a tokio runtime with several workers: the others go on while this one waits
+    /// for the disk.
+    fn try_append(&self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
+        let queue = self.queue.as_ref()?;
+        // Who waits in the queue was here before.
+        if queue.capacity() < queue.max_capacity() || !others_go_on() {
+            return None;
+        }
+        self.turns.append_in_place(commit)
+    }
+}
+
+/// Whether this thread may wait for the disk without keeping a whole program from its work.
+fn others_go_on() -> bool {
+    let current = tokio::runtime::Handle::try_current();
+    current.is_ok_and(|tokio| {
+        tokio.runtime_flavor() == RuntimeFlavor::MultiThread && tokio.metrics().num_workers() > 1
+    })
 }
 
 impl ProjectionStore for SqliteStore {
@@ -346,7 +381,8 @@ impl ProjectionStore for SqliteStore {
     }
 
     fn opening(&self) -> Option<Uuid> {
-        Some(self.opening)
+        // Who shares the file may have taken a lease before this opening, and hold it still.
+        if self.head.is_shared() { None } else { Some(self.opening) }
     }
 
     async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {
@@ -410,27 +446,33 @@ impl StreamRemoval for SqliteStore {
     }
 
     async fn stub(&self, stream: &StreamId) -> Result<Option<Stub>, ReadError> {
-        let (stream, head) = (stream.clone(), *self.head.borrow());
+        let (stream, head) = (stream.clone(), self.head.clone());
         let read = move |reader: &mut Reader<'_>| {
             // One snapshot of the version and the parts.
             let snapshot = reader.connection.unchecked_transaction()?;
+            let head = head.of(&snapshot)?;
             removed::stub(&snapshot, &stream, head)
         };
         Ok(self.readers()?.read(read).await?)
     }
 
     async fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Result<Vec<Stub>, ReadError> {
-        let (after, head) = (after.cloned(), *self.head.borrow());
+        let (after, head) = (after.cloned(), self.head.clone());
         let read = move |reader: &mut Reader<'_>| {
             let snapshot = reader.connection.unchecked_transaction()?;
+            let head = head.of(&snapshot)?;
             removed::stubs(&snapshot, after.as_ref(), limit, head)
         };
         Ok(self.readers()?.read(read).await?)
     }
 
     async fn read_sparse(&self, query: &Query, range: QueryRange) -> Result<SparsePage, ReadError> {
-        let (query, head) = (query.clone(), *self.head.borrow());
-        Ok(self.readers()?.read(move |reader| reader.read_sparse(&query, range, head)).await?)
+        let (query, head) = (query.clone(), self.head.clone());
+        let read = move |reader: &mut Reader<'_>| {
+            let head = head.of(reader.connection)?;
+            reader.read_sparse(&query, range, head)
+        };
+        Ok(self.readers()?.read(read).await?)
     }
 }
 

@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::error::{Damage, Failure};
-use crate::event_ids;
+use crate::event_ids::{self, RecentIds};
 use crate::event_types::{self, BLOCK, Blocks, block_of};
 use crate::matches::Matches;
 use crate::names::Names;
@@ -219,6 +219,25 @@ impl Reader<'_> {
             Some(position) => Some(position),
             None => event_ids::indexed(self.connection, event_id)?,
         };
+        self.found(event_id, position, head)
+    }
+
+    /// The event with this id, also if another process has just stored it.
+    pub(crate) fn find_shared(
+        &mut self,
+        event_id: EventId,
+        recent: &RecentIds,
+    ) -> Result<Option<RecordedEvent>, Failure> {
+        let position = recent.find(self.connection, event_id)?;
+        self.found(event_id, position, Position::MAX)
+    }
+
+    fn found(
+        &mut self,
+        event_id: EventId,
+        position: Option<i64>,
+        head: Position,
+    ) -> Result<Option<RecordedEvent>, Failure> {
         let Some(position) = position.filter(|position| *position <= bound(head.get())) else {
             return Ok(None);
         };
@@ -473,6 +492,25 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Shows the events above a position up to and including another one, each with the number of its
+/// stream.
+pub(crate) fn each(
+    reader: &mut Reader<'_>,
+    after: Position,
+    up_to: Position,
+    mut show: impl FnMut(i64, es_core::Recorded<'_>),
+) -> Result<(), Failure> {
+    let mut statement = reader.connection.prepare_cached(FORWARD)?;
+    let mut rows = statement.query([bound(after.get()), bound(up_to.get())])?;
+    while let Some(row) = rows.next()? {
+        let (record, payload) = (record(row)?, row.get_ref(1)?);
+        reader.names.recorded(reader.connection, &record, payload, |recorded| {
+            show(record.fields.stream, recorded);
+        })?;
+    }
+    Ok(())
+}
+
 #[inline]
 fn record<'a>(row: &'a Row<'_>) -> Result<Record<'a>, Failure> {
     match row.get_ref(0)? {
@@ -503,7 +541,7 @@ mod tests {
     /// How SQLite goes about a statement.
     fn plan(sql: &str) -> String {
         let mut connection = Connection::open_in_memory().unwrap();
-        schema::migrate(&mut connection, 0).unwrap();
+        schema::Schema::CURRENT.migrate(&mut connection, 0).unwrap();
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         // What the parameters are makes no difference.
         let lines = statement.raw_query().mapped(|row| row.get::<_, String>(3));

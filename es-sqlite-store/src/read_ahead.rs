@@ -9,9 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use es_core::{
     Direction, Position, Query, QueryPage, QueryRange, StreamId, StreamPage, StreamRange,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use crate::error::Failure;
+use crate::head::Head;
 use crate::readers::Readers;
 
 /// Shorter pages are not worth it.
@@ -47,16 +48,20 @@ impl ReadAhead {
     pub(crate) async fn read_stream(
         &self,
         readers: &Readers,
-        head: &watch::Receiver<Position>,
+        head: &Head,
         stream: &StreamId,
         range: StreamRange,
     ) -> Result<StreamPage, Failure> {
         let page = match self.streams.take(&(stream.clone(), range)).await {
             // Nothing was appended since: the page is what a read would find now.
-            Some((page, seen)) if seen == *head.borrow() => page,
+            Some((page, seen)) if seen == head.now(readers).await? => page,
             _ => {
-                let (stream, head) = (stream.clone(), *head.borrow());
-                readers.read(move |reader| reader.read_stream(&stream, range, head)).await?
+                let (stream, head) = (stream.clone(), head.clone());
+                let read = readers.read(move |reader| {
+                    let head = head.of(reader.connection)?;
+                    reader.read_stream(&stream, range, head)
+                });
+                read.await?
             }
         };
         if let Some(next) = page.next
@@ -69,7 +74,7 @@ impl ReadAhead {
             let (stream, head) = (stream.clone(), head.clone());
             self.streams.put((stream.clone(), range), answered);
             readers.read_if_idle(answer, move |reader| {
-                let head = *head.borrow();
+                let head = head.of(reader.connection)?;
                 Ok((reader.read_stream(&stream, range, head)?, head))
             });
         }
@@ -80,17 +85,28 @@ impl ReadAhead {
     pub(crate) async fn read(
         &self,
         readers: &Readers,
-        head: &watch::Receiver<Position>,
+        head: &Head,
         query: &Query,
         range: QueryRange,
     ) -> Result<QueryPage, Failure> {
-        let page = match self.queries.take(&(query.clone(), range)).await {
-            Some((page, seen)) if seen == *head.borrow() => page,
-            // What was appended since comes behind the page; only its head is another one.
-            Some((page, _)) if page.more => QueryPage { head: *head.borrow(), ..page },
-            _ => {
-                let (query, head) = (query.clone(), *head.borrow());
-                readers.read(move |reader| reader.read(&query, range, head)).await?
+        let ahead = match self.queries.take(&(query.clone(), range)).await {
+            Some((page, seen)) => match head.now(readers).await? {
+                now if now == seen => Some(page),
+                // What was appended since comes behind the page; only its head is another one.
+                now if page.more => Some(QueryPage { head: now, ..page }),
+                _ => None,
+            },
+            None => None,
+        };
+        let page = match ahead {
+            Some(page) => page,
+            None => {
+                let (query, head) = (query.clone(), head.clone());
+                let read = readers.read(move |reader| {
+                    let head = head.of(reader.connection)?;
+                    reader.read(&query, range, head)
+                });
+                read.await?
             }
         };
         if page.more && range.direction == Direction::Forward && page.events.len() >= WORTHWHILE {
@@ -99,7 +115,7 @@ impl ReadAhead {
             let (query, head) = (query.clone(), head.clone());
             self.queries.put((query.clone(), range), answered);
             readers.read_if_idle(answer, move |reader| {
-                let head = *head.borrow();
+                let head = head.of(reader.connection)?;
                 Ok((reader.read(&query, range, head)?, head))
             });
         }

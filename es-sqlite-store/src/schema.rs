@@ -11,7 +11,18 @@ use crate::record::{CHECKSUM_BYTES, EXTRAS, OCCURRED_AT, RECORDED_AT};
 pub(crate) const APPLICATION_ID: i64 = 0x6573_716c;
 
 /// The version that this crate writes.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = Schema::CURRENT.version();
+
+/// Brings the tables from one schema version to the next, inside a transaction.
+type Migration = fn(&Connection) -> rusqlite::Result<()>;
+
+/// The steps that lead from an empty file to the tables of today.
+#[derive(Clone, Copy)]
+pub(crate) struct Schema {
+    /// The n-th brings a file from version n to n + 1. One that was released is never changed, because
+    /// there are files that it made; what changes is a further one.
+    migrations: &'static [Migration],
+}
 
 /// What a file is before it is opened as a store.
 pub(crate) enum Kind {
@@ -29,42 +40,49 @@ pub(crate) enum Kind {
     },
 }
 
-/// Looks at a file and changes nothing.
-pub(crate) fn kind(connection: &Connection) -> rusqlite::Result<Kind> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
-    if application_id == APPLICATION_ID && version >= 1 {
-        return Ok(match version {
-            ..=VERSION => Kind::Store { version },
-            _ => Kind::Newer { version },
-        });
-    }
-    let objects: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application_id == 0 && version == 0 && objects == 0 {
-        Ok(Kind::New)
-    } else {
-        Ok(Kind::Other { application_id })
-    }
-}
+impl Schema {
+    /// What this crate writes.
+    pub(crate) const CURRENT: Self = Self { migrations: &[first_version, removed_events] };
 
-/// Brings a file from a schema version, or from nothing, to the current one: all steps or none.
-pub(crate) fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Result<()> {
-    if from == VERSION {
-        return Ok(());
+    pub(crate) const fn version(self) -> i64 {
+        self.migrations.len() as i64
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for version in from + 1..=VERSION {
-        match version {
-            1 => first_version(&transaction)?,
-            2 => transaction.execute_batch(REMOVED_EVENTS)?,
-            // There are no others up to the current one.
-            _ => {}
+
+    /// Looks at a file and changes nothing.
+    pub(crate) fn kind(self, connection: &Connection) -> rusqlite::Result<Kind> {
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
+        if application_id == APPLICATION_ID && version >= 1 {
+            return Ok(if version <= self.version() {
+                Kind::Store { version }
+            } else {
+                Kind::Newer { version }
+            });
+        }
+        let objects: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if application_id == 0 && version == 0 && objects == 0 {
+            Ok(Kind::New)
+        } else {
+            Ok(Kind::Other { application_id })
         }
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+
+    /// Brings a file from a schema version, or from nothing, to the current one: all steps in one
+    /// transaction, or none.
+    pub(crate) fn migrate(self, connection: &mut Connection, from: i64) -> rusqlite::Result<()> {
+        if from == self.version() {
+            return Ok(());
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = usize::try_from(from).unwrap_or(0);
+        for migration in self.migrations.iter().skip(done) {
+            migration(&transaction)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", self.version())?;
+        transaction.commit()
+    }
 }
 
 /// The identity of the store in the file.
@@ -86,6 +104,11 @@ fn first_version(connection: &Connection) -> rusqlite::Result<()> {
         [identity.to_string()],
     )?;
     Ok(())
+}
+
+/// Events can be removed.
+fn removed_events(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(REMOVED_EVENTS)
 }
 
 const TABLES: &str = "
@@ -226,4 +249,208 @@ fn time(place: usize) -> String {
     format!(
         "strftime('%Y-%m-%dT%H:%M:%S', ({number} - {fraction}) / 1000000, 'unixepoch') || printf('.%06dZ', {fraction})"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    //! Files of an older version, and of several: there is one released version, so later ones are
+    //! made up here.
+
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
+    use es_core::bytes::Bytes;
+    use es_core::{
+        Commit, EventId, EventStore, ExpectedVersion, Metadata, NewEvent, Query, QueryRange,
+        RecordedEvent, SchemaVersion, StreamId, Tags,
+    };
+
+    use super::*;
+    use crate::{OpenError, SqliteStore};
+
+    const OLD: Schema = Schema { migrations: &[first_version, removed_events] };
+    const NEW: Schema =
+        Schema { migrations: &[first_version, removed_events, with_notes, with_notes_of_all] };
+    const FAILING: Schema =
+        Schema { migrations: &[first_version, removed_events, with_notes, failing] };
+    const KILLED: Schema =
+        Schema { migrations: &[first_version, removed_events, with_notes, killed] };
+
+    const DATABASE: &str = "ES_MIGRATION_DATABASE";
+
+    fn with_notes(connection: &Connection) -> rusqlite::Result<()> {
+        connection.execute_batch(
+            "CREATE TABLE notes (position INTEGER PRIMARY KEY, note TEXT NOT NULL);
+             ALTER TABLE streams ADD COLUMN note TEXT NOT NULL DEFAULT 'none';",
+        )
+    }
+
+    /// More than the page cache of the connection holds, so that a part of it is in the write-ahead
+    /// log before it is committed.
+    fn with_notes_of_all(connection: &Connection) -> rusqlite::Result<()> {
+        connection.execute_batch(
+            "INSERT INTO notes SELECT position, hex(randomblob(10000)) FROM event_records;
+             UPDATE streams SET note = 'moved';",
+        )
+    }
+
+    fn failing(connection: &Connection) -> rusqlite::Result<()> {
+        with_notes_of_all(connection)?;
+        connection.execute_batch("INSERT INTO no_such_table VALUES (1)")
+    }
+
+    fn killed(connection: &Connection) -> rusqlite::Result<()> {
+        with_notes_of_all(connection)?;
+        // Nothing is unwound and nothing is closed, as with `kill -9`.
+        std::process::abort()
+    }
+
+    fn open(path: &Path, schema: Schema) -> Result<SqliteStore, OpenError> {
+        SqliteStore::builder(path).schema(schema).open()
+    }
+
+    fn version(path: &Path) -> i64 {
+        let connection = Connection::open(path).unwrap();
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    fn tables(path: &Path) -> Vec<String> {
+        let connection = Connection::open(path).unwrap();
+        let mut names = connection.prepare("SELECT sql FROM sqlite_schema ORDER BY name").unwrap();
+        let names =
+            names.query_map([], |row| Ok(row.get::<_, Option<String>>(0)?.unwrap_or_default()));
+        names.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    async fn append(store: &SqliteStore, events: usize) {
+        let event = |_| NewEvent {
+            id: EventId::generate(),
+            name: "noted".into(),
+            schema_version: SchemaVersion::FIRST,
+            payload: Bytes::from_static(b"{}"),
+            tags: Tags::default(),
+            occurred_at: None,
+            metadata: Metadata::EMPTY,
+        };
+        let stream = StreamId::new("moved", 1).unwrap();
+        let events = (0..events).map(event).collect();
+        store.append(&Commit::new(stream, ExpectedVersion::Any, events).unwrap()).await.unwrap();
+    }
+
+    async fn everything(store: &SqliteStore) -> Vec<RecordedEvent> {
+        let range = QueryRange { limit: usize::MAX, ..QueryRange::all() };
+        let page = store.read(&Query::all(), range).await.unwrap();
+        page.events.iter().map(|recorded| recorded.to_event()).collect()
+    }
+
+    /// A file of the first version with a history of 1,000 events.
+    fn old_file(path: &Path) -> Vec<RecordedEvent> {
+        let store = open(path, OLD).unwrap();
+        run(async {
+            append(&store, 1_000).await;
+            everything(&store).await
+        })
+    }
+
+    /// The file is one of the first version, as a program of that time left it.
+    fn is_old(path: &Path, tables_before: &[String], events: &[RecordedEvent]) {
+        assert_eq!(version(path), OLD.version());
+        assert_eq!(tables(path), tables_before);
+        let store = open(path, OLD).unwrap();
+        run(async {
+            store.verify().await.unwrap();
+            assert_eq!(everything(&store).await, events);
+            append(&store, 1).await;
+        });
+    }
+
+    #[test]
+    fn an_older_file_is_brought_forward_by_all_steps_and_keeps_its_history() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("old.db");
+        let events = old_file(&path);
+        let identity = open(&path, OLD).unwrap().identity();
+        let store = open(&path, NEW).unwrap();
+        assert_eq!(store.identity(), identity);
+        let notes = run(async {
+            assert_eq!(everything(&store).await, events);
+            store.verify().await.unwrap();
+            append(&store, 1).await;
+            let count = |connection: &Connection| {
+                let sql = "SELECT count(*) FROM notes, streams WHERE streams.note = 'moved'";
+                connection.query_row(sql, [], |row| row.get::<_, i64>(0))
+            };
+            store.read_rows(count).await.unwrap()
+        });
+        assert_eq!(notes, 1_000);
+        drop(store);
+        assert_eq!(version(&path), NEW.version());
+
+        // Once: another opening does not do it again, and an older program does not touch it.
+        assert_eq!(run(everything(&open(&path, NEW).unwrap())).len(), 1_001);
+        let refused = open(&path, OLD).err().unwrap();
+        assert!(matches!(refused, OpenError::NewerSchema { found: 4, .. }), "{refused}");
+        assert_eq!(version(&path), NEW.version());
+    }
+
+    #[test]
+    fn a_new_file_is_made_by_the_same_steps() {
+        let directory = tempfile::tempdir().unwrap();
+        let (old, new) = (directory.path().join("old.db"), directory.path().join("new.db"));
+        drop(open(&old, OLD).unwrap());
+        drop(open(&old, NEW).unwrap());
+        drop(open(&new, NEW).unwrap());
+        assert_eq!(tables(&old), tables(&new));
+        assert_eq!(version(&new), NEW.version());
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_at_its_old_version_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("failing.db");
+        let events = old_file(&path);
+        let before = tables(&path);
+        let error = open(&path, FAILING).err().unwrap();
+        assert!(matches!(error, OpenError::Migration { from: 1, to: 3, .. }), "{error}");
+        assert!(error.to_string().contains("no such table: no_such_table"), "{error}");
+        is_old(&path, &before, &events);
+        // What was in the way is gone: it goes on from there.
+        drop(open(&path, NEW).unwrap());
+        assert_eq!(version(&path), NEW.version());
+    }
+
+    /// Is killed in the middle of a step; does nothing when it is run as a test.
+    #[test]
+    fn the_process_that_migrates() {
+        if let Ok(database) = std::env::var(DATABASE) {
+            let _ = open(Path::new(&database), KILLED);
+            unreachable!("it was not killed");
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_killed_in_a_step_leaves_the_file_at_its_old_version_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("killed.db");
+        let events = old_file(&path);
+        let before = tables(&path);
+        let ended = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "schema::tests::the_process_that_migrates"])
+            .env(DATABASE, &path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(ended.code(), None, "it ended by itself");
+        // It had begun: some of it was written and never committed.
+        let log = std::fs::metadata(directory.path().join("killed.db-wal")).unwrap().len();
+        assert!(log > 1024 * 1024, "{log} bytes");
+        is_old(&path, &before, &events);
+        drop(open(&path, NEW).unwrap());
+        assert_eq!(version(&path), NEW.version());
+    }
 }

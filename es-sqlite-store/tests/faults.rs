@@ -288,9 +288,9 @@ async fn what_may_not_be_written_to_is_refused_when_it_is_opened_and_stays_as_it
         }
     };
     says("file", &["file/a.db` is read-only", "let this program write to it"]);
-    says("directory", &["directory/a.db` can not be opened", "or its directory is read-only"]);
-    says("lock", &["lock/a.db-lock` can not be opened", "ermission denied"]);
-    says("new", &["new/a.db-lock` can not be opened", "ermission denied"]);
+    says("directory", &["directory `", "/directory` is read-only", "write to the directory"]);
+    says("lock", &["lock/a.db-lock` can not be opened", "ermission denied", "read and write it"]);
+    says("new", &["directory `", "/new` is read-only", "write to the directory"]);
 
     assert_eq!(databases.map(|database| fs::read(of(database)).unwrap()), before);
     assert!(fs::read_dir(of("new")).unwrap().next().is_none());
@@ -322,6 +322,23 @@ async fn a_second_store_on_a_file_is_refused_here_and_in_another_process() {
         assert!(matches!(SqliteStore::open(&link), Err(OpenError::InUse { .. })));
         let printed = run_alone("the_second_process", IN_USE_DATABASE, &path, "");
         assert!(printed.contains(&message), "{printed}");
+    }
+    #[cfg(unix)]
+    {
+        // A link that was there before the file.
+        let (early, target) = (directory.path().join("early.db"), directory.path().join("late.db"));
+        std::os::unix::fs::symlink(&target, &early).unwrap();
+        let first = SqliteStore::open(&early).unwrap();
+        assert!(matches!(SqliteStore::open(&target), Err(OpenError::InUse { .. })));
+        drop(first);
+        let hard = directory.path().join("hard.db");
+        fs::hard_link(&target, &hard).unwrap();
+        for name in [&hard, &target, &early] {
+            let error = SqliteStore::open(name).err().unwrap();
+            assert!(matches!(error, OpenError::HardLinks { links: 2, .. }), "{error}");
+        }
+        fs::remove_file(hard).unwrap();
+        drop(SqliteStore::open(&early).unwrap());
     }
     // It did no harm, and the file is free when the first one goes.
     store.append(&commit(2)).await.unwrap();
@@ -357,7 +374,12 @@ fn a_file_that_is_not_ours_is_refused_and_stays_as_it_is() {
         assert_eq!(fs::read(path(name)).unwrap(), before, "{name}");
     }
     let missing = SqliteStore::open(path("no such directory/a.db"));
-    assert!(matches!(missing, Err(OpenError::File { .. })));
+    let missing = missing.err().unwrap();
+    assert!(matches!(missing, OpenError::File { .. }), "{missing}");
+    assert!(missing.to_string().ends_with("make its directory first"), "{missing}");
+    let folder = SqliteStore::open(directory.path()).err().unwrap();
+    assert!(folder.to_string().contains("choose a file in it"), "{folder}");
+    assert!(fs::read_dir(directory.path()).unwrap().all(|entry| entry.unwrap().path().is_file()));
 }
 
 #[tokio::test]

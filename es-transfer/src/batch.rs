@@ -36,25 +36,49 @@ pub(crate) fn stamped_anew<'a, T: EventStore>(
 /// How often a store that can not append now is asked again.
 const ATTEMPTS: u32 = 5;
 
-/// Appends events in their order.
-pub(crate) struct Batch<'a, T> {
-    target: &'a T,
+/// Where events are appended to.
+pub(crate) struct Target<'a, T> {
+    store: &'a T,
     append: AppendAll<T>,
+}
+
+impl<T> Clone for Target<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Target<'_, T> {}
+
+/// Makes commits of events, in their order.
+pub(crate) struct Gathering<'a, T> {
+    target: &'a T,
     /// The version of each stream in the target, when that is not the version of the event.
     versions: Option<HashMap<StreamId, Version>>,
 }
 
-impl<'a, T: EventStore> Batch<'a, T> {
+/// Commits that are appended together.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// Where the source has the first event.
+    position: Position,
+    commits: Vec<RecordedCommit>,
+}
+
+impl<'a, T: EventStore> Gathering<'a, T> {
     /// `renumbered` if the versions of events are not those that they will have.
-    pub(crate) fn new(target: &'a T, append: AppendAll<T>, renumbered: bool) -> Self {
-        Self { target, append, versions: renumbered.then(HashMap::new) }
+    pub(crate) fn new(target: &'a T, renumbered: bool) -> Self {
+        Self { target, versions: renumbered.then(HashMap::new) }
     }
 
-    /// Appends events; neighbours of one stream that were recorded at one time become one commit.
-    pub(crate) async fn append(&mut self, events: Vec<RecordedEvent>) -> Result<(), TransferError> {
-        let Some(first) = events.first() else { return Ok(()) };
+    /// Neighbours of one stream that were recorded at one time become one commit.
+    pub(crate) async fn gather(
+        &mut self,
+        events: Vec<RecordedEvent>,
+    ) -> Result<Batch, TransferError> {
+        let Some(first) = events.first() else { return Ok(Batch::default()) };
         let position = first.position;
-        let mut commits = Vec::new();
+        let mut commits = Vec::with_capacity(events.len());
         let mut events = events.into_iter().peekable();
         while let Some(first) = events.next() {
             let (stream, recorded_at) = (first.stream.clone(), first.recorded_at);
@@ -72,7 +96,7 @@ impl<'a, T: EventStore> Batch<'a, T> {
                 .map_err(|error| TransferError::Commit { position, error })?;
             commits.push(RecordedCommit { commit, recorded_at });
         }
-        self.append_commits(position, &commits).await
+        Ok(Batch { position, commits })
     }
 
     async fn version_before(&mut self, event: &RecordedEvent) -> Result<Version, TransferError> {
@@ -85,16 +109,20 @@ impl<'a, T: EventStore> Batch<'a, T> {
         let last = StreamRange { direction: Direction::Backward, limit: 1, ..StreamRange::all() };
         Ok(self.target.read_stream(&event.stream, last).await?.version)
     }
+}
+
+impl<'a, T> Target<'a, T> {
+    pub(crate) fn new(store: &'a T, append: AppendAll<T>) -> Self {
+        Self { store, append }
+    }
 
     /// Appends commits, and those that were not reached again after a failure that passes.
-    async fn append_commits(
-        &self,
-        position: Position,
-        commits: &[RecordedCommit],
-    ) -> Result<(), TransferError> {
-        let (mut rest, mut attempts) = (commits, 0);
+    pub(crate) async fn append(self, batch: Batch) -> Result<(), TransferError> {
+        let Batch { position, commits } = &batch;
+        let position = *position;
+        let (mut rest, mut attempts) = (commits.as_slice(), 0);
         while !rest.is_empty() {
-            let answers = (self.append)(self.target, rest).await;
+            let answers = (self.append)(self.store, rest).await;
             let stored = answers.iter().take_while(|answer| answer.is_ok()).count();
             attempts = if stored > 0 { 0 } else { attempts + 1 };
             if let Some(Err(error)) = answers.into_iter().nth(stored) {

@@ -6,7 +6,7 @@ use es_core::{
     Direction, EventStore, Position, Query, QueryRange, ReadError, RecordedAppend, RecordedEvent,
 };
 
-use crate::batch::{AppendAll, Batch, stamped_anew, with_times};
+use crate::batch::{AppendAll, Batch, Gathering, Target, stamped_anew, with_times};
 use crate::digest::{Digester, StoreDigest};
 use crate::error::{Difference, TransferError};
 
@@ -92,27 +92,30 @@ impl<'a, S: EventStore, T: EventStore> Copy<'a, S, T> {
         &self,
         mut progress: impl FnMut(Progress),
     ) -> Result<CopyReport, TransferError> {
-        let (query, mut range) = (Query::all(), QueryRange::after(self.copied_up_to().await?));
-        let mut batch = Batch::new(self.target, self.append, self.change.is_some());
-        let mut report = CopyReport { copied: 0, left_out: 0, position: range.after };
-        loop {
-            let page = self.source.read(&query, range).await?;
-            // Bounded by what the first page saw, or a busy store would never end.
-            range.up_to = range.up_to.min(page.head);
-            let events: Vec<_> =
-                page.events.iter().filter_map(|event| self.change(event.to_event())).collect();
-            let (read, copied) = (page.events.len() as u64, events.len() as u64);
-            batch.append(events).await?;
-            range.after = page.token(&range);
+        let mut reading = Reading {
+            copy: self,
+            query: Query::all(),
+            range: QueryRange { limit: TOGETHER, ..QueryRange::after(self.copied_up_to().await?) },
+            gathering: Gathering::new(self.target, self.change.is_some()),
+        };
+        let target = Target::new(self.target, self.append);
+        let mut report = CopyReport { copied: 0, left_out: 0, position: reading.range.after };
+        let mut next = Some(reading.next().await?);
+        while let Some(page) = next.take() {
+            let Page { batch, read, copied, position, head, more } = page;
+            // The next one is read while this one is appended.
+            let (appended, following) = tokio::join!(target.append(batch), async {
+                if more { Some(reading.next().await) } else { None }
+            });
+            appended?;
             report.copied += copied;
             report.left_out += read - copied;
-            report.position = range.after;
-            progress(Progress { copied: report.copied, position: range.after, head: range.up_to });
-            if !page.more {
-                return Ok(report);
-            }
+            report.position = position;
+            progress(Progress { copied: report.copied, position, head });
+            next = following.transpose()?;
             tokio::task::yield_now().await;
         }
+        Ok(report)
     }
 
     /// Reads both stores side by side, up to the head that the source has now, and checks that the
@@ -203,6 +206,50 @@ impl<'a, S: EventStore, T: EventStore> Copy<'a, S, T> {
                 version: last.version,
             }),
         }
+    }
+}
+
+/// So many events are read and appended together, unless they are large.
+const TOGETHER: usize = 8_192;
+
+/// The source of a copy on its way.
+struct Reading<'c, 'a, S, T> {
+    copy: &'c Copy<'a, S, T>,
+    query: Query,
+    range: QueryRange,
+    gathering: Gathering<'a, T>,
+}
+
+/// What is appended together.
+struct Page {
+    batch: Batch,
+    /// How many events there were.
+    read: u64,
+    /// How many of them are in the batch.
+    copied: u64,
+    /// Up to where in the source.
+    position: Position,
+    head: Position,
+    more: bool,
+}
+
+impl<S: EventStore, T: EventStore> Reading<'_, '_, S, T> {
+    async fn next(&mut self) -> Result<Page, TransferError> {
+        let page = self.copy.source.read(&self.query, self.range).await?;
+        // Bounded by what the first page saw, or a busy store would never end.
+        self.range.up_to = self.range.up_to.min(page.head);
+        let events = page.events.iter();
+        let events: Vec<_> =
+            events.filter_map(|event| self.copy.change(event.to_event())).collect();
+        self.range.after = page.token(&self.range);
+        Ok(Page {
+            read: page.events.len() as u64,
+            copied: events.len() as u64,
+            batch: self.gathering.gather(events).await?,
+            position: self.range.after,
+            head: self.range.up_to,
+            more: page.more,
+        })
     }
 }
 

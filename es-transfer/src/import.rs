@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use es_core::{EventId, RecordedAppend, RecordedEvent};
 
-use crate::batch::{Batch, with_times};
+use crate::batch::{Gathering, Target, with_times};
 use crate::copy::last_event;
 use crate::digest::{Digester, StoreDigest};
 use crate::error::{ImportError, TransferError};
@@ -41,7 +41,7 @@ pub async fn import(
     // What stands up to and including this event is in the store.
     let mut skip_to = last.as_ref().map(|last| last.event_id);
     let (mut known, mut digester, mut line) = (0, Digester::default(), 0);
-    let mut batch = Batch::new(target, with_times, false);
+    let (mut gathering, target) = (Gathering::new(target, false), Target::new(target, with_times));
     let mut waiting = Vec::with_capacity(EVENTS);
     let mut text = String::new();
     loop {
@@ -59,7 +59,8 @@ pub async fn import(
             }
         }
         if waiting.len() == EVENTS || (read == 0 && !waiting.is_empty()) {
-            batch.append(std::mem::take(&mut waiting)).await?;
+            let batch = gathering.gather(std::mem::take(&mut waiting)).await?;
+            target.append(batch).await?;
             progress(line);
         }
         if read == 0 {

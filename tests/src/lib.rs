@@ -7,9 +7,11 @@ pub mod broken_removal;
 pub mod counter;
 pub mod faulty;
 pub mod history;
+pub mod in_place;
 pub mod list_store;
 pub mod paused;
 pub mod tally;
+pub mod wrapped;
 
 /// The program of the README, which runs as it is shown.
 #[cfg(doctest)]

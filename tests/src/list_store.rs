@@ -3,21 +3,42 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use es_core::bytes::Bytes;
 use es_core::jiff::Timestamp;
+use es_core::uuid::Uuid;
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionFailed, ConditionalAppend, Direction,
-    EventId, EventStore, ExpectedRevision, Page, Position, Query, QueryPage, QueryRange, ReadError,
-    RecordedEvent, Revision, StateError, StateKey, StatePage, StateRecord, StateStore, StreamId,
-    StreamPage, StreamRange, Version, VersionConflict,
+    AppendCondition, AppendError, Appended, ChainLink, Commit, ConditionFailed, ConditionalAppend,
+    Direction, DynProjectionStore, EventId, EventStore, ExpectedRevision, NoRows, Page, Position,
+    ProjectionStore, Query, QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit,
+    RecordedEvent, Revision, RowWork, StateCommit, StateError, StateKey, StatePage, StateRecord,
+    StateStore, StreamId, StreamPage, StreamRange, Version, VersionConflict,
 };
 use tokio::sync::watch;
 
 /// Events in a list, state records in a map.
-#[derive(Default)]
 pub struct ListStore {
     log: Mutex<Log>,
     /// The head, for those who wait for news.
     head: watch::Sender<Position>,
     records: Mutex<Records>,
+    /// Which history this is.
+    identity: Uuid,
+}
+
+impl ListStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self {
+            log: Mutex::default(),
+            head: watch::Sender::default(),
+            records: Mutex::default(),
+            identity: *EventId::generate().as_uuid(),
+        }
+    }
+}
+
+impl Default for ListStore {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[derive(Default)]
@@ -112,10 +133,11 @@ impl Log {
 
 impl Log {
     /// Adds the events of a commit that was checked. Nothing can fail here any more.
-    fn add(&mut self, commit: &Commit) -> Appended {
+    fn add(&mut self, commit: &Commit, time: Timestamp) -> Appended {
         let first_position = self.head().next();
+        let time = to_the_microsecond(time);
         let last = self.events.last().map(|last| last.recorded_at);
-        let recorded_at = last.map_or(now(), |last| last.max(now()));
+        let recorded_at = last.map_or(time, |last| last.max(time));
         let mut versions = Vec::new();
         for to in commit.streams() {
             let mut version = self.version(&to.stream);
@@ -148,10 +170,9 @@ impl Log {
     }
 }
 
-/// The time to the microsecond (rule 9).
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+/// Times are exact to the microsecond (rule 9).
+fn to_the_microsecond(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }
 
 /// The first of some events, at most `limit`; and the event behind them, if there is one.
@@ -173,13 +194,14 @@ impl ListStore {
         &self,
         commit: &Commit,
         conditions: &[AppendCondition],
+        time: Timestamp,
     ) -> Result<Appended, AppendError> {
         let mut log = lock(&self.log);
         if let Some(first_answer) = log.repeated(commit)? {
             return Ok(first_answer);
         }
         log.check(commit, conditions)?;
-        let appended = log.add(commit);
+        let appended = log.add(commit, time);
         // Under the lock, so that the head never falls.
         self.head.send_replace(appended.last_position);
         Ok(appended)
@@ -188,7 +210,7 @@ impl ListStore {
 
 impl EventStore for ListStore {
     async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
-        self.append_now(commit, &[])
+        self.append_now(commit, &[], Timestamp::now())
     }
 
     async fn read_stream(
@@ -230,6 +252,10 @@ impl EventStore for ListStore {
         let news = head.wait_for(|head| *head > position).await;
         Ok(news.map_or(position, |head| *head))
     }
+
+    fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
+        Some(self)
+    }
 }
 
 impl ConditionalAppend for ListStore {
@@ -238,7 +264,31 @@ impl ConditionalAppend for ListStore {
         commit: &Commit,
         conditions: &[AppendCondition],
     ) -> Result<Appended, AppendError> {
-        self.append_now(commit, conditions)
+        self.append_now(commit, conditions, Timestamp::now())
+    }
+}
+
+impl RecordedAppend for ListStore {
+    async fn append_recorded(
+        &self,
+        commits: &[RecordedCommit],
+    ) -> Vec<Result<Appended, AppendError>> {
+        let mut answers = Vec::new();
+        let mut link = ChainLink::default();
+        for RecordedCommit { commit, recorded_at } in commits {
+            let answer = match link.check(commit) {
+                Ok(()) => self.append_now(commit, &[], *recorded_at),
+                Err(conflict) => Err(conflict.into()),
+            };
+            if let Ok(appended) = &answer {
+                link.extend(commit, appended);
+            }
+            answers.push(answer);
+            if answers.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        answers
     }
 }
 
@@ -301,5 +351,46 @@ impl StateStore for ListStore {
             .map(|(key, record)| (key.clone(), record.clone()));
         let page = wanted.by_ref().take(limit).collect();
         Ok(StatePage { records: page, more: wanted.next().is_some() })
+    }
+}
+
+impl ProjectionStore for ListStore {
+    type Rows = NoRows;
+
+    async fn identity(&self) -> Result<Uuid, StateError> {
+        Ok(self.identity)
+    }
+
+    async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {
+        let records = lock(&self.records);
+        Ok(keys.iter().map(|key| records.by_key.get(key).cloned()).collect())
+    }
+
+    async fn commit(
+        &self,
+        commit: StateCommit,
+        _: Option<RowWork<NoRows>>,
+    ) -> Result<Revision, StateError> {
+        let mut records = lock(&self.records);
+        for (key, expected) in &commit.checks {
+            records.check(key, *expected)?;
+        }
+        for change in &commit.changes {
+            records.check(&change.key, change.expected)?;
+        }
+        // Everything is checked: from here on nothing can fail.
+        records.last_revision += 1;
+        let revision = Revision::new(records.last_revision);
+        for change in commit.changes {
+            match change.value {
+                Some(value) => {
+                    records.by_key.insert(change.key, StateRecord { revision, value });
+                }
+                None => {
+                    records.by_key.remove(&change.key);
+                }
+            }
+        }
+        Ok(revision)
     }
 }

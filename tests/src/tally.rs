@@ -1,11 +1,14 @@
 //! Counters that are kept in each home, so that their results can be compared.
 
-use es_core::prelude::*;
-use es_core::{Position, ProjectRows, RowTables};
-use es_sqlite_store::rusqlite::params;
-use es_sqlite_store::{Sqlite, SqliteTransaction};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::counter::{Lowered, Raised};
+use es_core::prelude::*;
+use es_core::{EventStore, Position, ProjectRows, Query, QueryRange, RowTables, Runtime};
+use es_sqlite_store::rusqlite::params;
+use es_sqlite_store::{Sqlite, SqliteStore, SqliteTransaction};
+
+use crate::counter::{CounterEvent, Lowered, Raised};
 
 /// One document for each counter. What is applied twice or left out shows in `events`, in
 /// `version` and in the digest of the positions.
@@ -101,4 +104,61 @@ impl ProjectRows<Sqlite, Lowered> for TallyRows {
     ) -> Result<(), ProjectError> {
         add(rows, recorded, -event.by.cast_signed())
     }
+}
+
+/// What both read models must hold: a fold over the log that knows nothing of projections.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+async fn fold(store: &SqliteStore) -> (BTreeMap<String, Tally>, Vec<i64>) {
+    let (mut tallies, mut positions) = (BTreeMap::<String, Tally>::new(), Vec::new());
+    let mut range = QueryRange::all();
+    loop {
+        let page = store.read(&Query::all(), range).await.unwrap();
+        for recorded in page.events.iter() {
+            let tally = tallies.entry(recorded.stream.id().to_owned()).or_default();
+            match CounterEvent::decode(&recorded).unwrap().one().unwrap() {
+                CounterEvent::Raised(raised) => tally.value += raised.by,
+                CounterEvent::Lowered(lowered) => tally.value -= lowered.by,
+            }
+            tally.events += 1;
+            tally.version = recorded.version.get();
+            tally.digest = digest(tally.digest, recorded.position);
+            positions.push(recorded.position.get() as i64);
+        }
+        if !page.more {
+            return (tallies, positions);
+        }
+        range = QueryRange::after(page.token(&range));
+    }
+}
+
+/// Waits until both are current, and compares them with a plain fold. Answers with the number of events.
+///
+/// # Panics
+/// When they differ.
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+pub async fn assert_read_models_hold_the_fold(runtime: &Runtime<SqliteStore>) -> usize {
+    let patience = Duration::from_secs(60);
+    runtime.wait_until_current::<Tally>().within(patience).await.unwrap();
+    runtime.wait_until_current::<TallyRows>().within(patience).await.unwrap();
+    let (tallies, positions) = fold(runtime.store()).await;
+    let found: BTreeMap<_, _> =
+        runtime.documents::<Tally>().unwrap().all().await.unwrap().into_iter().collect();
+    assert_eq!(found, tallies);
+    let rows = runtime.store().read_rows(|connection| {
+        let mut rows = connection.prepare("SELECT counter, value, events FROM tallies")?;
+        let rows = rows.query_map([], |row| {
+            Ok((row.get(0)?, (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64)))
+        })?;
+        let tallies = rows.collect::<Result<BTreeMap<String, _>, _>>()?;
+        let mut events =
+            connection.prepare("SELECT position FROM tally_events ORDER BY position")?;
+        let events = events.query_map([], |row| row.get(0))?;
+        Ok((tallies, events.collect::<Result<Vec<i64>, _>>()?))
+    });
+    let (rows, events) = rows.await.unwrap();
+    let expected: BTreeMap<_, _> =
+        tallies.into_iter().map(|(counter, it)| (counter, (it.value, it.events))).collect();
+    assert_eq!(rows, expected);
+    assert_eq!(events, positions);
+    positions.len()
 }

@@ -14,6 +14,7 @@ use es_core::{
 use es_memory_store::MemoryStore;
 use es_tests::counter::{Counter, CounterError, Create, Explode, LowerByOnes, Raise};
 use es_tests::faulty::{Fault, FaultyStore};
+use es_tests::in_place::InPlaceStore;
 use proptest::prelude::*;
 
 /// A runtime that pauses for no noticeable time, over a store that others use too.
@@ -469,4 +470,29 @@ async fn what_the_sender_says_about_a_command_is_recorded_with_its_events() {
         .await
         .unwrap();
     assert_eq!(seen, 1);
+}
+
+#[tokio::test]
+async fn only_a_command_that_is_alone_is_appended_in_place() {
+    let store = Arc::new(InPlaceStore::default());
+    let runtime = over(Arc::clone(&store)).await;
+    for count in 1..=3 {
+        runtime.execute(Raise { counter: 1, by: 1 }).await.unwrap();
+        assert_eq!(store.in_place(), count);
+    }
+    // Two that are joined could share what an append costs.
+    let (one, other) = tokio::join!(
+        runtime.execute(Raise { counter: 1, by: 1 }),
+        runtime.execute(Raise { counter: 2, by: 1 }),
+    );
+    (one.unwrap(), other.unwrap());
+    assert_eq!(store.in_place(), 3);
+    // One that nobody has polled yet is about to come.
+    let to_come = runtime.execute(Raise { counter: 3, by: 1 });
+    runtime.execute(Raise { counter: 1, by: 1 }).await.unwrap();
+    assert_eq!(store.in_place(), 3);
+    drop(to_come);
+    runtime.execute(Raise { counter: 1, by: 1 }).await.unwrap();
+    assert_eq!(store.in_place(), 4);
+    assert_eq!(value(&runtime, 1).await, (6, 6));
 }

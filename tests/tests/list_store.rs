@@ -6,7 +6,8 @@ use std::fs;
 use es_tests::list_store::ListStore;
 
 es_core::conformance::store_tests!(
-    || async { ListStore::default() } => EventStore, ConditionalAppend, StateStore
+    || async { ListStore::new() } =>
+    EventStore, ConditionalAppend, StateStore, RecordedAppend, ProjectionStore
 );
 
 /// How the piece of the chapter begins that is not code of the store but of its tests.

@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use es_core::prelude::*;
-use es_core::{Differences, EventStore, Query, QueryRange, Registry, Runtime, WaitError};
+use es_core::{Differences, Registry, Runtime, WaitError};
 use es_sqlite_store::{Durability, SqliteStore};
-use es_tests::counter::{Counter, CounterEvent, LowerByOnes, Raise};
-use es_tests::tally::{Tally, TallyRows, digest};
+use es_tests::counter::{Counter, LowerByOnes, Raise};
+use es_tests::tally::{Tally, TallyRows, assert_read_models_hold_the_fold};
 
 fn open(file: &Path) -> SqliteStore {
     SqliteStore::builder(file).durability(Durability::Process).open().unwrap()
@@ -28,58 +26,6 @@ async fn start(file: &Path) -> Runtime<SqliteStore> {
     Runtime::builder(open(file)).registry(registry).start().await.unwrap()
 }
 
-/// What both read models must hold: a fold over the log that knows nothing of projections.
-async fn fold(store: &SqliteStore) -> (BTreeMap<String, Tally>, Vec<i64>) {
-    let (mut tallies, mut positions) = (BTreeMap::<String, Tally>::new(), Vec::new());
-    let mut range = QueryRange::all();
-    loop {
-        let page = store.read(&Query::all(), range).await.unwrap();
-        for recorded in page.events.iter() {
-            let tally = tallies.entry(recorded.stream.id().to_owned()).or_default();
-            match CounterEvent::decode(&recorded).unwrap().one().unwrap() {
-                CounterEvent::Raised(raised) => tally.value += raised.by,
-                CounterEvent::Lowered(lowered) => tally.value -= lowered.by,
-            }
-            tally.events += 1;
-            tally.version = recorded.version.get();
-            tally.digest = digest(tally.digest, recorded.position);
-            positions.push(recorded.position.get() as i64);
-        }
-        if !page.more {
-            return (tallies, positions);
-        }
-        range = QueryRange::after(page.token(&range));
-    }
-}
-
-/// Waits until both are current, and compares them with the fold.
-async fn check(runtime: &Runtime<SqliteStore>) -> usize {
-    let patience = Duration::from_secs(60);
-    runtime.wait_until_current::<Tally>().within(patience).await.unwrap();
-    runtime.wait_until_current::<TallyRows>().within(patience).await.unwrap();
-    let (tallies, positions) = fold(runtime.store()).await;
-    let found: BTreeMap<_, _> =
-        runtime.documents::<Tally>().unwrap().all().await.unwrap().into_iter().collect();
-    assert_eq!(found, tallies);
-    let rows = runtime.store().read_rows(|connection| {
-        let mut rows = connection.prepare("SELECT counter, value, events FROM tallies")?;
-        let rows = rows.query_map([], |row| {
-            Ok((row.get(0)?, (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64)))
-        })?;
-        let tallies = rows.collect::<Result<BTreeMap<String, _>, _>>()?;
-        let mut events =
-            connection.prepare("SELECT position FROM tally_events ORDER BY position")?;
-        let events = events.query_map([], |row| row.get(0))?;
-        Ok((tallies, events.collect::<Result<Vec<i64>, _>>()?))
-    });
-    let (rows, events) = rows.await.unwrap();
-    let expected: BTreeMap<_, _> =
-        tallies.into_iter().map(|(counter, it)| (counter, (it.value, it.events))).collect();
-    assert_eq!(rows, expected);
-    assert_eq!(events, positions);
-    positions.len()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_and_rows_hold_what_a_plain_fold_holds_and_are_rebuilt_beside() {
     let directory = tempfile::tempdir().unwrap();
@@ -92,7 +38,7 @@ async fn documents_and_rows_hold_what_a_plain_fold_holds_and_are_rebuilt_beside(
         }
         runtime.execute(LowerByOnes { counter: round % 7, by: 2 }).await.unwrap();
     }
-    assert_eq!(check(&runtime).await, 900);
+    assert_eq!(assert_read_models_hold_the_fold(&runtime).await, 900);
     for name in ["tally", "tally-rows"] {
         let handle = runtime.projection_handle(name).unwrap();
         handle.rebuild_and_hold().await.unwrap().finished().await.unwrap();
@@ -100,17 +46,17 @@ async fn documents_and_rows_hold_what_a_plain_fold_holds_and_are_rebuilt_beside(
         handle.swap().await.unwrap().finished().await.unwrap();
         assert_eq!(handle.status().generation, Some(2));
     }
-    check(&runtime).await;
+    assert_read_models_hold_the_fold(&runtime).await;
     for name in ["tally", "tally-rows"] {
         let handle = runtime.projection_handle(name).unwrap();
         handle.discard_others().await.unwrap();
     }
-    check(&runtime).await;
+    assert_read_models_hold_the_fold(&runtime).await;
     runtime.shutdown().await;
     drop(runtime);
     // It was shut down: the file is free, and nobody waits for a lease.
     let runtime = start(&file).await;
-    assert_eq!(check(&runtime).await, 900);
+    assert_eq!(assert_read_models_hold_the_fold(&runtime).await, 900);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,14 +65,14 @@ async fn rows_that_were_changed_by_hand_are_found_before_the_swap() {
     let file = directory.path().join("tally.db");
     let runtime = start(&file).await;
     runtime.execute(Raise { counter: 1, by: 3 }).await.unwrap();
-    check(&runtime).await;
+    assert_read_models_hold_the_fold(&runtime).await;
     let by_hand = es_sqlite_store::rusqlite::Connection::open(&file).unwrap();
     by_hand.execute("UPDATE tallies__g1 SET value = 4", []).unwrap();
     let handle = runtime.projection_handle("tally-rows").unwrap();
     handle.rebuild_and_hold().await.unwrap().finished().await.unwrap();
     assert_eq!(handle.differences(10).await.unwrap(), Differences::Rows(2));
     handle.swap().await.unwrap().finished().await.unwrap();
-    check(&runtime).await;
+    assert_read_models_hold_the_fold(&runtime).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +81,7 @@ async fn a_row_that_is_refused_parks_the_projection_and_leaves_the_others_alone(
     let file = directory.path().join("tally.db");
     let runtime = start(&file).await;
     runtime.execute(Raise { counter: 1, by: 1 }).await.unwrap();
-    check(&runtime).await;
+    assert_read_models_hold_the_fold(&runtime).await;
     // The next position is taken.
     let by_hand = es_sqlite_store::rusqlite::Connection::open(&file).unwrap();
     by_hand.execute("INSERT INTO tally_events__g1 (position) VALUES (3)", []).unwrap();
@@ -154,7 +100,7 @@ async fn a_row_that_is_refused_parks_the_projection_and_leaves_the_others_alone(
     while runtime.wait_until_current::<TallyRows>().await.is_err() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(check(&runtime).await, 4);
+    assert_eq!(assert_read_models_hold_the_fold(&runtime).await, 4);
 }
 
 /// Kills the child at random moments, while it projects, rebuilds and swaps, and compares both read
@@ -181,7 +127,7 @@ async fn after_a_kill_at_any_moment_nothing_is_applied_twice_or_missing() {
         child.kill().unwrap();
         child.wait().unwrap();
         let runtime = start(&file).await;
-        events = check(&runtime).await;
+        events = assert_read_models_hold_the_fold(&runtime).await;
         generation = runtime.projection_handle("tally").unwrap().status().generation;
         runtime.shutdown().await;
     }

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use crate::store::{ProjectionStore, RowFamily, StateError};
+
 /// Where the checks of [`store_tests!`](crate::conformance::store_tests) get their stores from. Every
 /// check has a fixture of its own.
 ///
@@ -47,4 +49,48 @@ where
     fn empty(&self) -> impl Future<Output = Self::Store> + Send {
         self()
     }
+}
+
+/// An open transaction of the rows of a fixture's store.
+pub type RowsOf<'t, F> =
+    <<<F as Fixture>::Store as ProjectionStore>::Rows as RowFamily>::Transaction<'t>;
+
+/// A [`Fixture`] of a store that runs a user's own rows' work: it says how rows are written there,
+/// which the suite can not know.
+///
+/// It has two tables, each of whole numbers. All of its methods but the last one work inside a
+/// transaction, on the tables of the transaction's generation.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how rows are written to its store",
+    label = "writes no rows",
+    note = "the checks of rows need two tables to write to: implement `RowFixture` for your fixture"
+)]
+pub trait RowFixture: Fixture<Store: ProjectionStore> {
+    /// The plain names of the two tables.
+    const TABLES: &'static [&'static str; 2];
+
+    /// Makes both tables, if they are not there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn create(rows: &mut RowsOf<'_, Self>) -> Result<(), StateError>;
+
+    /// Adds a row with this number to both tables.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn insert(rows: &mut RowsOf<'_, Self>, number: i64) -> Result<(), StateError>;
+
+    /// The numbers of each table, sorted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn numbers(rows: &mut RowsOf<'_, Self>) -> Result<[Vec<i64>; 2], StateError>;
+
+    /// The numbers of each table, sorted, as a reader finds them under the plain names. It is asked
+    /// only after a generation was published.
+    ///
+    /// # Panics
+    /// When they can not be read.
+    fn served(&self, store: &Self::Store) -> impl Future<Output = [Vec<i64>; 2]> + Send;
 }

@@ -219,3 +219,19 @@ pub(super) async fn who_breaks_off_is_told_where_to_go_on<S: EventStore>(
     }
     Ok(())
 }
+
+pub(super) async fn what_was_acknowledged_is_shown_at_once<S: EventStore>(
+    subject: Subject<S>,
+) -> Verdict {
+    for round in 1..30 {
+        let appended = subject.append(&commit("a", ExpectedVersion::Any, events(1))).await?;
+        let range = StreamRange::after(Version::new(round - 1));
+        let Some((shown, visited)) = shown(&subject, &stream("a"), range, usize::MAX)? else {
+            return Ok(());
+        };
+        let versions = shown.iter().map(|event| event.version).collect();
+        subject.same("the events that are shown", vec![appended.version], versions)?;
+        subject.same("the version that is shown", appended.version, visited.version)?;
+    }
+    Ok(())
+}

@@ -27,6 +27,7 @@ macro_rules! __event_store_checks {
                 a_commit_at_once_is_news = 16
                 what_is_shown_at_once_is_what_is_read = 17
                 who_breaks_off_is_told_where_to_go_on = 17
+                what_was_acknowledged_is_shown_at_once = 17
             }
             store retry {
                 a_commit_that_is_repeated_is_answered_as_the_first_time = 3
@@ -233,6 +234,141 @@ macro_rules! __durable_state_store_checks {
                 every_record_is_there_after_the_store_was_opened_again = 6
                 no_revision_comes_again_after_the_store_was_opened_again = 2
                 the_expected_revision_is_checked_after_the_store_was_opened_again = 1
+            }
+        }
+    };
+}
+
+/// The checks of a store that takes events over.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __recorded_append_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store copies {
+                commits_of_nothing_have_no_answer = 1
+                events_are_recorded_at_the_time_beside_their_commit = 2
+                recorded_times_are_exact_to_the_microsecond = 2
+                a_time_before_that_of_the_last_event_is_that_of_the_last_event = 2
+                everything_else_of_an_event_comes_back = 4
+                the_answers_say_where_the_events_are_read = 4
+                expected_versions_are_checked_as_in_append = 4
+                the_first_refusal_is_the_last_answer = 1
+                a_commit_does_not_build_on_what_a_stranger_wrote = 1
+                a_copy_that_is_repeated_is_answered_as_the_first_time = 3
+                a_copy_that_is_dropped_leaves_whole_commits_from_the_beginning = 1
+                copies_are_news = 4
+            }
+            store copy_races {
+                one_history_that_many_take_over_is_stored_once = 3
+                of_two_histories_of_one_stream_exactly_one_is_taken_over = 4
+                times_do_not_fall_while_others_append = 2
+            }
+        }
+    };
+}
+
+/// The checks of a store that takes events over and can be opened again.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __durable_recorded_append_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture reopened_copies {
+                recorded_times_are_there_after_the_store_was_opened_again = 2
+                times_do_not_fall_after_the_store_was_opened_again = 2
+                a_copy_goes_on_after_the_store_was_opened_again = 3
+            }
+        }
+    };
+}
+
+/// The checks of a home of projections.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __projection_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store state_commits {
+                each_expected_revision_of_a_commit_admits_what_it_says = 2
+                one_conflict_refuses_all_of_a_commit = 2
+                all_records_of_a_commit_get_one_revision_above_every_other = 3
+                commits_and_single_writes_see_each_other = 4
+                get_many_answers_at_the_places_of_its_keys = 4
+                the_records_of_a_commit_come_back_as_they_were_written = 4
+                a_commit_that_is_dropped_is_stored_whole_or_not_at_all = 1
+                the_runtime_finds_the_store = 7
+            }
+            fixture identities {
+                the_identity_stays_and_no_other_store_has_it = 5
+                an_opening_stays_and_no_other_store_has_it = 8
+            }
+            store state_commit_races {
+                of_many_commits_on_one_revision_exactly_one_is_stored = 2
+                two_commits_that_check_what_the_other_changes_are_not_both_stored = 2
+                no_reader_sees_a_part_of_a_commit = 1
+                no_increment_is_lost_between_commits_and_single_writes = 2
+            }
+        }
+    };
+}
+
+/// The checks of a home of projections that can be opened again.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __durable_projection_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture reopened_commits {
+                commits_are_there_after_the_store_was_opened_again = 4
+                no_revision_of_a_commit_comes_again_after_the_store_was_opened_again = 3
+                the_identity_is_the_same_after_the_store_was_opened_again = 5
+                every_opening_is_another_one = 8
+            }
+        }
+    };
+}
+
+/// The checks of a home of projections that has rows of a user's own: those of its commits.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __row_commit_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture row_commits {
+                rows_are_written_with_the_records_of_their_commit = 1
+                a_commit_that_conflicts_leaves_no_rows = 2
+                work_that_gives_up_leaves_neither_rows_nor_records = 6
+                work_that_gives_up_does_not_touch_the_commits_of_others = 6
+            }
+        }
+    };
+}
+
+/// The checks of a home of projections that has rows of a user's own: those of its generations.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __row_family_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture row_families {
+                a_generation_has_rows_of_its_own = 1
+                what_is_published_is_what_readers_find = 2
+                what_is_discarded_is_one_generation = 3
+                differences_are_counted_in_both_directions = 4
+            }
+        }
+    };
+}
+
+/// The checks of rows in a store that can be opened again.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __durable_projection_rows_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture reopened_rows {
+                rows_are_there_after_the_store_was_opened_again = 4
             }
         }
     };

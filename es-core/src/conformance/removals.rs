@@ -48,7 +48,11 @@ impl<S: StreamRemoval> Subject<S> {
         self.carry_out(&removal).await
     }
 
-    async fn refuses(&self, removal: &Removal, right: impl Fn(&RemovalError) -> bool) -> Verdict {
+    async fn does_not_remove(
+        &self,
+        removal: &Removal,
+        right: impl Fn(&RemovalError) -> bool,
+    ) -> Verdict {
         match self.store.remove(removal).await {
             Err(error) if right(&error) => Ok(()),
             Err(error) => Err(self.breach(
@@ -131,23 +135,23 @@ where
         removal
     };
     let not_next = |error: &RemovalError| matches!(error, RemovalError::NotNext { .. });
-    subject.refuses(&with(|it| it.part.from = Version::new(3)), not_next).await?;
-    subject.refuses(&with(|it| it.part.from = Version::new(5)), not_next).await?;
+    subject.does_not_remove(&with(|it| it.part.from = Version::new(3)), not_next).await?;
+    subject.does_not_remove(&with(|it| it.part.from = Version::new(5)), not_next).await?;
     let mut last = subject.removal(&stream, 5, Some("next")).await?;
     let ends = |error: &RemovalError| matches!(error, RemovalError::LastEvent { .. });
-    subject.refuses(&last, ends).await?;
+    subject.does_not_remove(&last, ends).await?;
     last.part.to = Version::new(9);
-    subject.refuses(&last, ends).await?;
+    subject.does_not_remove(&last, ends).await?;
     let other = |error: &RemovalError| matches!(error, RemovalError::OtherEvent { .. });
-    subject.refuses(&with(|it| it.part.last_event_id = EventId::generate()), other).await?;
+    subject.does_not_remove(&with(|it| it.part.last_event_id = EventId::generate()), other).await?;
     let conflict = |error: &RemovalError| {
         let RemovalError::Conflict(conflict) = error else { return false };
         conflict.actual == Version::new(5)
     };
-    subject.refuses(&with(|it| it.expected = exact(4)), conflict).await?;
-    subject.refuses(&with(|it| it.expected = ExpectedVersion::NoStream), conflict).await?;
+    subject.does_not_remove(&with(|it| it.expected = exact(4)), conflict).await?;
+    subject.does_not_remove(&with(|it| it.expected = ExpectedVersion::NoStream), conflict).await?;
     let nobody = with(|it| it.stream = named("nobody"));
-    subject.refuses(&nobody, |_| true).await?;
+    subject.does_not_remove(&nobody, |_| true).await?;
     let after = subject.read("`stub`", subject.store.stub(&stream).await)?;
     subject.same("the stub after refusals", before, after)?;
     let rest = subject.stream_page(&stream, StreamRange::after(Version::new(3))).await?;

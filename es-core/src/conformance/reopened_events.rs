@@ -4,23 +4,14 @@ use std::sync::Arc;
 
 use crate::commit::Commit;
 use crate::conformance::failure::{Breach, Verdict};
-use crate::conformance::fixture::{Fixture, Reopen};
+use crate::conformance::fixture::Reopen;
 use crate::conformance::queries::a_little_of_everything;
 use crate::conformance::rule::Rule;
 use crate::conformance::sample::{commit, events, exact, note, stream, valid};
-use crate::conformance::subject::Subject;
+use crate::conformance::subject::{Subject, again, open};
 use crate::query::{Query, QueryItem};
 use crate::store::EventStore;
 use crate::version::{ExpectedVersion, Position, Version};
-
-async fn open<F: Fixture>(fixture: &F, rule: Rule) -> Subject<F::Store> {
-    Subject::new(fixture.empty().await, rule)
-}
-
-async fn again<F: Reopen>(fixture: &F, subject: Subject<F::Store>) -> Subject<F::Store> {
-    let (store, rule) = subject.into_parts();
-    Subject::new(fixture.reopen(store).await, rule)
-}
 
 pub(super) async fn everything_is_there_after_the_store_was_opened_again<F>(
     fixture: Arc<F>,

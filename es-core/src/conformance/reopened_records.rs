@@ -5,20 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::conformance::failure::Verdict;
-use crate::conformance::fixture::{Fixture, Reopen};
+use crate::conformance::fixture::Reopen;
 use crate::conformance::records::key;
 use crate::conformance::rule::Rule;
-use crate::conformance::subject::Subject;
+use crate::conformance::subject::{again, open};
 use crate::store::{ExpectedRevision, StateKey, StateRecord, StateStore};
-
-async fn open<F: Fixture>(fixture: &F, rule: Rule) -> Subject<F::Store> {
-    Subject::new(fixture.empty().await, rule)
-}
-
-async fn again<F: Reopen>(fixture: &F, subject: Subject<F::Store>) -> Subject<F::Store> {
-    let (store, rule) = subject.into_parts();
-    Subject::new(fixture.reopen(store).await, rule)
-}
 
 pub(super) async fn every_record_is_there_after_the_store_was_opened_again<F>(
     fixture: Arc<F>,

@@ -14,17 +14,37 @@ pub enum Contract {
     Conditions,
     /// The contract of [`StateStore`](crate::StateStore#contract).
     Records,
+    /// The contract of [`RecordedAppend`](crate::RecordedAppend#contract).
+    Copies,
+    /// The contract of [`ProjectionStore`](crate::ProjectionStore#contract).
+    Projections,
+    /// The contract of [`RowFamily`](crate::RowFamily#contract).
+    Rows,
     /// The contract of [`StreamRemoval`](crate::StreamRemoval#contract).
     Removals,
 }
 
 impl Contract {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Log,
+        Self::Conditions,
+        Self::Records,
+        Self::Copies,
+        Self::Projections,
+        Self::Rows,
+        Self::Removals,
+    ];
+
     /// The name of the trait.
     pub const fn port(self) -> &'static str {
         match self {
             Self::Log => "EventStore",
             Self::Conditions => "ConditionalAppend",
             Self::Records => "StateStore",
+            Self::Copies => "RecordedAppend",
+            Self::Projections => "ProjectionStore",
+            Self::Rows => "RowFamily",
             Self::Removals => "StreamRemoval",
         }
     }
@@ -40,6 +60,8 @@ impl Contract {
         match self {
             Self::Log | Self::Conditions => include_str!("../store/event_store.rs"),
             Self::Records => include_str!("../store/state_store.rs"),
+            Self::Copies => include_str!("../store/recorded_append.rs"),
+            Self::Projections | Self::Rows => include_str!("../store/projection_store.rs"),
             Self::Removals => include_str!("../store/stream_removal.rs"),
         }
     }
@@ -101,12 +123,17 @@ mod tests {
 
     #[test]
     fn rules_are_read_from_the_documentation_of_the_ports() {
-        for (contract, count) in [
+        let counts = [
             (Contract::Log, 17),
             (Contract::Conditions, 6),
             (Contract::Records, 6),
+            (Contract::Copies, 4),
+            (Contract::Projections, 8),
+            (Contract::Rows, 4),
             (Contract::Removals, 7),
-        ] {
+        ];
+        assert!(counts.iter().map(|(contract, _)| contract).eq(Contract::ALL));
+        for (contract, count) in counts {
             let numbers: Vec<_> = contract.rules().iter().map(|rule| rule.number).collect();
             assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
         }

@@ -28,8 +28,11 @@ pub(super) fn event() -> NewEvent {
     tagged("thing.noted", &[])
 }
 
+/// So many new events, not in the order of their ids.
 pub(super) fn events(count: usize) -> Vec<NewEvent> {
-    (0..count).map(|_| event()).collect()
+    let mut events: Vec<_> = (0..count).map(|_| event()).collect();
+    events.reverse();
+    events
 }
 
 pub(super) fn tagged(name: &'static str, tags: &[&str]) -> NewEvent {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::commit::{AppendCondition, Appended, Commit, NewEvent};
 use crate::conformance::failure::{Breach, Verdict};
+use crate::conformance::fixture::{Fixture, Reopen};
 use crate::conformance::rule::{Contract, Rule};
 use crate::identity::EventId;
 use crate::query::Query;
@@ -94,6 +95,17 @@ impl<S> Subject<S> {
         let answer = tokio::time::timeout(PATIENCE, future).await;
         answer.map_err(|_| self.breach(what, format_args!("nothing for {PATIENCE:?}")))
     }
+}
+
+/// A new store, held to a rule.
+pub(super) async fn open<F: Fixture>(fixture: &F, rule: Rule) -> Subject<F::Store> {
+    Subject::new(fixture.empty().await, rule)
+}
+
+/// The same store after it was closed and opened again.
+pub(super) async fn again<F: Reopen>(fixture: &F, subject: Subject<F::Store>) -> Subject<F::Store> {
+    let (store, rule) = subject.into_parts();
+    Subject::new(fixture.reopen(store).await, rule)
 }
 
 /// Runs tasks on threads of the runtime, all at once, and waits for all.

@@ -1,11 +1,15 @@
 //! What [`store_tests!`](crate::conformance::store_tests) expands to.
 
+use std::any::TypeId;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::conformance::check::Check;
 use crate::conformance::fixture::{Fixture, Reopen};
-use crate::store::{ConditionalAppend, EventStore, StateStore, StreamRemoval};
+use crate::store::{
+    ConditionalAppend, EventStore, NoRows, ProjectionStore, RecordedAppend, StateStore,
+    StreamRemoval,
+};
 
 /// How long one check may take. Most take a moment; some append thousands of commits.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -18,7 +22,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// ```
 /// # use es_memory_store::MemoryStore;
 /// es_core::conformance::store_tests!(
-///     || async { MemoryStore::new() } => EventStore, ConditionalAppend, StateStore
+///     || async { MemoryStore::new() } =>
+///     EventStore, ConditionalAppend, StateStore, RecordedAppend, ProjectionStore
 /// );
 /// # fn main() {}
 /// ```
@@ -34,7 +39,8 @@ macro_rules! store_tests {
         fn every_capability_is_declared() {
             #[allow(unused_imports)]
             use $crate::conformance::{
-                NotConditional, NotEventStore, NotRemovable, NotReopen, NotStateStore,
+                NotConditional, NotEventStore, NotProjectionStore, NotRecorded, NotRemovable,
+                NotReopen, NotStateStore,
             };
 
             let of = $crate::conformance::Capabilities::of(&$fixture);
@@ -43,8 +49,14 @@ macro_rules! store_tests {
                 (of.is_conditional(), "ConditionalAppend"),
                 (of.is_state_store(), "StateStore"),
                 (of.is_removable(), "StreamRemoval"),
+                (of.is_recorded(), "RecordedAppend"),
+                (of.is_projection_store(), "ProjectionStore"),
+                (of.has_rows(), "ProjectionRows"),
                 (of.is_event_store() && of.is_durable(), "DurableEventStore"),
                 (of.is_state_store() && of.is_durable(), "DurableStateStore"),
+                (of.is_recorded() && of.is_durable(), "DurableRecordedAppend"),
+                (of.is_projection_store() && of.is_durable(), "DurableProjectionStore"),
+                (of.has_rows() && of.is_durable(), "DurableProjectionRows"),
             ];
             $crate::conformance::Capabilities::declared(&found, &[$(stringify!($capability)),+]);
         }
@@ -62,28 +74,10 @@ macro_rules! store_tests {
 #[macro_export]
 macro_rules! __tests_of {
     (EventStore, $fixture:expr) => {
-        mod event_store {
-            #[allow(unused_imports)]
-            use super::*;
-
-            fn check(name: &str) {
-                $crate::conformance::test($crate::conformance::event_store(), name, $fixture);
-            }
-
-            $crate::__event_store_checks! { $crate::__name_tests! event_store }
-        }
+        $crate::__tests_of! { @ event_store $fixture => __event_store_checks }
     };
     (ConditionalAppend, $fixture:expr) => {
-        mod conditional_append {
-            #[allow(unused_imports)]
-            use super::*;
-
-            fn check(name: &str) {
-                $crate::conformance::test($crate::conformance::conditional_append(), name, $fixture);
-            }
-
-            $crate::__conditional_append_checks! { $crate::__name_tests! conditional_append }
-        }
+        $crate::__tests_of! { @ conditional_append $fixture => __conditional_append_checks }
     };
     (StreamRemoval, $fixture:expr) => {
         mod stream_removal {
@@ -98,45 +92,56 @@ macro_rules! __tests_of {
         }
     };
     (StateStore, $fixture:expr) => {
-        mod state_store {
-            #[allow(unused_imports)]
-            use super::*;
-
-            fn check(name: &str) {
-                $crate::conformance::test($crate::conformance::state_store(), name, $fixture);
-            }
-
-            $crate::__state_store_checks! { $crate::__name_tests! state_store }
+        $crate::__tests_of! { @ state_store $fixture => __state_store_checks }
+    };
+    (RecordedAppend, $fixture:expr) => {
+        $crate::__tests_of! { @ recorded_append $fixture => __recorded_append_checks }
+    };
+    (ProjectionStore, $fixture:expr) => {
+        $crate::__tests_of! { @ projection_store $fixture => __projection_store_checks }
+    };
+    (ProjectionRows, $fixture:expr) => {
+        $crate::__tests_of! {
+            @ projection_rows $fixture => __row_commit_checks, __row_family_checks
         }
     };
     (DurableEventStore, $fixture:expr) => {
-        mod durable_event_store {
-            #[allow(unused_imports)]
-            use super::*;
-
-            fn check(name: &str) {
-                $crate::conformance::test($crate::conformance::durable_event_store(), name, $fixture);
-            }
-
-            $crate::__durable_event_store_checks! { $crate::__name_tests! durable_event_store }
-        }
+        $crate::__tests_of! { @ durable_event_store $fixture => __durable_event_store_checks }
     };
     (DurableStateStore, $fixture:expr) => {
-        mod durable_state_store {
+        $crate::__tests_of! { @ durable_state_store $fixture => __durable_state_store_checks }
+    };
+    (DurableRecordedAppend, $fixture:expr) => {
+        $crate::__tests_of! {
+            @ durable_recorded_append $fixture => __durable_recorded_append_checks
+        }
+    };
+    (DurableProjectionStore, $fixture:expr) => {
+        $crate::__tests_of! {
+            @ durable_projection_store $fixture => __durable_projection_store_checks
+        }
+    };
+    (DurableProjectionRows, $fixture:expr) => {
+        $crate::__tests_of! {
+            @ durable_projection_rows $fixture => __durable_projection_rows_checks
+        }
+    };
+    (@ $module:ident $fixture:expr => $($checks:ident),+) => {
+        mod $module {
             #[allow(unused_imports)]
             use super::*;
 
             fn check(name: &str) {
-                $crate::conformance::test($crate::conformance::durable_state_store(), name, $fixture);
+                $crate::conformance::test($crate::conformance::$module(), name, $fixture);
             }
 
-            $crate::__durable_state_store_checks! { $crate::__name_tests! durable_state_store }
+            $( $crate::$checks! { $crate::__name_tests! $module } )+
         }
     };
     ($other:ident, $fixture:expr) => {
         ::core::compile_error! { ::core::concat!(
             "`", ::core::stringify!($other), "` is no capability that the suite has checks for\n",
-            "help: write `EventStore`, `ConditionalAppend`, `StreamRemoval`, `StateStore`, `DurableEventStore` or `DurableStateStore`"
+            "help: write `EventStore`, `ConditionalAppend`, `StreamRemoval`, `StateStore`, `RecordedAppend`, `ProjectionStore` or `ProjectionRows`, or one of them with `Durable` before it"
         ) }
     };
 }
@@ -239,8 +244,33 @@ macro_rules! question {
     };
 }
 
+/// Whether the homes of projections have rows of a user's own.
+impl<F: Fixture<Store: ProjectionStore>> Capabilities<F> {
+    pub fn is_projection_store(&self) -> bool {
+        true
+    }
+
+    pub fn has_rows(&self) -> bool {
+        TypeId::of::<<F::Store as ProjectionStore>::Rows>() != TypeId::of::<NoRows>()
+    }
+}
+
+#[doc(hidden)]
+pub trait NotProjectionStore {
+    fn is_projection_store(&self) -> bool {
+        false
+    }
+
+    fn has_rows(&self) -> bool {
+        false
+    }
+}
+
+impl<F> NotProjectionStore for Capabilities<F> {}
+
 question!(is_event_store, NotEventStore, Fixture<Store: EventStore>);
 question!(is_conditional, NotConditional, Fixture<Store: ConditionalAppend>);
 question!(is_removable, NotRemovable, Fixture<Store: StreamRemoval + ConditionalAppend>);
 question!(is_state_store, NotStateStore, Fixture<Store: StateStore>);
+question!(is_recorded, NotRecorded, Fixture<Store: RecordedAppend>);
 question!(is_durable, NotReopen, Reopen);

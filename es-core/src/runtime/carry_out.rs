@@ -148,7 +148,13 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                         // Before the append: an event that can not be applied must not be stored.
                         // If the commit is then refused, the state is of no use any more.
                         warm.apply_decided(&commit);
-                        let answer = commit_log::append(store, retry, &commit).await;
+                        let in_place =
+                            shared.in_place().and_then(|store| store.try_append(&commit));
+                        let answer = match in_place {
+                            None => store.append(&commit).await,
+                            Some(answer) => answer,
+                        };
+                        let answer = commit_log::append_again(store, retry, &commit, answer).await;
                         Some((commit, answer))
                     }
                     refused_or_nothing if fresh => {

@@ -45,17 +45,8 @@ impl From<ReadError> for Failure {
     }
 }
 
-/// Appends a commit. A commit keeps its event ids, so that appending it again is safe.
-pub(crate) async fn append(
-    store: &impl EventStore,
-    retry: &RetryPolicy,
-    commit: &Commit,
-) -> Result<Appended, AppendError> {
-    let answer = store.append(commit).await;
-    append_again(store, retry, commit, answer).await
-}
-
-/// Appends a commit again unless the first answer settles what became of it.
+/// Appends a commit again unless the first answer settles what became of it. A commit keeps its event
+/// ids, so that appending it again is safe.
 pub(crate) async fn append_again(
     store: &impl EventStore,
     retry: &RetryPolicy,

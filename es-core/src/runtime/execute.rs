@@ -24,6 +24,7 @@ use crate::runtime::and_wait::AndWait;
 use crate::runtime::carry_out::{Refusal, begin};
 use crate::runtime::decide::Envelope;
 use crate::runtime::error::ExecuteError;
+use crate::runtime::in_flight::OnItsWay;
 use crate::runtime::receipt::Receipt;
 use crate::store::EventStore;
 
@@ -38,6 +39,7 @@ pub struct Execute<'a, C, S, E> {
     shared: &'a Arc<Shared<S>>,
     envelope: Envelope,
     stage: Stage<C, E>,
+    on_its_way: OnItsWay<'a>,
     /// Known here and not asked for by a bound when it is awaited: so that a command which its
     /// aggregate does not decide is one error, at the call.
     begin: fn(&Arc<Shared<S>>, C, Envelope) -> Begun<E>,
@@ -76,7 +78,7 @@ where
     pub(crate) fn new(shared: &'a Arc<Shared<S>>, command: C, metadata: Metadata) -> Self {
         let stage = Stage::NotBegun(command);
         let envelope = Envelope { metadata, ..Envelope::default() };
-        Self { shared, envelope, stage, begin }
+        Self { shared, envelope, stage, on_its_way: shared.in_flight.enter(), begin }
     }
 }
 
@@ -154,9 +156,9 @@ impl<C, S, E: Send + 'static> Future for Execute<'_, C, S, E> {
             Stage::NotBegun(command) => {
                 let envelope = std::mem::take(&mut this.envelope);
                 match (this.begin)(this.shared, command, envelope) {
-                    Begun::Answered(outcome) => return Poll::Ready(outcome),
+                    Begun::Answered(outcome) => return this.ready(outcome),
                     Begun::Turn(mut future) => match future.as_mut().poll(context) {
-                        Poll::Ready(outcome) => return Poll::Ready(outcome),
+                        Poll::Ready(outcome) => return this.ready(outcome),
                         // Where the sender lives; the runtime's own may have ended before.
                         Poll::Pending => Stage::Spawned(match Tokio::try_current() {
                             Ok(current) => current.spawn(future),
@@ -183,6 +185,13 @@ impl<C, S, E: Send + 'static> Future for Execute<'_, C, S, E> {
             Stage::NotBegun(_) | Stage::Ended => nobody_answers(),
         };
         this.stage = Stage::Ended;
+        this.ready(outcome)
+    }
+}
+
+impl<C, S, E> Execute<'_, C, S, E> {
+    fn ready(&mut self, outcome: Outcome<E>) -> Poll<Outcome<E>> {
+        self.on_its_way.arrive();
         Poll::Ready(outcome)
     }
 }

@@ -11,6 +11,7 @@ use crate::recorded::RecordedEvent;
 use crate::store::error::{AppendError, ReadError};
 use crate::store::event_store::{EventStore, QueryPage, QueryRange, StreamPage, StreamRange};
 use crate::store::immediate::{ImmediateAppend, ImmediateRead};
+use crate::store::in_place::InPlaceAppend;
 use crate::store::projection_store::DynProjectionStore;
 use crate::stream::StreamId;
 use crate::version::Position;
@@ -53,6 +54,8 @@ pub trait DynEventStore: Send + Sync + 'static {
     fn wait_beyond(&self, position: Position) -> Answer<'_, Result<Position, ReadError>>;
     /// See [`EventStore::immediate`].
     fn immediate(&self) -> Option<&dyn ImmediateAppend>;
+    /// See [`EventStore::in_place`].
+    fn in_place(&self) -> Option<&dyn InPlaceAppend>;
     /// See [`EventStore::immediate_read`].
     fn immediate_read(&self) -> Option<&dyn ImmediateRead>;
     /// See [`EventStore::projection_store`].
@@ -109,6 +112,10 @@ impl<S: EventStore> DynEventStore for S {
 
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         EventStore::immediate(self)
+    }
+
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+        EventStore::in_place(self)
     }
 
     fn immediate_read(&self) -> Option<&dyn ImmediateRead> {
@@ -174,6 +181,10 @@ impl EventStore for SharedEventStore {
 
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         self.0.immediate()
+    }
+
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+        self.0.in_place()
     }
 
     fn immediate_read(&self) -> Option<&dyn ImmediateRead> {

@@ -8,6 +8,7 @@ use crate::query::Query;
 use crate::recorded::{Page, RecordedEvent};
 use crate::store::error::{AppendError, ReadError, VersionConflict};
 use crate::store::immediate::{ImmediateAppend, ImmediateRead};
+use crate::store::in_place::InPlaceAppend;
 use crate::store::projection_store::DynProjectionStore;
 use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Position, Version};
@@ -55,8 +56,9 @@ use crate::version::{ExpectedVersion, Position, Version};
 ///     none is missed, whenever it is appended.
 /// 15. A chain ends with its first refusal, and nothing after it is stored; see
 ///     [`append_chain`](Self::append_chain).
-/// 16. What [`immediate`](Self::immediate) gives appends exactly as [`append`](Self::append) does:
-///     the answer, the refusals, the retries, the news and what is read are the same.
+/// 16. What [`immediate`](Self::immediate) and [`in_place`](Self::in_place) give appends exactly as
+///     [`append`](Self::append) does: the answer, the refusals, the retries, the news and what is
+///     read are the same.
 /// 17. What [`immediate_read`](Self::immediate_read) gives shows exactly the events that
 ///     [`read_stream`](Self::read_stream) reads, in the same order.
 #[diagnostic::on_unimplemented(
@@ -151,6 +153,12 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// The store's way to append without waiting, if it has one (rule 16).
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
+        None
+    }
+
+    /// The store's way to append on the thread that asks, if that can be sooner than to have another
+    /// one do it (rule 16).
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
         None
     }
 

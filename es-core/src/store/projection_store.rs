@@ -29,12 +29,17 @@ use crate::store::state_store::{
 ///    expect one revision of a record that either changes, exactly one is stored; the other is
 ///    answered with [`StateError::Conflict`] and leaves nothing behind.
 /// 3. All records that it writes get one revision, greater than every revision before.
-/// 4. A commit is one with [`StateStore`]: what it wrote is got and listed there, and a durable
-///    store answers after it is on disk.
+/// 4. A commit is one with [`StateStore`]: what it wrote is got and listed there, what was put there
+///    is expected here, and a durable store answers after it is on disk.
+///    [`get_many`](Self::get_many) answers with the records of one instant, each at the place of its
+///    key.
 /// 5. The identity is that of the history: it never changes, and a store that begins with no
 ///    events has one that no other has.
 /// 6. Rows' work that gives up is rolled back with everything else, and the commit is answered
-///    with [`StateError::Abandoned`].
+///    with [`StateError::Abandoned`]. Commits of others are not touched.
+/// 7. [`EventStore::projection_store`] gives this store.
+/// 8. An [`opening`](Self::opening), if there is one, stays while the store is open, and no other
+///    opening has it, neither of another store nor of this one later.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can not keep durable projections",
     label = "changes no two state records in one step",
@@ -107,6 +112,15 @@ pub struct StateChange {
 }
 
 /// The transactions of one kind of store, as a user's own SQL sees them.
+///
+/// # Contract
+/// 1. Rows' work sees and changes the tables of its own generation. Those of another generation, and
+///    what readers find under the plain names, stay as they are.
+/// 2. After [`publish`](Self::publish) readers find the rows of the generation under the plain names
+///    of its tables, from the commit on and not before.
+/// 3. [`discard`](Self::discard) drops the tables of its generation and no others.
+/// 4. [`differences`](Self::differences) counts the rows of all tables that one of two generations
+///    has and the other has not, in both directions.
 pub trait RowFamily: Send + Sync + 'static {
     /// A transaction that is open.
     type Transaction<'t>;

@@ -18,8 +18,10 @@ use crate::store::event_store::EventStore;
 ///    [`append_chain`](EventStore::append_chain) does; each is stored whole or not at all.
 /// 2. Events are recorded at the time that stands beside their commit, to the microsecond, but never
 ///    earlier than the event before them in the global order.
-/// 3. Everything else is as [`append`](EventStore::append): expected versions, one copy of an event, and a
-///    repeated commit is answered as the first time.
+/// 3. A repeated commit is answered as the first time, whatever time stands beside it now; there is
+///    one copy, which keeps its time.
+/// 4. Everything else is as [`append`](EventStore::append): expected versions, what comes back of an
+///    event, positions, news.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can not take over events with the times at which another store recorded them",
     label = "can not take over events",

@@ -37,7 +37,7 @@ impl Handle<Close> for Account {
     type Error = Refused;
 
     fn handle(&self, _: &Close, _: &Context) -> Result<impl IntoEvents<Self>, Refused> {
-        if self.open { Ok(Closed) } else { Ok(Opened) }
+        Ok(if self.open { Closed } else { Opened })
     }
 }
 

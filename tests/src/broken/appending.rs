@@ -1,0 +1,219 @@
+//! Appending to a broken store.
+
+use es_core::{
+    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, ImmediateAppend, Position,
+};
+
+use crate::broken::bug::Bug;
+use crate::broken::{BrokenStore, lock};
+
+impl BrokenStore {
+    pub(super) fn tell(&self, head: Position) {
+        match self.bug {
+            Some(Bug::NewsMissed) => {}
+            _ => _ = self.head.send_replace(head),
+        }
+    }
+
+    pub(super) async fn append_guarded(
+        &self,
+        commit: &Commit,
+        conditions: &[AppendCondition],
+    ) -> Result<Appended, AppendError> {
+        match self.bug {
+            Some(
+                Bug::TornCommit
+                | Bug::TornForReaders
+                | Bug::TornByDropping
+                | Bug::CopyTornByDropping,
+            ) => {
+                return self.append_torn(commit).await;
+            }
+            Some(Bug::LatePosition) => return self.append_late(commit).await,
+            Some(Bug::LostRace) => {
+                {
+                    let mut log = lock(&self.log);
+                    if let Some(first_answer) = log.repeated(commit)? {
+                        return Ok(first_answer);
+                    }
+                    log.check_versions(commit)?;
+                }
+                // Somebody else comes here.
+                tokio::task::yield_now().await;
+                let appended = lock(&self.log).add(commit);
+                self.tell(appended.last_position);
+                return Ok(appended);
+            }
+            Some(Bug::ConditionNotAtomic) => {
+                lock(&self.log).check_conditions(commit, conditions)?;
+                tokio::task::yield_now().await;
+                let mut log = lock(&self.log);
+                if let Some(first_answer) = log.repeated(commit)? {
+                    return Ok(first_answer);
+                }
+                log.check_versions(commit)?;
+                let appended = log.add(commit);
+                self.tell(appended.last_position);
+                return Ok(appended);
+            }
+            _ => {}
+        }
+        let mut log = lock(&self.log);
+        if self.has(Bug::VersionBeforeRetry) {
+            log.check_versions(commit)?;
+        }
+        if self.has(Bug::ConditionBeforeRetry) {
+            log.check_conditions(commit, conditions)?;
+        }
+        if let Some(first_answer) = log.repeated(commit)? {
+            return Ok(first_answer);
+        }
+        if self.has(Bug::BurntEventIds)
+            && let Some(event) = commit
+                .streams()
+                .flat_map(|to| &to.events)
+                .find(|event| log.refused.contains(&event.id))
+        {
+            let (event_id, position) = (event.id, log.head());
+            return Err(AppendError::EventIdReused { event_id, position });
+        }
+        let skips_versions = self.has(Bug::ConditionWithoutVersions) && !conditions.is_empty();
+        let versions = if skips_versions { Ok(()) } else { log.check_versions(commit) };
+        let checked = versions.and_then(|()| log.check_conditions(commit, conditions));
+        if let Err(refused) = checked {
+            let burns = matches!(refused, AppendError::Condition(_));
+            if self.has(Bug::BurntPosition) && !burns
+                || self.has(Bug::ConditionBurnsPosition) && burns
+            {
+                log.burnt += commit.event_count() as u64;
+            }
+            log.refused.extend(commit.streams().flat_map(|to| &to.events).map(|event| event.id));
+            return Err(refused);
+        }
+        let appended = log.add(commit);
+        if self.has(Bug::ConditionFailedByOwnEvents)
+            && let Err(refused) = log.check_conditions(commit, conditions)
+        {
+            for event in commit.streams().flat_map(|to| &to.events) {
+                log.by_id.remove(&event.id);
+                log.events.pop();
+            }
+            return Err(refused);
+        }
+        if !conditions.is_empty() {
+            log.conditional
+                .extend(commit.streams().flat_map(|to| &to.events).map(|event| event.id));
+        }
+        self.tell(appended.last_position);
+        Ok(appended)
+    }
+
+    /// One stream after another.
+    async fn append_torn(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        {
+            let mut log = lock(&self.log);
+            if let Some(first_answer) = log.repeated(commit)? {
+                return Ok(first_answer);
+            }
+            if !self.has(Bug::TornCommit) {
+                log.check_versions(commit)?;
+            }
+        }
+        let mut versions = Vec::new();
+        let mut first_position = None;
+        for to in commit.streams() {
+            if matches!(self.bug, Some(Bug::TornByDropping | Bug::CopyTornByDropping)) {
+                tokio::task::yield_now().await;
+            }
+            {
+                let mut log = lock(&self.log);
+                if let Ok(one) = Commit::new(to.stream.clone(), to.expected, to.events.clone()) {
+                    log.check_versions(&one)?;
+                }
+                let before = log.events.len();
+                versions.push(log.add_to_stream(to));
+                first_position = first_position.or(log.events.get(before).map(|e| e.position));
+                self.tell(log.head());
+            }
+            if self.has(Bug::TornForReaders) {
+                tokio::task::yield_now().await;
+            }
+        }
+        let first_position = first_position.unwrap_or_default();
+        Ok(Appended {
+            first_position,
+            last_position: first_position.plus(commit.event_count() as u64 - 1),
+            version: versions.remove(0),
+            more_versions: versions,
+            repeated: false,
+        })
+    }
+
+    /// As a sequence of a database does it: numbers are drawn, and rows appear when they are
+    /// committed.
+    async fn append_late(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        let (rows, appended) = {
+            let mut log = lock(&self.log);
+            if let Some(first_answer) = log.repeated(commit)? {
+                return Ok(first_answer);
+            }
+            log.check_versions(commit)?;
+            let (events, head) = (log.events.len(), log.burnt.max(log.head().get()));
+            let mut appended = log.add(commit);
+            let mut rows = log.events.split_off(events);
+            for (index, row) in (1..).zip(&mut rows) {
+                row.position = Position::new(head + index);
+                log.by_id.remove(&row.event_id);
+            }
+            log.burnt = head + rows.len() as u64;
+            appended.first_position = Position::new(head + 1);
+            appended.last_position = Position::new(log.burnt);
+            (rows, appended)
+        };
+        if appended.first_position.get() % 3 == 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut log = lock(&self.log);
+        for row in rows {
+            let at = log.events.partition_point(|event| event.position < row.position);
+            log.events.insert(at, row);
+        }
+        let by_id = log.events.iter().enumerate().map(|(index, event)| (event.event_id, index));
+        log.by_id = by_id.collect();
+        self.tell(log.head());
+        Ok(appended)
+    }
+}
+
+impl ImmediateAppend for BrokenStore {
+    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        let mut log = lock(&self.log);
+        if !self.has(Bug::ImmediateDuplicateOnRetry)
+            && let Some(first_answer) = log.repeated(commit)?
+        {
+            return Ok(first_answer);
+        }
+        if !self.has(Bug::ImmediateVersionsNotChecked) {
+            log.check_versions(commit)?;
+        }
+        let mut appended = log.add(commit);
+        drop(log);
+        if !self.has(Bug::ImmediateNewsMissed) {
+            self.tell(appended.last_position);
+        }
+        if self.has(Bug::ImmediateAnswersTooFew) {
+            appended.more_versions.clear();
+        }
+        Ok(appended)
+    }
+}
+
+impl ConditionalAppend for BrokenStore {
+    async fn append_if(
+        &self,
+        commit: &Commit,
+        conditions: &[AppendCondition],
+    ) -> Result<Appended, AppendError> {
+        self.append_guarded(commit, conditions).await
+    }
+}
