@@ -22,6 +22,7 @@
 //! |---|---|---|
 //! | `EventStore` | [`EventStore`] | appending, retries, chains, reading, queries, order, content, waiting, races, histories |
 //! | `ConditionalAppend` | [`ConditionalAppend`] | conditions, their races, histories with conditions |
+//! | `StreamRemoval` | [`StreamRemoval`] and `ConditionalAppend` | removing the first events of streams, and putting them back |
 //! | `StateStore` | [`StateStore`] | records, lists, leases, their races |
 //! | `RecordedAppend` | [`RecordedAppend`] | copies: times, versions, retries, their races |
 //! | `ProjectionStore` | [`ProjectionStore`] | commits of several records, identity and opening, their races |
@@ -66,6 +67,7 @@ mod races;
 mod reading;
 mod record_races;
 mod records;
+mod removals;
 mod reopened_commits;
 mod reopened_copies;
 mod reopened_events;
@@ -85,7 +87,9 @@ mod tests_macro;
 use crate::conformance::check::list_checks;
 #[cfg(doc)]
 use crate::store::NoRows;
-use crate::store::{ConditionalAppend, EventStore, ProjectionStore, RecordedAppend, StateStore};
+use crate::store::{
+    ConditionalAppend, EventStore, ProjectionStore, RecordedAppend, StateStore, StreamRemoval,
+};
 
 pub use self::check::Check;
 pub use self::failure::{Breach, Failure};
@@ -93,8 +97,8 @@ pub use self::fixture::{Fixture, Reopen, RowFixture, RowsOf};
 pub use self::rule::{Contract, Rule};
 #[doc(hidden)]
 pub use self::tests_macro::{
-    Capabilities, NotConditional, NotEventStore, NotProjectionStore, NotRecorded, NotReopen,
-    NotStateStore, test,
+    Capabilities, NotConditional, NotEventStore, NotProjectionStore, NotRecorded, NotRemovable,
+    NotReopen, NotStateStore, test,
 };
 #[doc(inline)]
 pub use crate::store_tests;
@@ -107,6 +111,14 @@ pub fn event_store<F: Fixture<Store: EventStore>>() -> Vec<Check<F>> {
 /// The checks of a store with append conditions.
 pub fn conditional_append<F: Fixture<Store: ConditionalAppend>>() -> Vec<Check<F>> {
     crate::__conditional_append_checks!(list_checks! Conditions conditional_append)
+}
+
+/// The checks of a store that can let go of old events.
+pub fn stream_removal<F>() -> Vec<Check<F>>
+where
+    F: Fixture<Store: StreamRemoval + ConditionalAppend>,
+{
+    crate::__stream_removal_checks!(list_checks! Removals stream_removal)
 }
 
 /// The checks of a state store.

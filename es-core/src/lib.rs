@@ -148,6 +148,7 @@ mod event;
 mod event_data;
 mod event_set;
 mod fingerprint;
+mod growth;
 mod identity;
 pub mod lock;
 mod metadata;
@@ -196,6 +197,7 @@ pub use crate::event_set::{
     ApplyTo, DecodeError, DecodeProblem, Decoded, EncodeError, EncodedEvent, EventSet,
 };
 pub use crate::fingerprint::Fingerprint;
+pub use crate::growth::{Summarize, SummaryError, Truncate, WriteSummary};
 pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOrderedIds};
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
@@ -211,10 +213,10 @@ pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
     AndWait, Audit, COMMANDS_WITHOUT_EVENTS, CausalMessage, CausalNode, CausalTree, CausedCommand,
-    CommandDifference, CommandIdReused, DifferenceError, Execute, ExecuteError, FieldChange,
-    FirstTime, History, LoadError, Loaded, NotRegistered, PastError, Receipt, RetryPolicy, Runtime,
-    RuntimeBuilder, SnapshotStatistics, StartError, UnknownProjection, WaitError, Waited,
-    WarmStatistics, WhatIf, WhatIfError, field_changes,
+    CommandDifference, CommandIdReused, Consumer, ConsumerKind, ConsumersError, DifferenceError,
+    Execute, ExecuteError, FieldChange, FirstTime, History, LoadError, Loaded, NotRegistered,
+    PastError, Receipt, RetryPolicy, Runtime, RuntimeBuilder, SnapshotStatistics, StartError,
+    UnknownProjection, WaitError, Waited, WarmStatistics, WhatIf, WhatIfError, field_changes,
 };
 #[cfg(feature = "hash-chain")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hash-chain")))]
@@ -222,13 +224,15 @@ pub use crate::runtime::{BrokenLink, ChainError, ChainHead, CheckedChains};
 pub use crate::snapshot::{SnapshotPolicy, SnapshotState, SnapshotType};
 pub use crate::split::Split;
 pub use crate::store::{
-    AppendError, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
+    AppendError, Archived, ChainLink, ConditionFailed, ConditionalAppend, Direction, DynEventStore,
     DynInlineStore, DynProjectionStore, EventStore, ExpectedRevision, Fence, FenceError,
     FencedStore, GaveUp, ImmediateAppend, ImmediateRead, InPlaceAppend, InlineRefusal, InlineRows,
-    InlineSet, InlineStep, InlineStore, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, NoRows,
-    ProjectionStore, QueryPage, QueryRange, ReadError, RecordedAppend, RecordedCommit, Revision,
-    RowFamily, RowScope, RowWork, SharedEventStore, StateChange, StateCommit, StateError, StateKey,
-    StatePage, StateRecord, StateStore, StreamPage, StreamRange, StreamVisit, VersionConflict,
+    InlineSet, InlineStep, InlineStore, InvalidPartDigest, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES,
+    NoRows, PartDigest, ProjectionStore, QueryPage, QueryRange, ReadError, RecordedAppend,
+    RecordedCommit, Removal, RemovalError, RemovedEvent, RemovedPart, Revision, RowFamily,
+    RowScope, RowWork, SegmentRef, SharedEventStore, SparsePage, StateChange, StateCommit,
+    StateError, StateKey, StatePage, StateRecord, StateStore, StreamPage, StreamRange,
+    StreamRemoval, StreamVisit, Stub, VersionConflict,
 };
 pub use crate::stream::{
     InvalidAggregateId, InvalidStreamId, MAX_CATEGORY_BYTES, MAX_ID_BYTES, StreamId, StreamRef,

@@ -5,6 +5,7 @@ mod audit;
 mod carry_out;
 mod command_memory;
 mod commit_log;
+mod consumers;
 mod decide;
 mod error;
 mod execute;
@@ -60,6 +61,7 @@ use crate::telemetry::metrics;
 pub use self::and_wait::{AndWait, Waited};
 pub use self::audit::{Audit, CausalMessage, CausalNode, CausalTree, CausedCommand};
 pub use self::command_memory::COMMANDS_WITHOUT_EVENTS;
+pub use self::consumers::{Consumer, ConsumerKind, ConsumersError};
 #[cfg(feature = "testing")]
 pub(crate) use self::decide::{Envelope, decide};
 pub use self::error::{
@@ -207,6 +209,17 @@ impl<S: EventStore> Runtime<S> {
     /// many commands found what they needed. It looks at each of them, so ask it now and then.
     pub fn warm_aggregates(&self) -> WarmStatistics {
         self.shared.instances.statistics()
+    }
+
+    /// The last snapshot of an aggregate, if it can be used: the state and its version.
+    ///
+    /// # Errors
+    /// When the stream can not be read.
+    pub async fn snapshot_of<A: Aggregate>(
+        &self,
+        id: &A::Id,
+    ) -> Result<Option<Loaded<A>>, LoadError> {
+        self.shared.snapshot_of(&A::stream(id)?).await
     }
 
     /// How snapshots fare; all zero if there are none.

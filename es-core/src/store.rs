@@ -10,6 +10,7 @@ mod inline_store;
 mod projection_store;
 mod recorded_append;
 mod state_store;
+mod stream_removal;
 
 pub use self::erased::{DynEventStore, SharedEventStore};
 pub use self::error::{AppendError, ConditionFailed, ReadError, StateError, VersionConflict};
@@ -33,4 +34,8 @@ pub use self::recorded_append::{RecordedAppend, RecordedCommit};
 pub use self::state_store::{
     ExpectedRevision, MAX_STATE_BYTES, MAX_STATE_TEXT_BYTES, Revision, StateKey, StatePage,
     StateRecord, StateStore,
+};
+pub use self::stream_removal::{
+    Archived, InvalidPartDigest, PartDigest, Removal, RemovalError, RemovedEvent, RemovedPart,
+    SegmentRef, SparsePage, StreamRemoval, Stub,
 };

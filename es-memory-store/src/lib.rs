@@ -40,7 +40,8 @@ use es_core::{
     AppendCondition, AppendError, Appended, ChainLink, Clock, Commit, ConditionalAppend,
     DynProjectionStore, EventId, EventStore, ImmediateAppend, ImmediateRead, Position, Query,
     QueryPage, QueryRange, ReadError, Recorded, RecordedAppend, RecordedCommit, RecordedEvent,
-    StreamId, StreamPage, StreamRange, StreamVisit, SystemClock,
+    Removal, RemovalError, SparsePage, StreamId, StreamPage, StreamRange, StreamRemoval,
+    StreamVisit, Stub, SystemClock,
 };
 use tokio::sync::Notify;
 
@@ -142,15 +143,15 @@ impl EventStore for MemoryStore {
         stream: &StreamId,
         range: StreamRange,
     ) -> Result<StreamPage, ReadError> {
-        Ok(self.log().read_stream(stream, range))
+        self.log().read_stream(stream, range)
     }
 
     async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
-        Ok(self.log().read(query, range))
+        self.log().read(query, range)
     }
 
     async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
-        Ok(self.log().find(event_id))
+        self.log().find(event_id)
     }
 
     async fn head(&self) -> Result<Position, ReadError> {
@@ -197,7 +198,7 @@ impl ImmediateRead for MemoryStore {
         range: StreamRange,
         visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
     ) -> Result<StreamVisit, ReadError> {
-        Ok(self.log().visit_stream(stream, range, visit))
+        self.log().visit_stream(stream, range, visit)
     }
 }
 
@@ -227,6 +228,32 @@ impl RecordedAppend for MemoryStore {
         }
         self.tell();
         answers
+    }
+}
+
+impl StreamRemoval for MemoryStore {
+    async fn remove(&self, removal: &Removal) -> Result<(), RemovalError> {
+        self.log.write().unwrap_or_else(PoisonError::into_inner).remove(removal)
+    }
+
+    async fn put_back(
+        &self,
+        stream: &StreamId,
+        events: &[RecordedEvent],
+    ) -> Result<(), RemovalError> {
+        self.log.write().unwrap_or_else(PoisonError::into_inner).put_back(stream, events)
+    }
+
+    async fn stub(&self, stream: &StreamId) -> Result<Option<Stub>, ReadError> {
+        Ok(self.log().stub(stream))
+    }
+
+    async fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Result<Vec<Stub>, ReadError> {
+        Ok(self.log().stubs(after, limit))
+    }
+
+    async fn read_sparse(&self, query: &Query, range: QueryRange) -> Result<SparsePage, ReadError> {
+        Ok(self.log().read_sparse(query, range))
     }
 }
 

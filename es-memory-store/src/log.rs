@@ -4,17 +4,18 @@ use std::ops::{ControlFlow, Range};
 
 use es_core::jiff::Timestamp;
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionFailed, Direction, EventId, Fence,
-    Inline, InlinePlace, InlineSet, NewEvent, Page, PageBuilder, Position, Query, QueryItem,
-    QueryPage, QueryRange, Recorded, RecordedEvent, StateError, StoreFailure, StreamAppend,
-    StreamId, StreamPage, StreamRange, StreamVisit, Tag, Version, VersionConflict,
+    AppendCondition, AppendError, Appended, Archived, Commit, ConditionFailed, Direction, EventId,
+    Fence, Inline, InlinePlace, InlineSet, NewEvent, Page, PageBuilder, Position, Query, QueryItem,
+    QueryPage, QueryRange, ReadError, Recorded, RecordedEvent, Removal, RemovalError, RemovedEvent,
+    RemovedPart, SparsePage, StateError, StoreFailure, StreamAppend, StreamId, StreamPage,
+    StreamRange, StreamVisit, Stub, Tag, Version, VersionConflict,
 };
 use hashbrown::HashMap;
 
 use crate::event_ids::EventIds;
 use crate::merge::{Merge, within};
 use crate::names::{Names, Postings};
-use crate::segment::{Microseconds, NewEntry, SEGMENT_EVENTS, Segment, Slot};
+use crate::segment::{Microseconds, NewEntry, SEGMENT_EVENTS, Segment, Slot, Stored};
 use crate::states::{States, Step};
 
 /// A page ends at this many bytes even when more events were asked for.
@@ -41,6 +42,8 @@ pub(crate) struct Log {
 struct Stream {
     id: StreamId,
     slots: Vec<Slot>,
+    /// What was removed of it.
+    removed: Vec<RemovedPart>,
 }
 
 impl Default for Log {
@@ -184,6 +187,15 @@ impl Log {
         event_id: EventId,
         slot: Slot,
     ) -> Result<Appended, AppendError> {
+        let mut stored = commit
+            .streams()
+            .flat_map(|append| append.events.iter())
+            .filter_map(|event| Some((event.id, self.slot_of(event.id)?)));
+        let removed = stored.find(|(_, slot)| self.is_removed(*slot));
+        if let Some((event_id, slot)) = removed {
+            let archived = Box::new(self.archived(slot));
+            return Err(AppendError::EventIdArchived { event_id, archived });
+        }
         let reused =
             |event_id, slot| AppendError::EventIdReused { event_id, position: position(slot) };
         // It must be the commit's first event, and behind it the others.
@@ -260,7 +272,11 @@ impl Log {
         let stream = place.unwrap_or_else(|| {
             let new = self.streams.len() as u32;
             self.by_stream.insert(append.stream.clone(), new);
-            self.streams.push(Stream { id: append.stream.clone(), slots: Vec::new() });
+            self.streams.push(Stream {
+                id: append.stream.clone(),
+                slots: Vec::new(),
+                removed: Vec::new(),
+            });
             new
         });
         for event in &append.events {
@@ -312,15 +328,23 @@ impl Log {
         Position::new(self.length.into())
     }
 
-    pub(crate) fn find(&self, event_id: EventId) -> Option<RecordedEvent> {
-        Some(self.recorded(self.slot_of(event_id)?).to_event())
+    pub(crate) fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
+        match self.slot_of(event_id) {
+            Some(slot) if self.is_removed(slot) => Err(self.refusal(slot)),
+            Some(slot) => Ok(Some(self.recorded(slot).to_event())),
+            None => Ok(None),
+        }
     }
 
-    pub(crate) fn read_stream(&self, id: &StreamId, range: StreamRange) -> StreamPage {
+    pub(crate) fn read_stream(
+        &self,
+        id: &StreamId,
+        range: StreamRange,
+    ) -> Result<StreamPage, ReadError> {
         let Some(stream) = self.stream(id) else {
-            return StreamPage { events: Page::default(), version: Version::ZERO, next: None };
+            return Ok(StreamPage { events: Page::default(), version: Version::ZERO, next: None });
         };
-        let selected = stream.select(range);
+        let selected = stream.select(range)?;
         let at_most = selected.slots.len() as u64;
         let (events, taken) = match range.direction {
             Direction::Forward => self.fill(selected.slots.iter().copied(), at_most, range.limit),
@@ -328,7 +352,7 @@ impl Log {
                 self.fill(selected.slots.iter().rev().copied(), at_most, range.limit)
             }
         };
-        StreamPage { events, version: stream.version(), next: selected.behind(taken) }
+        Ok(StreamPage { events, version: stream.version(), next: selected.behind(taken) })
     }
 
     pub(crate) fn visit_stream(
@@ -336,11 +360,11 @@ impl Log {
         id: &StreamId,
         range: StreamRange,
         visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
-    ) -> StreamVisit {
+    ) -> Result<StreamVisit, ReadError> {
         let Some(stream) = self.stream(id) else {
-            return StreamVisit { version: Version::ZERO, next: None };
+            return Ok(StreamVisit { version: Version::ZERO, next: None });
         };
-        let selected = stream.select(range);
+        let selected = stream.select(range)?;
         let mut taken = 0;
         let mut show = |&slot| {
             taken += 1;
@@ -352,17 +376,44 @@ impl Log {
             Direction::Forward => selected.slots[..limited].iter().try_for_each(&mut show),
             Direction::Backward => selected.slots.iter().rev().take(limited).try_for_each(show),
         };
-        StreamVisit { version: stream.version(), next: selected.behind(taken) }
+        Ok(StreamVisit { version: stream.version(), next: selected.behind(taken) })
     }
 
-    pub(crate) fn read(&self, query: &Query, range: QueryRange) -> QueryPage {
+    pub(crate) fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
         let slots = range.after.get()..range.up_to.get().min(self.length.into());
         let mut matches = self.matches(query, slots, range.direction);
         let at_most = matches.at_most();
-        let mut found = std::iter::from_fn(|| matches.next(self));
-        let (events, taken) = self.fill(&mut found, at_most, range.limit);
-        let more = taken < at_most && found.next().is_some();
-        QueryPage { events, head: self.head(), more }
+        let mut found = self.not_gone(&mut matches).peekable();
+        let live = std::iter::from_fn(|| found.next_if(|slot| !self.is_removed(*slot)));
+        let (events, taken) = self.fill(live, at_most, range.limit);
+        let next = if taken < at_most { found.next() } else { None };
+        match next {
+            Some(slot) if events.is_empty() && range.limit > 0 => Err(self.refusal(slot)),
+            next => Ok(QueryPage { events, head: self.head(), more: next.is_some() }),
+        }
+    }
+
+    pub(crate) fn read_sparse(&self, query: &Query, range: QueryRange) -> SparsePage {
+        let slots = range.after.get()..range.up_to.get().min(self.length.into());
+        let mut matches = self.matches(query, slots, range.direction);
+        let mut found = self.not_gone(&mut matches);
+        let (mut page, mut removed) = (PageBuilder::default(), Vec::new());
+        while page.len() + removed.len() < range.limit && page.bytes() < PAGE_BYTES {
+            let Some(slot) = found.next() else { break };
+            if self.is_removed(slot) {
+                removed.extend(self.removed_event(slot));
+            } else {
+                page.push(self.recorded(slot));
+            }
+        }
+        let more = found.next().is_some();
+        SparsePage { events: page.build(), removed, head: self.head(), more }
+    }
+
+    /// The events that match, without those that were removed for good.
+    fn not_gone<'m>(&'m self, matches: &'m mut Matches<'_>) -> impl Iterator<Item = Slot> + 'm {
+        std::iter::from_fn(|| matches.next(self))
+            .filter(|slot| !self.is_removed(*slot) || self.removed_event(*slot).is_some())
     }
 
     /// Fills a page, and says how many events it took.
@@ -428,6 +479,35 @@ impl Log {
         Matches::Some(Merge::new(lists, direction))
     }
 
+    #[inline]
+    fn is_removed(&self, slot: Slot) -> bool {
+        self.segments[slot as usize / SEGMENT_EVENTS].is_removed(slot as usize % SEGMENT_EVENTS)
+    }
+
+    /// Where a removed event is; `None` if nowhere.
+    fn removed_event(&self, slot: Slot) -> Option<RemovedEvent> {
+        let stored = self.stored(slot);
+        let stream = &self.streams[stored.stream as usize];
+        let version = Version::new(stored.version.into());
+        let part = stream.removed.iter().find(|part| (part.from..=part.to).contains(&version))?;
+        let segment = part.segment.clone()?;
+        Some(RemovedEvent { position: position(slot), stream: stream.id.clone(), version, segment })
+    }
+
+    fn refusal(&self, slot: Slot) -> ReadError {
+        ReadError::Archived(Box::new(self.archived(slot)))
+    }
+
+    fn archived(&self, slot: Slot) -> Archived {
+        let stored = self.stored(slot);
+        let stub = self.streams[stored.stream as usize].stub();
+        stub.archived(Version::new(stored.version.into()))
+    }
+
+    fn stored(&self, slot: Slot) -> Stored<'_> {
+        self.segments[slot as usize / SEGMENT_EVENTS].get(slot as usize % SEGMENT_EVENTS)
+    }
+
     fn stream(&self, id: &StreamId) -> Option<&Stream> {
         Some(&self.streams[self.place(id)? as usize])
     }
@@ -442,8 +522,7 @@ impl Log {
 
     #[inline]
     fn recorded(&self, slot: Slot) -> Recorded<'_> {
-        let stored =
-            self.segments[slot as usize / SEGMENT_EVENTS].get(slot as usize % SEGMENT_EVENTS);
+        let stored = self.stored(slot);
         let (name, schema_version) = self.names.kind(stored.kind);
         Recorded {
             position: position(slot),
@@ -467,13 +546,29 @@ impl Stream {
     }
 
     /// The events in a range, whatever its limit.
-    fn select(&self, range: StreamRange) -> Selected<'_> {
+    ///
+    /// # Errors
+    /// When the range begins with a removed event. Backward it ends before one.
+    fn select(&self, range: StreamRange) -> Result<Selected<'_>, ReadError> {
         // Versions are counted from one, slots of the stream from zero.
         let length = self.slots.len() as u64;
         let from = range.from.get().saturating_sub(1).min(length);
         let to = range.to.get().min(length).max(from);
-        let slots = &self.slots[from as usize..to as usize];
-        Selected { slots, from, to, direction: range.direction }
+        let removed = self.removed.last().map_or(0, |part| part.to.get());
+        let first = match range.direction {
+            Direction::Forward => from + 1,
+            Direction::Backward => to,
+        };
+        if from < to && first <= removed && range.limit > 0 {
+            return Err(self.stub().refusal(Version::new(first)));
+        }
+        let live = from.max(removed.min(to));
+        let slots = &self.slots[live as usize..to as usize];
+        Ok(Selected { slots, from, to, direction: range.direction })
+    }
+
+    fn stub(&self) -> Stub {
+        Stub { stream: self.id.clone(), version: self.version(), parts: self.removed.clone() }
     }
 }
 
@@ -492,6 +587,94 @@ impl Selected<'_> {
             Direction::Forward => Version::new(self.from + taken + 1),
             Direction::Backward => Version::new(self.to - taken),
         })
+    }
+}
+
+/// Removing, and putting back.
+impl Log {
+    pub(crate) fn remove(&mut self, removal: &Removal) -> Result<(), RemovalError> {
+        let place = self.place(&removal.stream);
+        let stream = place.map(|place| &self.streams[place as usize]);
+        let version = stream.map_or(Version::ZERO, Stream::version);
+        let stub = stream.filter(|stream| !stream.removed.is_empty()).map(Stream::stub);
+        let id_at = |version: Version| {
+            let slot = *stream?.slots.get(version.get().checked_sub(1)? as usize)?;
+            Some(event_id(&self.segments, slot))
+        };
+        let repeated = Stub::check(stub.as_ref(), version, removal, id_at)?;
+        let Some(place) = place.filter(|_| !repeated) else { return Ok(()) };
+        // Everything is checked: from here on nothing can fail.
+        let stream = &mut self.streams[place as usize];
+        let part = &removal.part;
+        let slots = part.from.get() as usize - 1..part.to.get() as usize;
+        for &slot in &stream.slots[slots] {
+            let segment = &mut self.segments[slot as usize / SEGMENT_EVENTS];
+            segment.remove(slot as usize % SEGMENT_EVENTS);
+        }
+        stream.removed.push(part.clone());
+        Ok(())
+    }
+
+    pub(crate) fn put_back(
+        &mut self,
+        id: &StreamId,
+        events: &[RecordedEvent],
+    ) -> Result<(), RemovalError> {
+        let place = self.place(id);
+        let stream = place.map(|place| &self.streams[place as usize]);
+        let last = stream.and_then(|stream| stream.removed.last().cloned());
+        let slots = match Stub::check_return(id, last.as_ref(), events)? {
+            None => {
+                // It was put back before, if these are the events that are there.
+                let known = |event: &RecordedEvent| {
+                    let slots = &stream?.slots;
+                    let slot = slots.get(event.version.get().checked_sub(1)? as usize)?;
+                    (event_id(&self.segments, *slot) == event.event_id).then_some(())
+                };
+                return match events.iter().find(|event| known(event).is_none()) {
+                    None => Ok(()),
+                    Some(RecordedEvent { version, .. }) => {
+                        let (stream, version) = (id.clone(), *version);
+                        Err(RemovalError::OtherEvent { stream, version })
+                    }
+                };
+            }
+            Some(part) => part.from.get() as usize - 1..part.to.get() as usize,
+        };
+        let Some(place) = place else { return Ok(()) };
+        let slots: Vec<Slot> = self.streams[place as usize].slots[slots].to_vec();
+        for (&slot, event) in slots.iter().zip(events) {
+            let known = self.recorded(slot);
+            if known.event_id != event.event_id
+                || known.position != event.position
+                || known.version != event.version
+                || known.name != event.name
+                || known.schema_version != event.schema_version
+                || known.tags != event.tags.as_slice()
+            {
+                let (stream, version) = (id.clone(), event.version);
+                return Err(RemovalError::OtherEvent { stream, version });
+            }
+        }
+        for (slot, event) in slots.into_iter().zip(events) {
+            let segment = &mut self.segments[slot as usize / SEGMENT_EVENTS];
+            let index = slot as usize % SEGMENT_EVENTS;
+            segment.put_back(index, &event.payload, &event.metadata);
+        }
+        self.streams[place as usize].removed.pop();
+        Ok(())
+    }
+
+    pub(crate) fn stub(&self, id: &StreamId) -> Option<Stub> {
+        self.stream(id).filter(|stream| !stream.removed.is_empty()).map(Stream::stub)
+    }
+
+    pub(crate) fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Vec<Stub> {
+        let removed = self.streams.iter().filter(|stream| !stream.removed.is_empty());
+        let mut streams: Vec<_> =
+            removed.filter(|stream| after.is_none_or(|after| stream.id > *after)).collect();
+        streams.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        streams.into_iter().take(limit).map(Stream::stub).collect()
     }
 }
 

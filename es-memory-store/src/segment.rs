@@ -21,6 +21,8 @@ pub(crate) struct Segment {
     text: Option<String>,
     /// What few events have.
     extras: Vec<Extra>,
+    /// How many bytes of the payloads belong to no event any more.
+    unused: usize,
 }
 
 struct Entry {
@@ -37,12 +39,15 @@ struct Entry {
     payload_end: u32,
     /// The index of the extra plus one; zero if there is none.
     extra: u32,
+    /// Its payload and metadata are elsewhere.
+    removed: bool,
 }
 
 #[derive(Default)]
 struct Extra {
     tags: Tags,
     metadata: Metadata,
+    /// One that does not lie with the others.
     large_payload: Option<Bytes>,
 }
 
@@ -149,6 +154,7 @@ impl Segment {
             // Both fit: 4,096 events of at most 64 KiB.
             payload_end: self.payloads.len() as u32,
             extra: extra as u32,
+            removed: false,
         });
     }
 
@@ -156,14 +162,88 @@ impl Segment {
         self.entries[index].event_id
     }
 
+    pub(crate) fn is_removed(&self, index: usize) -> bool {
+        self.entries[index].removed
+    }
+
+    /// Lets go of the payload and metadata of an event.
+    pub(crate) fn remove(&mut self, index: usize) {
+        let (start, end) = self.copied(index);
+        let entry = &mut self.entries[index];
+        entry.removed = true;
+        let mut used = end - start;
+        if let Some(extra) = (entry.extra as usize).checked_sub(1) {
+            let extra = &mut self.extras[extra];
+            // What was put back lies elsewhere, and its first place is counted already.
+            if extra.large_payload.is_some() {
+                used = 0;
+            }
+            // Tags stay: conditions ask for them.
+            (extra.metadata, extra.large_payload) = (Metadata::EMPTY, None);
+        }
+        self.unused += used;
+        if self.unused > self.copied_bytes().len() / 2 {
+            self.give_back_unused();
+        }
+    }
+
+    /// Takes payload and metadata of a removed event back.
+    pub(crate) fn put_back(&mut self, index: usize, payload: &Bytes, metadata: &Metadata) {
+        let entry = &mut self.entries[index];
+        entry.removed = false;
+        let place = match (entry.extra as usize).checked_sub(1) {
+            Some(place) => place,
+            None => {
+                self.extras.push(Extra::default());
+                entry.extra = self.extras.len() as u32;
+                self.extras.len() - 1
+            }
+        };
+        let extra = &mut self.extras[place];
+        (extra.metadata, extra.large_payload) = (metadata.clone(), Some(payload.clone()));
+    }
+
+    /// Where the payload lies that was copied.
+    fn copied(&self, index: usize) -> (usize, usize) {
+        let start = index.checked_sub(1).map_or(0, |before| self.entries[before].payload_end);
+        (start as usize, self.entries[index].payload_end as usize)
+    }
+
+    /// Copies what is used and forgets the rest.
+    fn give_back_unused(&mut self) {
+        let all = self.copied_bytes();
+        let mut payloads = Vec::with_capacity(all.len().saturating_sub(self.unused));
+        let mut ends = Vec::with_capacity(self.entries.len());
+        let mut start = 0;
+        for entry in &self.entries {
+            let end = entry.payload_end as usize;
+            let extra = (entry.extra as usize).checked_sub(1).map(|extra| &self.extras[extra]);
+            if !entry.removed && extra.is_none_or(|extra| extra.large_payload.is_none()) {
+                payloads.extend_from_slice(&all[start..end]);
+            }
+            start = end;
+            ends.push(payloads.len() as u32);
+        }
+        for (entry, end) in self.entries.iter_mut().zip(ends) {
+            entry.payload_end = end;
+        }
+        (self.payloads, self.unused) = (payloads, 0);
+        if self.text.take().is_some() {
+            self.seal();
+        }
+    }
+
+    fn copied_bytes(&self) -> &[u8] {
+        self.text.as_ref().map_or(&self.payloads, |text| text.as_bytes())
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Stored<'_> {
         let entry = &self.entries[index];
-        let start = index.checked_sub(1).map_or(0, |before| self.entries[before].payload_end);
-        let range = start as usize..entry.payload_end as usize;
+        let (start, end) = self.copied(index);
         let copied = match &self.text {
-            Some(text) => Payload::Text(&text[range]),
-            None => Payload::Bytes(&self.payloads[range]),
+            Some(text) => Payload::Text(&text[start..end]),
+            None => Payload::Bytes(&self.payloads[start..end]),
         };
         let extra = (entry.extra as usize).checked_sub(1).map(|extra| &self.extras[extra]);
         let large = extra.and_then(|extra| extra.large_payload.as_deref());

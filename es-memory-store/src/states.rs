@@ -82,7 +82,7 @@ impl InlineStep<NoRows> for Step<'_> {
     }
 
     fn read(&mut self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
-        Ok(self.log.read(query, range))
+        self.log.read(query, range)
     }
 
     fn commit(

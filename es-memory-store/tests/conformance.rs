@@ -13,7 +13,7 @@ use es_memory_store::MemoryStore;
 
 es_core::conformance::store_tests!(
     || async { MemoryStore::new() } =>
-    EventStore, ConditionalAppend, StateStore, RecordedAppend, ProjectionStore
+    EventStore, ConditionalAppend, StreamRemoval, StateStore, RecordedAppend, ProjectionStore
 );
 
 /// What the suite can not know: it has no hold of the clock.

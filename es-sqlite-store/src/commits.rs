@@ -1,5 +1,7 @@
 //! Checking and writing commits, inside the writer's transaction.
 
+mod removal;
+
 use std::sync::Arc;
 
 use es_core::jiff::Timestamp;
@@ -19,7 +21,7 @@ use crate::event_types::{self, BLOCK, block_of};
 use crate::fence;
 use crate::matches;
 use crate::names::Names;
-use crate::pages::{self, Reader, bound};
+use crate::pages::{self, Found, Reader, bound};
 use crate::record::{self, Extras, Fields, stream_seal, type_seal};
 use crate::rows::{Sqlite, Texts};
 use crate::state_records;
@@ -416,9 +418,18 @@ impl Log {
                     (Some(position), _) => {
                         // It must be the same event, right behind the one before it.
                         let mut reader = Reader { connection, names: &mut self.names };
-                        let stored = reader.at(position, |recorded| {
+                        let stored = reader.find_at(position, |recorded| {
                             is_same(&recorded, append, event).then_some(recorded.version)
                         })?;
+                        let stored = match stored {
+                            Found::Live(stored) => stored,
+                            Found::Removed(removed) => {
+                                let event_id = event.id;
+                                let archived = removed.archived(connection, self.head)?.into();
+                                let refused = AppendError::EventIdArchived { event_id, archived };
+                                return Err(refused.into());
+                            }
+                        };
                         match stored {
                             Some(stored) if Some(position) == expected => version = stored,
                             _ => return reused(event.id, position),
@@ -517,7 +528,7 @@ impl Log {
                 bound(stream.version.get()),
                 kind.number,
                 self.record,
-                payload(event)
+                payload(&event.payload)
             ])?;
             self.ids.add(event.id, position);
             if self.head.get() % BLOCK == 1 {
@@ -545,10 +556,10 @@ fn is_same(stored: &es_core::Recorded<'_>, append: &StreamAppend, event: &NewEve
 }
 
 /// As text when it is text, so that people can read it and SQLite's JSON functions work on it.
-fn payload(event: &NewEvent) -> ToSqlOutput<'_> {
-    ToSqlOutput::Borrowed(match std::str::from_utf8(&event.payload) {
+fn payload(payload: &[u8]) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match std::str::from_utf8(payload) {
         Ok(text) => ValueRef::Text(text.as_bytes()),
-        Err(_) => ValueRef::Blob(&event.payload),
+        Err(_) => ValueRef::Blob(payload),
     })
 }
 
@@ -556,9 +567,7 @@ fn extras(event: &NewEvent) -> Result<Vec<u8>, Failure> {
     if event.tags.as_slice().is_empty() && event.metadata.is_empty() {
         return Ok(Vec::new());
     }
-    let extras = Extras { tags: event.tags.clone(), metadata: event.metadata.clone() };
-    serde_json::to_vec(&extras)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()).into())
+    Extras { tags: event.tags.clone(), metadata: event.metadata.clone() }.written()
 }
 
 /// Finds an event type without a copy of its name.

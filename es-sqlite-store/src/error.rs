@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use es_core::{
-    AppendError, EventId, FenceError, Position, ReadError, StateError, StateKey, StoreFailure,
-    StreamId, Version,
+    AppendError, Archived, EventId, FenceError, Position, ReadError, RemovalError, StateError,
+    StateKey, StoreFailure, StreamId, Version,
 };
 use rusqlite::ErrorCode;
 
@@ -254,6 +254,14 @@ pub enum Damage {
     /// The fence has a time that is none.
     #[error("the table `fence` holds something that this store does not write")]
     Fence,
+    /// What is stored about removed events of a stream is not what was written.
+    #[error(
+        "a row of removed_parts for stream number {stream} is not what was written: its checksum is wrong"
+    )]
+    RemovedPart {
+        /// The number of the stream in the table `streams`.
+        stream: i64,
+    },
     /// A state record is not what was written.
     #[error("state record `{key}` is not what was written: its checksum is wrong")]
     State {
@@ -270,6 +278,8 @@ pub enum Damage {
 pub(crate) enum Failure {
     Sqlite(rusqlite::Error),
     Damage(Damage),
+    /// What is wanted was removed.
+    Archived(Box<Archived>),
     /// The file is no longer where it was.
     Removed,
     /// The thread that should have answered has ended.
@@ -312,9 +322,11 @@ impl Failure {
                 ) => Prospect::Transient,
                 _ => Prospect::Permanent,
             },
-            Self::Damage(_) | Self::Removed | Self::Stopped | Self::NoWriteAheadLog => {
-                Prospect::Permanent
-            }
+            Self::Damage(_)
+            | Self::Archived(_)
+            | Self::Removed
+            | Self::Stopped
+            | Self::NoWriteAheadLog => Prospect::Permanent,
         }
     }
 
@@ -353,6 +365,7 @@ impl Failure {
                 StoreFailure::caused_by(format!("{what} ({error})"), error)
             }
             Self::Damage(damage) => StoreFailure::caused_by(damage.to_string(), damage),
+            Self::Archived(archived) => StoreFailure::caused_by(archived.to_string(), *archived),
             Self::Removed => StoreFailure::new(
                 "the database file or its write-ahead log was removed or replaced while it was open; open the store again",
             ),
@@ -368,6 +381,9 @@ impl Failure {
 
 impl From<Failure> for ReadError {
     fn from(failure: Failure) -> Self {
+        if let Failure::Archived(archived) = failure {
+            return Self::Archived(archived);
+        }
         match failure.prospect() {
             Prospect::Transient => Self::Transient(failure.explained()),
             Prospect::Permanent => Self::Permanent(failure.explained()),
@@ -394,6 +410,15 @@ impl From<Failure> for FenceError {
 }
 
 impl From<Failure> for StateError {
+    fn from(failure: Failure) -> Self {
+        match failure.prospect() {
+            Prospect::Transient => Self::Transient(failure.explained()),
+            Prospect::Permanent => Self::Permanent(failure.explained()),
+        }
+    }
+}
+
+impl From<Failure> for RemovalError {
     fn from(failure: Failure) -> Self {
         match failure.prospect() {
             Prospect::Transient => Self::Transient(failure.explained()),

@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Damage, Failure, event_id};
+use crate::pages::bound;
 use crate::record::Record;
 
 /// So many go into the table together.
@@ -169,6 +170,30 @@ impl EventIds {
 
     pub(crate) fn add(&mut self, id: EventId, position: i64) {
         self.uncommitted.insert(id, position);
+    }
+
+    /// Puts all ids up to the head into the table, because the events that they could be read from are
+    /// about to go.
+    pub(crate) fn index_now(
+        &mut self,
+        connection: &Connection,
+        head: Position,
+    ) -> Result<(), Failure> {
+        let mut ids: Vec<_> = self.uncommitted.drain().collect();
+        if self.indexed.is_none() {
+            let recent = self.recent.read();
+            ids.extend(recent.positions.iter().map(|(id, position)| (*id, *position)));
+        }
+        ids.sort_unstable();
+        self.greatest = self.greatest.max(ids.last().map(|(id, _)| *id));
+        let mut insert = connection.prepare_cached(INSERT)?;
+        for (id, position) in ids {
+            insert.execute(params![id.as_uuid().as_bytes().as_slice(), position])?;
+        }
+        let head = bound(head.get());
+        connection.prepare_cached(SET_INDEXED)?.execute([head])?;
+        self.indexed = Some(head);
+        Ok(())
     }
 
     /// At the beginning of a transaction: puts the recent ids into the table if there are enough.

@@ -54,6 +54,7 @@ mod presence;
 mod read_ahead;
 mod readers;
 mod record;
+mod removed;
 mod rows;
 mod schema;
 mod state_records;
@@ -70,9 +71,9 @@ use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, DynInlineStore,
     DynProjectionStore, EventId, EventStore, ExpectedRevision, Fence, FenceError, FencedStore,
     InPlaceAppend, Inline, InlineStore, Position, ProjectionStore, Query, QueryPage, QueryRange,
-    ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Revision, RowWork, StateCommit,
-    StateError, StateKey, StatePage, StateRecord, StateStore, StoreFailure, StreamId, StreamPage,
-    StreamRange,
+    ReadError, RecordedAppend, RecordedCommit, RecordedEvent, Removal, RemovalError, Revision,
+    RowWork, SparsePage, StateCommit, StateError, StateKey, StatePage, StateRecord, StateStore,
+    StoreFailure, StreamId, StreamPage, StreamRange, StreamRemoval, Stub,
 };
 use tokio::runtime::RuntimeFlavor;
 use tokio::sync::{mpsc, oneshot};
@@ -85,6 +86,7 @@ use crate::head::Head;
 use crate::lock::WriterLock;
 pub use crate::maintenance::{MAX_DAMAGE, Size, Verified};
 use crate::news::News;
+use crate::pages::Reader;
 use crate::read_ahead::ReadAhead;
 use crate::readers::Readers;
 pub use crate::rows::{Sqlite, SqliteTransaction};
@@ -450,6 +452,59 @@ impl FencedStore for SqliteStore {
         let (answer, answered) = oneshot::channel();
         self.enqueue(Job::LiftFence { answer }).await?;
         answered.await.unwrap_or_else(|_| Err(FenceError::OutcomeUnknown(lost_answer())))
+    }
+}
+
+impl StreamRemoval for SqliteStore {
+    async fn remove(&self, removal: &Removal) -> Result<(), RemovalError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::RemoveEvents { removal: removal.clone(), answer }).await?;
+        let done = answered.await;
+        self.read_ahead.clear();
+        done.unwrap_or_else(|_| Err(RemovalError::OutcomeUnknown(lost_answer())))
+    }
+
+    async fn put_back(
+        &self,
+        stream: &StreamId,
+        events: &[RecordedEvent],
+    ) -> Result<(), RemovalError> {
+        let (answer, answered) = oneshot::channel();
+        let (stream, events) = (stream.clone(), events.to_vec());
+        self.enqueue(Job::PutBack { stream, events, answer }).await?;
+        let done = answered.await;
+        self.read_ahead.clear();
+        done.unwrap_or_else(|_| Err(RemovalError::OutcomeUnknown(lost_answer())))
+    }
+
+    async fn stub(&self, stream: &StreamId) -> Result<Option<Stub>, ReadError> {
+        let (stream, head) = (stream.clone(), self.head.clone());
+        let read = move |reader: &mut Reader<'_>| {
+            // One snapshot of the version and the parts.
+            let snapshot = reader.connection.unchecked_transaction()?;
+            let head = head.of(&snapshot)?;
+            removed::stub(&snapshot, &stream, head)
+        };
+        Ok(self.readers()?.read(read).await?)
+    }
+
+    async fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Result<Vec<Stub>, ReadError> {
+        let (after, head) = (after.cloned(), self.head.clone());
+        let read = move |reader: &mut Reader<'_>| {
+            let snapshot = reader.connection.unchecked_transaction()?;
+            let head = head.of(&snapshot)?;
+            removed::stubs(&snapshot, after.as_ref(), limit, head)
+        };
+        Ok(self.readers()?.read(read).await?)
+    }
+
+    async fn read_sparse(&self, query: &Query, range: QueryRange) -> Result<SparsePage, ReadError> {
+        let (query, head) = (query.clone(), self.head.clone());
+        let read = move |reader: &mut Reader<'_>| {
+            let head = head.of(reader.connection)?;
+            reader.read_sparse(&query, range, head)
+        };
+        Ok(self.readers()?.read(read).await?)
     }
 }
 

@@ -12,9 +12,10 @@ use crate::error::{Damage, Failure, MaintenanceError};
 use crate::event_types::block_of;
 use crate::lock::beside;
 use crate::names::Names;
-use crate::pages::{self, Reader};
+use crate::pages::{self, Found, Reader, bound};
 use crate::readers;
 use crate::record::Record;
+use crate::removed;
 use crate::state_records;
 use crate::{event_ids, event_types};
 
@@ -27,7 +28,7 @@ pub const MAX_DAMAGE: usize = 100;
 pub struct Verified {
     /// The position of its last event.
     pub head: Position,
-    /// How many events it holds.
+    /// How many events it holds, without those that were removed.
     pub events: u64,
     /// How many streams they are of.
     pub streams: u64,
@@ -105,6 +106,7 @@ pub(crate) fn verify(database: &Path, busy: Duration) -> Result<Verified, Mainte
     examination.pages()?;
     let verified = examination.events()?;
     examination.ids()?;
+    examination.removed_parts()?;
     examination.streams()?;
     examination.tags()?;
     examination.state_records()?;
@@ -178,7 +180,7 @@ impl Examination<'_> {
             verified.events += 1;
             let examined = self.event(row);
             let position = self.noted(examined)?.unwrap_or(expected);
-            if position != expected {
+            if position != expected && !self.were_removed(expected, position)? {
                 self.note(Damage::MissingPosition { position: expected });
             }
             expected = position.next();
@@ -188,6 +190,21 @@ impl Examination<'_> {
             .map_err(Failure::from)?
             .unsigned_abs();
         Ok(verified)
+    }
+
+    /// Whether all events from a position up to another one were removed.
+    fn were_removed(&self, from: Position, before: Position) -> Result<bool, MaintenanceError> {
+        let count = self
+            .connection
+            .prepare_cached(
+                "SELECT count(*) FROM removed_events WHERE position >= ?1 AND position < ?2",
+            )
+            .and_then(|mut statement| {
+                let range = [bound(from.get()), bound(before.get())];
+                statement.query_row(range, |row| row.get::<_, i64>(0))
+            })
+            .map_err(Failure::from)?;
+        Ok(from < before && count.unsigned_abs() == before.get() - from.get())
     }
 
     fn event(&mut self, row: &Row<'_>) -> Result<Position, Failure> {
@@ -243,22 +260,59 @@ impl Examination<'_> {
             .connection
             .query_row("SELECT count(*) FROM event_ids", [], |row| row.get(0))
             .map_err(Failure::from)?;
-        if count != self.ids && self.damage.is_empty() {
+        let removed: i64 = self
+            .connection
+            .query_row("SELECT count(*) FROM removed_events", [], |row| row.get(0))
+            .map_err(Failure::from)?;
+        let events = self.ids + removed;
+        if count != events && self.damage.is_empty() {
             self.note(Damage::Database(format!(
-                "the table event_ids has {count} rows for {} events",
-                self.ids
+                "the table event_ids has {count} rows for {events} events"
             )));
         }
         Ok(())
     }
 
-    /// That the versions of each stream are 1, 2, 3 and so on.
+    /// That the removed parts are what was written, and that each has its events.
+    fn removed_parts(&mut self) -> Result<(), MaintenanceError> {
+        let connection = self.connection;
+        let mut statement = connection
+            .prepare("SELECT DISTINCT stream_id FROM removed_parts")
+            .map_err(Failure::from)?;
+        let mut rows = statement.query([]).map_err(Failure::from)?;
+        while let Some(row) = rows.next().map_err(Failure::from)? {
+            let stream: i64 = row.get(0).map_err(Failure::from)?;
+            let parts = removed::parts(connection, stream);
+            self.noted(parts)?;
+        }
+        let mut statement = connection
+            .prepare(
+                "SELECT stream_id FROM removed_parts AS parts
+                 LEFT JOIN removed_events AS events USING (part_id)
+                 GROUP BY part_id HAVING count(DISTINCT version) <> last_version - first_version + 1
+                    OR count(position) <> last_version - first_version + 1
+                    OR min(version) <> first_version OR max(version) <> last_version",
+            )
+            .map_err(Failure::from)?;
+        let mut rows = statement.query([]).map_err(Failure::from)?;
+        while let Some(row) = rows.next().map_err(Failure::from)? {
+            let stream: i64 = row.get(0).map_err(Failure::from)?;
+            self.note(Damage::RemovedPart { stream });
+        }
+        Ok(())
+    }
+
+    /// That the versions of each stream are 1, 2, 3 and so on, behind those that were removed.
     fn streams(&mut self) -> Result<(), MaintenanceError> {
         let connection = self.connection;
         let mut statement = connection
             .prepare(
-                "SELECT streams.name, count(*) FROM event_records JOIN streams USING (stream_id)
-                 GROUP BY stream_id HAVING count(*) <> max(version) OR min(version) <> 1",
+                "SELECT streams.name, count(*) + coalesce(gone, 0)
+                 FROM event_records JOIN streams USING (stream_id)
+                 LEFT JOIN (SELECT stream_id, max(last_version) AS gone FROM removed_parts
+                    GROUP BY stream_id) USING (stream_id)
+                 GROUP BY stream_id HAVING count(*) <> max(version) - coalesce(gone, 0)
+                    OR min(version) <> coalesce(gone, 0) + 1",
             )
             .map_err(Failure::from)?;
         let mut rows = statement.query([]).map_err(Failure::from)?;
@@ -293,13 +347,16 @@ impl Examination<'_> {
     fn tag(&mut self, row: &Row<'_>) -> Result<(), Failure> {
         let (tag, position): (String, i64) = row.try_into()?;
         let mut reader = Reader { connection: self.connection, names: &mut self.names };
-        let found = reader.at(position, |recorded| {
+        let found = reader.find_at(position, |recorded| {
             let found = recorded.tags.iter().any(|known| known.as_str() == tag);
             (found, recorded.position)
         })?;
         match found {
-            (true, _) => Ok(()),
-            (false, position) => Err(Damage::Index { position, what: "has other tags" }.into()),
+            // Which tags a removed event has, this index alone knows.
+            Found::Live((true, _)) | Found::Removed(_) => Ok(()),
+            Found::Live((false, position)) => {
+                Err(Damage::Index { position, what: "has other tags" }.into())
+            }
         }
     }
 

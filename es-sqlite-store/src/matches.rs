@@ -6,7 +6,8 @@ use rusqlite::{CachedStatement, Connection, Rows, params_from_iter};
 
 use crate::error::{Damage, Failure};
 use crate::event_types::{self, BLOCK};
-use crate::pages::bound;
+use crate::pages::{Found, bound};
+use crate::removed;
 
 /// How far it is counted to find out which tag of an item is the rarest.
 const COUNTED: i64 = 256;
@@ -40,18 +41,21 @@ impl<'a> Matches<'a> {
             Direction::Forward => "",
             Direction::Backward => " DESC",
         };
+        let tables: &[_] = if removed::any(connection)? { &[LIVE, REMOVED] } else { &[LIVE] };
         let mut lists = Vec::new();
         for item in query.items() {
             if item.tags().is_empty() {
                 let names = item.names().iter().map(AsRef::as_ref);
                 for number in event_types::numbers(connection, names)? {
-                    let sql = of_type(order);
-                    let parameters = vec![number.into(), range[0].into(), range[1].into()];
-                    lists.push(List {
-                        statement: connection.prepare_cached(&sql)?,
-                        parameters,
-                        item,
-                    });
+                    for table in tables {
+                        let sql = of_type(table, order);
+                        let parameters = vec![number.into(), range[0].into(), range[1].into()];
+                        lists.push(List {
+                            statement: connection.prepare_cached(&sql)?,
+                            parameters,
+                            item,
+                        });
+                    }
                 }
             } else {
                 let mut tags: Vec<&str> = item.tags().iter().map(Tag::as_str).collect();
@@ -144,6 +148,14 @@ impl Items<'_> {
         }
         Ok(accepted)
     }
+
+    /// The same for an event of which the name is left: what the index says of its tags is right.
+    pub(crate) fn accept_named(&self, name: &str) -> bool {
+        let named = |item: &&QueryItem| {
+            item.names().is_empty() || item.names().iter().any(|wanted| wanted == name)
+        };
+        self.0.iter().any(named)
+    }
 }
 
 /// The first event that a query selects, after a position.
@@ -160,19 +172,29 @@ pub(crate) fn first(
     let matches = Matches::prepare(reader.connection, query, after, head, Direction::Forward)?;
     let mut first = None;
     matches.for_each(|position, items| {
-        let found = reader.at(position, |recorded| {
+        let found = reader.find_at(position, |recorded| {
             items.accept(recorded).map(|accepted| accepted.then_some(recorded.position))
-        })??;
-        first = found;
-        Ok(found.is_none())
+        })?;
+        first = match found {
+            Found::Live(accepted) => accepted?,
+            Found::Removed(removed) => {
+                let accepted = items.accept_named(&removed.name(reader.connection)?);
+                accepted.then_some(removed.position)
+            }
+        };
+        Ok(first.is_none())
     })?;
     Ok(first)
 }
 
+/// The tables that have positions and types.
+pub(crate) const LIVE: &str = "event_records";
+pub(crate) const REMOVED: &str = "removed_events";
+
 /// Positions with an event type, block by block.
-pub(crate) fn of_type(order: &str) -> String {
+pub(crate) fn of_type(table: &str, order: &str) -> String {
     format!(
-        "SELECT position FROM event_type_blocks AS blocks CROSS JOIN event_records AS records
+        "SELECT position FROM event_type_blocks AS blocks CROSS JOIN {table} AS records
          WHERE blocks.type_id = ?1
            AND block BETWEEN max(?2, 0) / {BLOCK} AND max(?3 - 1, 0) / {BLOCK}
            AND position > max(?2, block * {BLOCK})

@@ -2,7 +2,7 @@
 
 use es_core::{
     Direction, EventId, Page, PageBuilder, Position, Query, QueryItem, QueryPage, QueryRange,
-    RecordedEvent, StreamId, StreamPage, StreamRange, Version,
+    RecordedEvent, RemovedEvent, SparsePage, StreamId, StreamPage, StreamRange, Version,
 };
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -13,6 +13,7 @@ use crate::event_types::{self, BLOCK, Blocks, block_of};
 use crate::matches::Matches;
 use crate::names::Names;
 use crate::record::Record;
+use crate::removed::{self, Places, Removed};
 
 /// A page ends at this many bytes even when more events were asked for.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
@@ -46,15 +47,18 @@ pub(crate) fn stream(
     id: &StreamId,
     head: Position,
 ) -> Result<Option<(i64, Version)>, Failure> {
-    let number: Option<i64> =
-        connection.prepare_cached(STREAM)?.query_row([id.as_str()], |row| row.get(0)).optional()?;
-    let Some(number) = number else { return Ok(None) };
+    let Some(number) = number(connection, id)? else { return Ok(None) };
     let version: Option<i64> = connection
         .prepare_cached(STREAM_VERSION)?
         .query_row([number, bound(head.get())], |row| row.get(0))
         .optional()?;
     let version = version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0);
     Ok(Some((number, Version::new(version))))
+}
+
+/// A stream's number.
+pub(crate) fn number(connection: &Connection, id: &StreamId) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached(STREAM)?.query_row([id.as_str()], |row| row.get(0)).optional()
 }
 
 /// The position of the last event.
@@ -74,6 +78,30 @@ pub(crate) struct Reader<'a> {
 
 impl Reader<'_> {
     pub(crate) fn read_stream(
+        &mut self,
+        id: &StreamId,
+        range: StreamRange,
+        head: Position,
+    ) -> Result<StreamPage, Failure> {
+        self.steadily(|reader| reader.page_of_stream(id, range, head))
+    }
+
+    /// Reads, and once more in one snapshot if something was missing: events may have been removed or
+    /// put back between two statements.
+    fn steadily<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match read(self) {
+            Err(Failure::Damage(_)) if self.connection.is_autocommit() => {
+                let _snapshot = self.connection.unchecked_transaction()?;
+                read(self)
+            }
+            done => done,
+        }
+    }
+
+    fn page_of_stream(
         &mut self,
         id: &StreamId,
         range: StreamRange,
@@ -108,15 +136,28 @@ impl Reader<'_> {
                 Direction::Forward => first + taken,
                 Direction::Backward => last - taken,
             };
-            let missing =
-                || Damage::MissingVersion { stream: id.clone(), version: Version::new(expected) };
-            let row = rows.next()?.ok_or_else(missing)?;
-            let record = record(row)?;
-            if record.fields.version.get() != expected || record.fields.stream != number {
-                return Err(missing().into());
+            let row = rows.next()?;
+            let found = row.map(|row| Ok::<_, Failure>((row, record(row)?))).transpose()?;
+            match found {
+                Some((row, record))
+                    if record.fields.version.get() == expected
+                        && record.fields.stream == number =>
+                {
+                    push(self, &mut page, row, &record)?;
+                    taken += 1;
+                }
+                _ => {
+                    let expected = Version::new(expected);
+                    match removed::refusal(self.connection, id, expected, head)? {
+                        Some(archived) if taken == 0 => return Err(archived.into()),
+                        Some(_) => break,
+                        None => {
+                            let (stream, version) = (id.clone(), expected);
+                            return Err(Damage::MissingVersion { stream, version }.into());
+                        }
+                    }
+                }
             }
-            push(self, &mut page, row, &record)?;
-            taken += 1;
         }
         let next = (taken < to - from + 1).then(|| {
             Version::new(match range.direction {
@@ -134,30 +175,41 @@ impl Reader<'_> {
         range: QueryRange,
         head: Position,
     ) -> Result<QueryPage, Failure> {
-        let mut reading = Reading {
-            query,
-            after: range.after,
-            up_to: range.up_to.min(head),
-            direction: range.direction,
-            limit: range.limit,
-            page: PageBuilder::with_capacity(PAGE_ROOM.min(range.limit)),
-            more: false,
-        };
-        let items = query.items();
-        if items.iter().any(|item| item.names().is_empty() && item.tags().is_empty()) {
-            reading.scan(self, reading.after, reading.up_to, None)?;
-        } else if items.iter().all(|item| item.tags().is_empty()) {
-            let names = items.iter().flat_map(QueryItem::names).map(AsRef::as_ref);
-            let wanted = event_types::numbers(self.connection, names)?;
-            reading.scan_blocks(self, &wanted)?;
-        } else {
-            reading.look_up(self)?;
-        }
-        Ok(QueryPage { events: reading.page.build(), head, more: reading.more })
+        self.steadily(|reader| {
+            let mut reading = Reading::new(query, range, head);
+            reading.read(reader)?;
+            Ok(QueryPage { events: reading.page.build(), head, more: reading.more })
+        })
+    }
+
+    /// The same, with the removed events named.
+    pub(crate) fn read_sparse(
+        &mut self,
+        query: &Query,
+        range: QueryRange,
+        head: Position,
+    ) -> Result<SparsePage, Failure> {
+        self.steadily(|reader| {
+            let mut reading = Reading::new(query, range, head);
+            reading.removed = Some(Vec::new());
+            reading.read(reader)?;
+            let Reading { page, removed, more, .. } = reading;
+            let removed = removed.unwrap_or_default();
+            Ok(SparsePage { events: page.build(), removed, head, more })
+        })
     }
 
     /// The event with this id, which is at `recent` if it is not in the table of ids yet.
     pub(crate) fn find(
+        &mut self,
+        event_id: EventId,
+        recent: Option<i64>,
+        head: Position,
+    ) -> Result<Option<RecordedEvent>, Failure> {
+        self.steadily(|reader| reader.event(event_id, recent, head))
+    }
+
+    fn event(
         &mut self,
         event_id: EventId,
         recent: Option<i64>,
@@ -189,7 +241,12 @@ impl Reader<'_> {
         let Some(position) = position.filter(|position| *position <= bound(head.get())) else {
             return Ok(None);
         };
-        let event = self.at(position, |recorded| recorded.to_event())?;
+        let event = match self.find_at(position, |recorded| recorded.to_event())? {
+            Found::Live(event) => event,
+            Found::Removed(removed) => {
+                return Err(removed.archived(self.connection, head)?.into());
+            }
+        };
         if event.event_id == event_id {
             Ok(Some(event))
         } else {
@@ -198,23 +255,47 @@ impl Reader<'_> {
         }
     }
 
-    /// Shows the event at a position that an index names.
+    /// Shows the event at a position that is live.
     pub(crate) fn at<T>(
         &mut self,
         position: i64,
         show: impl FnOnce(es_core::Recorded<'_>) -> T,
     ) -> Result<T, Failure> {
+        match self.find_at(position, show)? {
+            Found::Live(shown) => Ok(shown),
+            Found::Removed(Removed { position, .. }) => {
+                Err(Damage::Index { position, what: "is not there" }.into())
+            }
+        }
+    }
+
+    /// Shows the event at a position that an index names, or says what is left of it.
+    pub(crate) fn find_at<T>(
+        &mut self,
+        position: i64,
+        show: impl FnOnce(es_core::Recorded<'_>) -> T,
+    ) -> Result<Found<T>, Failure> {
         let place = Position::new(u64::try_from(position).unwrap_or(0));
         let wrong = |what| Damage::Index { position: place, what };
         let mut statement = self.connection.prepare_cached(AT)?;
         let mut rows = statement.query([position])?;
-        let row = rows.next()?.ok_or_else(|| wrong("is not there"))?;
+        let Some(row) = rows.next()? else {
+            let removed = Removed::at(self.connection, position)?;
+            return removed.map(Found::Removed).ok_or_else(|| wrong("is not there").into());
+        };
         let record = record(row)?;
         if record.fields.position != place {
             return Err(wrong("says that it is another one").into());
         }
-        self.names.recorded(self.connection, &record, row.get_ref(1)?, show)
+        let shown = self.names.recorded(self.connection, &record, row.get_ref(1)?, show)?;
+        Ok(Found::Live(shown))
     }
+}
+
+/// What an index has led to.
+pub(crate) enum Found<T> {
+    Live(T),
+    Removed(Removed),
 }
 
 /// A read in the global order on its way.
@@ -226,11 +307,90 @@ struct Reading<'a> {
     limit: usize,
     page: PageBuilder,
     more: bool,
+    /// The removed events that match, if they are to be named; else they end the read.
+    removed: Option<Vec<RemovedEvent>>,
+    places: Places,
+    head: Position,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(query: &'a Query, range: QueryRange, head: Position) -> Self {
+        Self {
+            query,
+            after: range.after,
+            up_to: range.up_to.min(head),
+            direction: range.direction,
+            limit: range.limit,
+            page: PageBuilder::with_capacity(PAGE_ROOM.min(range.limit)),
+            more: false,
+            removed: None,
+            places: Places::default(),
+            head,
+        }
+    }
+
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), Failure> {
+        let items = self.query.items();
+        if items.iter().any(|item| item.names().is_empty() && item.tags().is_empty()) {
+            self.scan(reader, self.after, self.up_to, None)
+        } else if items.iter().all(|item| item.tags().is_empty()) {
+            let names = items.iter().flat_map(QueryItem::names).map(AsRef::as_ref);
+            let wanted = event_types::numbers(reader.connection, names)?;
+            self.scan_blocks(reader, &wanted)
+        } else {
+            self.look_up(reader)
+        }
+    }
+
     fn is_full(&self) -> bool {
-        self.page.len() >= self.limit || self.page.bytes() >= PAGE_BYTES
+        let events = self.page.len() + self.removed.as_ref().map_or(0, Vec::len);
+        events >= self.limit || self.page.bytes() >= PAGE_BYTES
+    }
+
+    /// Comes to a removed event that is wanted.
+    fn meet(&mut self, reader: &Reader<'_>, removed: &Removed) -> Result<(), Failure> {
+        let Some(event) = self.places.event(reader.connection, removed)? else { return Ok(()) };
+        let full = self.is_full();
+        match &mut self.removed {
+            Some(events) if !full => events.push(event),
+            None if !full && self.page.is_empty() => {
+                return Err(removed.archived(reader.connection, self.head)?.into());
+            }
+            _ => self.more = true,
+        }
+        Ok(())
+    }
+
+    /// Goes over positions that have no record: all of them must be those of removed events.
+    fn pass(
+        &mut self,
+        reader: &Reader<'_>,
+        after: Position,
+        up_to: Position,
+        wanted: Option<&[u32]>,
+    ) -> Result<(), Failure> {
+        let sql = match self.direction {
+            Direction::Forward => removed::FORWARD,
+            Direction::Backward => removed::BACKWARD,
+        };
+        let mut statement = reader.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([bound(after.get()), bound(up_to.get())])?;
+        for number in 1..=up_to.get().saturating_sub(after.get()) {
+            let position = Position::new(match self.direction {
+                Direction::Forward => after.get() + number,
+                Direction::Backward => up_to.get() + 1 - number,
+            });
+            let found = rows.next()?.map(Removed::read).transpose()?;
+            let removed = found.filter(|removed| removed.position == position);
+            let removed = removed.ok_or(Damage::MissingPosition { position })?;
+            if wanted.is_none_or(|types| types.binary_search(&removed.event_type).is_ok()) {
+                self.meet(reader, &removed)?;
+                if self.more {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Goes from event to event in a part of the range and takes the wanted ones.
@@ -247,17 +407,31 @@ impl Reading<'_> {
         };
         let mut statement = reader.connection.prepare_cached(sql)?;
         let mut rows = statement.query([bound(after.get()), bound(up_to.get())])?;
-        // Positions have no gaps, so that a record that is missing is noticed.
-        for number in 1..=up_to.get().saturating_sub(after.get()) {
-            let position = Position::new(match self.direction {
-                Direction::Forward => after.get() + number,
-                Direction::Backward => up_to.get() + 1 - number,
-            });
-            let missing = || Damage::MissingPosition { position };
-            let row = rows.next()?.ok_or_else(missing)?;
-            let record = record(row)?;
-            if record.fields.position != position {
-                return Err(missing().into());
+        // Positions have no gaps but those of removed events, so that a record that is missing is
+        // noticed.
+        let (mut after, mut up_to) = (after, up_to);
+        while after < up_to {
+            let position = match self.direction {
+                Direction::Forward => after.next(),
+                Direction::Backward => up_to,
+            };
+            let row = rows.next()?;
+            let found = row.map(|row| Ok::<_, Failure>((row, record(row)?))).transpose()?;
+            let at = found.as_ref().map(|(_, record)| record.fields.position);
+            if at != Some(position) {
+                let gap = match (at, self.direction) {
+                    (Some(at), Direction::Forward) => (after, Position::new(at.get() - 1)),
+                    (Some(at), Direction::Backward) => (at, up_to),
+                    (None, _) => (after, up_to),
+                };
+                self.pass(reader, gap.0, gap.1, wanted)?;
+            }
+            let Some((row, record)) = found.filter(|_| !self.more) else { return Ok(()) };
+            match self.direction {
+                Direction::Forward => after = record.fields.position,
+                Direction::Backward => {
+                    up_to = Position::new(record.fields.position.get().saturating_sub(1));
+                }
             }
             if wanted.is_none_or(|types| types.binary_search(&record.fields.event_type).is_ok()) {
                 if self.is_full() {
@@ -298,14 +472,21 @@ impl Reading<'_> {
         matches.for_each(|position, items| {
             let full = self.is_full();
             let page = &mut self.page;
-            let found = reader.at(position, |recorded| {
+            let found = reader.find_at(position, |recorded| {
                 let accepted = items.accept(recorded);
                 if accepted == Ok(true) && !full {
                     page.push(recorded);
                 }
                 accepted
-            })??;
-            self.more |= found && full;
+            })?;
+            match found {
+                Found::Live(accepted) => self.more |= accepted? && full,
+                Found::Removed(removed) => {
+                    if items.accept_named(&removed.name(reader.connection)?) {
+                        self.meet(reader, &removed)?;
+                    }
+                }
+            }
             Ok(!self.more)
         })
     }
@@ -355,7 +536,7 @@ fn push(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema;
+    use crate::{matches, schema};
 
     /// How SQLite goes about a statement.
     fn plan(sql: &str) -> String {
@@ -394,7 +575,9 @@ mod tests {
     #[test]
     fn what_an_index_finds_comes_in_order() {
         for order in ["", " DESC"] {
-            for sql in [crate::matches::of_type(order), crate::matches::tagged(3, order)] {
+            let of_type = |table| matches::of_type(table, order);
+            let (live, removed) = (of_type(matches::LIVE), of_type(matches::REMOVED));
+            for sql in [live, removed, matches::tagged(3, order)] {
                 let plan = plan(&sql);
                 assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
             }

@@ -38,6 +38,12 @@ impl ReadAhead {
         Self { streams: Pages::new(), queries: Pages::new() }
     }
 
+    /// Forgets what was read ahead: what is stored has changed otherwise than by appending.
+    pub(crate) fn clear(&self) {
+        self.streams.lock().clear();
+        self.queries.lock().clear();
+    }
+
     /// Reads a page of a stream as it is at the head.
     pub(crate) async fn read_stream(
         &self,

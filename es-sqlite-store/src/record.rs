@@ -9,7 +9,7 @@ use es_core::{EventId, Metadata, Position, Tags, Version};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::error::{Damage, event_id};
+use crate::error::{Damage, Failure, event_id};
 
 /// Where the fields stand, all big-endian. The view of the schema reads the same places.
 const EVENT_ID: usize = 0;
@@ -49,6 +49,17 @@ pub(crate) struct Extras {
     pub(crate) tags: Tags,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub(crate) metadata: Metadata,
+}
+
+impl Extras {
+    /// As they stand in a record: nothing if there are none.
+    pub(crate) fn written(&self) -> Result<Vec<u8>, Failure> {
+        if no_tags(&self.tags) && self.metadata.is_empty() {
+            return Ok(Vec::new());
+        }
+        serde_json::to_vec(self)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()).into())
+    }
 }
 
 fn no_tags(tags: &Tags) -> bool {

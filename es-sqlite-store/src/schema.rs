@@ -42,7 +42,7 @@ pub(crate) enum Kind {
 
 impl Schema {
     /// What this crate writes.
-    pub(crate) const CURRENT: Self = Self { migrations: &[first_version, fence] };
+    pub(crate) const CURRENT: Self = Self { migrations: &[first_version, fence, removed_events] };
 
     pub(crate) const fn version(self) -> i64 {
         self.migrations.len() as i64
@@ -110,6 +110,11 @@ fn first_version(connection: &Connection) -> rusqlite::Result<()> {
 /// is why this is a version.
 fn fence(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(FENCE)
+}
+
+/// Events can be removed.
+fn removed_events(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(REMOVED_EVENTS)
 }
 
 const TABLES: &str = "
@@ -182,6 +187,32 @@ CREATE TABLE fence (
 );
 ";
 
+/// Version 3: events can be removed.
+const REMOVED_EVENTS: &str = "
+-- Runs of events that are not in event_records any more.
+CREATE TABLE removed_parts (
+    part_id       INTEGER PRIMARY KEY,
+    stream_id     INTEGER NOT NULL,  -- of streams
+    first_version INTEGER NOT NULL,
+    last_version  INTEGER NOT NULL,
+    last_event_id BLOB    NOT NULL,
+    segment       TEXT,              -- of an archive; NULL: they are nowhere
+    digest        BLOB,
+    begins_anew   INTEGER NOT NULL,  -- what follows is a summary of them
+    checksum      INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX removed_parts_by_stream ON removed_parts (stream_id, first_version);
+
+-- What keeps positions, conditions and event ids right: their entries in event_ids, event_tags and
+-- event_type_blocks stay.
+CREATE TABLE removed_events (
+    position INTEGER PRIMARY KEY,
+    part_id  INTEGER NOT NULL,  -- of removed_parts
+    version  INTEGER NOT NULL,
+    type_id  INTEGER NOT NULL   -- of event_types
+);
+";
+
 /// The view for people: one row an event, every part of it a column that can be read.
 fn events_view() -> String {
     let extras = format!(
@@ -251,10 +282,14 @@ mod tests {
     use super::*;
     use crate::{OpenError, SqliteStore};
 
-    const OLD: Schema = Schema { migrations: &[first_version, fence] };
-    const NEW: Schema = Schema { migrations: &[first_version, with_notes, with_notes_of_all] };
-    const FAILING: Schema = Schema { migrations: &[first_version, with_notes, failing] };
-    const KILLED: Schema = Schema { migrations: &[first_version, with_notes, killed] };
+    const OLD: Schema = Schema { migrations: &[first_version, fence, removed_events] };
+    const NEW: Schema = Schema {
+        migrations: &[first_version, fence, removed_events, with_notes, with_notes_of_all],
+    };
+    const FAILING: Schema =
+        Schema { migrations: &[first_version, fence, removed_events, with_notes, failing] };
+    const KILLED: Schema =
+        Schema { migrations: &[first_version, fence, removed_events, with_notes, killed] };
 
     const DATABASE: &str = "ES_MIGRATION_DATABASE";
 
@@ -338,7 +373,7 @@ mod tests {
 
     /// The file is one of the first version, as a program of that time left it.
     fn is_old(path: &Path, tables_before: &[String], events: &[RecordedEvent]) {
-        assert_eq!(version(path), 1);
+        assert_eq!(version(path), OLD.version());
         assert_eq!(tables(path), tables_before);
         let store = open(path, OLD).unwrap();
         run(async {
@@ -368,13 +403,13 @@ mod tests {
         });
         assert_eq!(notes, 1_000);
         drop(store);
-        assert_eq!(version(&path), 3);
+        assert_eq!(version(&path), NEW.version());
 
         // Once: another opening does not do it again, and an older program does not touch it.
         assert_eq!(run(everything(&open(&path, NEW).unwrap())).len(), 1_001);
         let refused = open(&path, OLD).err().unwrap();
-        assert!(matches!(refused, OpenError::NewerSchema { found: 3, .. }), "{refused}");
-        assert_eq!(version(&path), 3);
+        assert!(matches!(refused, OpenError::NewerSchema { found: 4, .. }), "{refused}");
+        assert_eq!(version(&path), NEW.version());
     }
 
     #[test]
@@ -385,7 +420,7 @@ mod tests {
         drop(open(&old, NEW).unwrap());
         drop(open(&new, NEW).unwrap());
         assert_eq!(tables(&old), tables(&new));
-        assert_eq!(version(&new), 3);
+        assert_eq!(version(&new), NEW.version());
     }
 
     #[test]
@@ -395,12 +430,12 @@ mod tests {
         let events = old_file(&path);
         let before = tables(&path);
         let error = open(&path, FAILING).err().unwrap();
-        assert!(matches!(error, OpenError::Migration { from: 1, to: 3, .. }), "{error}");
+        assert!(matches!(error, OpenError::Migration { from: 2, to: 4, .. }), "{error}");
         assert!(error.to_string().contains("no such table: no_such_table"), "{error}");
         is_old(&path, &before, &events);
         // What was in the way is gone: it goes on from there.
         drop(open(&path, NEW).unwrap());
-        assert_eq!(version(&path), 3);
+        assert_eq!(version(&path), NEW.version());
     }
 
     /// Is killed in the middle of a step; does nothing when it is run as a test.
@@ -431,6 +466,6 @@ mod tests {
         assert!(log > 1024 * 1024, "{log} bytes");
         is_old(&path, &before, &events);
         drop(open(&path, NEW).unwrap());
-        assert_eq!(version(&path), 3);
+        assert_eq!(version(&path), NEW.version());
     }
 }

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use es_core::bytes::Bytes;
 use es_core::{
     AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Fence, FenceError,
-    Inline, Position, RecordedCommit, Revision, RowWork, StateCommit, StateError, StateKey,
-    StoreFailure,
+    Inline, Position, RecordedCommit, RecordedEvent, Removal, RemovalError, Revision, RowWork,
+    StateCommit, StateError, StateKey, StoreFailure, StreamId,
 };
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -82,6 +82,17 @@ pub(crate) enum Job {
     LiftFence {
         answer: oneshot::Sender<Result<Option<Fence>, FenceError>>,
     },
+    /// Events go.
+    RemoveEvents {
+        removal: Removal,
+        answer: oneshot::Sender<Result<(), RemovalError>>,
+    },
+    /// Events come back.
+    PutBack {
+        stream: StreamId,
+        events: Vec<RecordedEvent>,
+        answer: oneshot::Sender<Result<(), RemovalError>>,
+    },
     Checkpoint {
         answer: oneshot::Sender<Result<Checkpointed, MaintenanceError>>,
     },
@@ -96,6 +107,7 @@ enum Outcome {
     Enlist(Result<(), StateError>),
     Fence(Result<(Fence, Position), FenceError>),
     LiftFence(Option<Fence>),
+    Removal(Result<(), RemovalError>),
     /// Is done between transactions.
     Checkpoint,
 }
@@ -124,6 +136,13 @@ impl Job {
             Self::Commit { commit, .. } => {
                 let values = commit.changes.iter().filter_map(|change| change.value.as_ref());
                 (commit.changes.len().max(1), values.map(Bytes::len).sum())
+            }
+            Self::RemoveEvents { removal: Removal { part, .. }, .. } => {
+                let events = part.to.get().saturating_sub(part.from.get());
+                (usize::try_from(events).unwrap_or(MOST_EVENTS), 0)
+            }
+            Self::PutBack { events, .. } => {
+                (events.len(), events.iter().map(|event| event.payload.len()).sum())
             }
             Self::Remove { .. }
             | Self::Enlist { .. }
@@ -158,6 +177,12 @@ impl Job {
             (Self::LiftFence { answer }, Outcome::LiftFence(fence)) => {
                 let _ = answer.send(Ok(fence));
             }
+            (
+                Self::RemoveEvents { answer, .. } | Self::PutBack { answer, .. },
+                Outcome::Removal(result),
+            ) => {
+                let _ = answer.send(result);
+            }
             // An outcome is made from its own job. Whoever waits is told that nothing was answered.
             _ => {}
         }
@@ -179,6 +204,9 @@ impl Job {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::LiftFence { answer } => {
+                let _ = answer.send(Err(failure.into()));
+            }
+            Self::RemoveEvents { answer, .. } | Self::PutBack { answer, .. } => {
                 let _ = answer.send(Err(failure.into()));
             }
             Self::Checkpoint { answer } => {
@@ -204,6 +232,9 @@ impl Job {
             }
             Self::LiftFence { answer } => {
                 let _ = answer.send(Err(FenceError::OutcomeUnknown(failure)));
+            }
+            Self::RemoveEvents { answer, .. } | Self::PutBack { answer, .. } => {
+                let _ = answer.send(Err(RemovalError::OutcomeUnknown(failure)));
             }
             Self::Checkpoint { .. } => {}
         }
@@ -541,6 +572,12 @@ impl Writer {
                     Outcome::Fence(log.fence(connection, successor, now)?)
                 }
                 Job::LiftFence { .. } => Outcome::LiftFence(log.lift_fence(connection)?),
+                Job::RemoveEvents { removal, .. } => {
+                    Outcome::Removal(log.remove(connection, removal)?)
+                }
+                Job::PutBack { stream, events, .. } => {
+                    Outcome::Removal(log.put_back(connection, stream, events)?)
+                }
                 Job::Checkpoint { .. } => Outcome::Checkpoint,
             });
         }

@@ -76,7 +76,7 @@ impl RowFixture for Files {
 
 es_core::conformance::store_tests!(
     Files::new() =>
-    EventStore, ConditionalAppend, StateStore, RecordedAppend, ProjectionStore, ProjectionRows,
+    EventStore, ConditionalAppend, StreamRemoval, StateStore, RecordedAppend, ProjectionStore, ProjectionRows,
     DurableEventStore, DurableStateStore, DurableRecordedAppend, DurableProjectionStore,
     DurableProjectionRows
 );

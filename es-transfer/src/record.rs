@@ -24,14 +24,22 @@ pub enum Format {
 }
 
 impl Format {
-    pub(crate) fn write(self, recorded: &Recorded<'_>) -> serde_json::Result<String> {
+    /// An event as a line, without a line break.
+    ///
+    /// # Errors
+    /// When serde can not write it.
+    pub fn write(self, recorded: &Recorded<'_>) -> serde_json::Result<String> {
         match self {
             Self::JsonLines => json_lines::write(recorded),
             Self::CloudEvents => cloud_events::write(recorded),
         }
     }
 
-    pub(crate) fn read(self, line: &str) -> Result<RecordedEvent, LineProblem> {
+    /// The event that a line holds.
+    ///
+    /// # Errors
+    /// When it holds none.
+    pub fn read(self, line: &str) -> Result<RecordedEvent, LineProblem> {
         match self {
             Self::JsonLines => json_lines::read(line),
             Self::CloudEvents => cloud_events::read(line),

@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "read by its tests only")]
 
 pub mod broken;
+pub mod broken_removal;
 pub mod counter;
 pub mod faulty;
 pub mod history;
@@ -57,6 +58,11 @@ pub struct Snapshots;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/time-travel-and-audit.md")]
 pub struct TimeTravelAndAudit;
+
+/// The chapter on archives.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/growth.md")]
+pub struct Growth;
 
 /// The chapter on moving a history.
 #[cfg(doctest)]

@@ -9,9 +9,10 @@ use es_core::conformance::{Check, Contract, Failure, Rule};
 use es_core::conformance::{
     conditional_append, durable_event_store, durable_projection_rows, durable_projection_store,
     durable_recorded_append, durable_state_store, event_store, projection_rows, projection_store,
-    recorded_append, state_store,
+    recorded_append, state_store, stream_removal,
 };
 use es_tests::broken::{Broken, Bug};
+use es_tests::broken_removal::{BrokenRemoval, RemovalBug};
 
 fn checks() -> Vec<Check<Broken>> {
     let mut checks = event_store();
@@ -77,9 +78,30 @@ async fn every_bug_is_caught_by_the_check_that_is_meant_to() {
     assert!(passed.is_empty(), "not caught by the check that is meant to: {passed:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_bug_of_removing_is_caught_by_the_check_that_is_meant_to() {
+    for check in stream_removal::<BrokenRemoval>() {
+        if let Err(failure) = check.run(BrokenRemoval(None)).await {
+            panic!("{failure}");
+        }
+    }
+    let mut passed = Vec::new();
+    for bug in RemovalBug::ALL {
+        let mut checks = stream_removal::<BrokenRemoval>().into_iter();
+        let Some(check) = checks.find(|check| check.name() == bug.caught_by()) else {
+            panic!("`{bug:?}` is to be caught by `{}`, which is no check", bug.caught_by());
+        };
+        if check.run(BrokenRemoval(Some(*bug))).await.is_ok() {
+            passed.push(bug);
+        }
+    }
+    assert!(passed.is_empty(), "not caught by the check that is meant to: {passed:?}");
+}
+
 #[test]
 fn every_rule_has_a_check_and_every_check_a_rule() {
-    let checked: BTreeSet<_> = checks().iter().map(Check::rule).collect();
+    let mut checked: BTreeSet<_> = checks().iter().map(Check::rule).collect();
+    checked.extend(stream_removal::<BrokenRemoval>().iter().map(Check::rule));
     let rules: BTreeSet<_> = Contract::ALL.iter().flat_map(|contract| contract.rules()).collect();
     let unchecked: Vec<_> = rules.difference(&checked).map(Rule::to_string).collect();
     assert!(unchecked.is_empty(), "no check holds a store to\n{}", unchecked.join("\n"));

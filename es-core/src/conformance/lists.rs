@@ -154,6 +154,31 @@ macro_rules! __conditional_append_checks {
     };
 }
 
+/// The checks of a store that can let go of old events.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stream_removal_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store removals {
+                a_stub_says_what_was_removed = 1
+                a_removal_that_does_not_fit_is_refused_and_changes_nothing = 2
+                a_removal_that_is_repeated_is_answered_as_the_first_time = 2
+                versions_positions_and_guards_go_on_as_before = 3
+                conditions_see_what_was_removed = 3
+                a_read_of_a_removed_event_says_where_it_is = 4
+                a_read_gives_what_comes_before_a_removed_event = 4
+                a_read_that_wants_no_removed_event_is_as_before = 4
+                what_was_removed_for_good_is_passed_by_in_the_global_order = 4
+                the_id_of_a_removed_event_is_never_stored_again = 5
+                a_sparse_read_names_what_a_read_would_have_given = 6
+                what_is_put_back_is_read_as_if_it_had_never_been_removed = 7
+                only_the_last_part_and_all_of_it_can_be_put_back = 7
+            }
+        }
+    };
+}
+
 /// The checks of a state store.
 #[doc(hidden)]
 #[macro_export]

@@ -20,12 +20,21 @@ pub enum Contract {
     Projections,
     /// The contract of [`RowFamily`](crate::RowFamily#contract).
     Rows,
+    /// The contract of [`StreamRemoval`](crate::StreamRemoval#contract).
+    Removals,
 }
 
 impl Contract {
     /// All of them.
-    pub const ALL: &[Self] =
-        &[Self::Log, Self::Conditions, Self::Records, Self::Copies, Self::Projections, Self::Rows];
+    pub const ALL: &[Self] = &[
+        Self::Log,
+        Self::Conditions,
+        Self::Records,
+        Self::Copies,
+        Self::Projections,
+        Self::Rows,
+        Self::Removals,
+    ];
 
     /// The name of the trait.
     pub const fn port(self) -> &'static str {
@@ -36,6 +45,7 @@ impl Contract {
             Self::Copies => "RecordedAppend",
             Self::Projections => "ProjectionStore",
             Self::Rows => "RowFamily",
+            Self::Removals => "StreamRemoval",
         }
     }
 
@@ -52,6 +62,7 @@ impl Contract {
             Self::Records => include_str!("../store/state_store.rs"),
             Self::Copies => include_str!("../store/recorded_append.rs"),
             Self::Projections | Self::Rows => include_str!("../store/projection_store.rs"),
+            Self::Removals => include_str!("../store/stream_removal.rs"),
         }
     }
 
@@ -119,6 +130,7 @@ mod tests {
             (Contract::Copies, 4),
             (Contract::Projections, 8),
             (Contract::Rows, 4),
+            (Contract::Removals, 7),
         ];
         assert!(counts.iter().map(|(contract, _)| contract).eq(Contract::ALL));
         for (contract, count) in counts {

@@ -8,6 +8,7 @@ use crate::conformance::check::Check;
 use crate::conformance::fixture::{Fixture, Reopen};
 use crate::store::{
     ConditionalAppend, EventStore, NoRows, ProjectionStore, RecordedAppend, StateStore,
+    StreamRemoval,
 };
 
 /// How long one check may take. Most take a moment; some append thousands of commits.
@@ -38,8 +39,8 @@ macro_rules! store_tests {
         fn every_capability_is_declared() {
             #[allow(unused_imports)]
             use $crate::conformance::{
-                NotConditional, NotEventStore, NotProjectionStore, NotRecorded, NotReopen,
-                NotStateStore,
+                NotConditional, NotEventStore, NotProjectionStore, NotRecorded, NotRemovable,
+                NotReopen, NotStateStore,
             };
 
             let of = $crate::conformance::Capabilities::of(&$fixture);
@@ -47,6 +48,7 @@ macro_rules! store_tests {
                 (of.is_event_store(), "EventStore"),
                 (of.is_conditional(), "ConditionalAppend"),
                 (of.is_state_store(), "StateStore"),
+                (of.is_removable(), "StreamRemoval"),
                 (of.is_recorded(), "RecordedAppend"),
                 (of.is_projection_store(), "ProjectionStore"),
                 (of.has_rows(), "ProjectionRows"),
@@ -76,6 +78,18 @@ macro_rules! __tests_of {
     };
     (ConditionalAppend, $fixture:expr) => {
         $crate::__tests_of! { @ conditional_append $fixture => __conditional_append_checks }
+    };
+    (StreamRemoval, $fixture:expr) => {
+        mod stream_removal {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn check(name: &str) {
+                $crate::conformance::test($crate::conformance::stream_removal(), name, $fixture);
+            }
+
+            $crate::__stream_removal_checks! { $crate::__name_tests! stream_removal }
+        }
     };
     (StateStore, $fixture:expr) => {
         $crate::__tests_of! { @ state_store $fixture => __state_store_checks }
@@ -127,7 +141,7 @@ macro_rules! __tests_of {
     ($other:ident, $fixture:expr) => {
         ::core::compile_error! { ::core::concat!(
             "`", ::core::stringify!($other), "` is no capability that the suite has checks for\n",
-            "help: write `EventStore`, `ConditionalAppend`, `StateStore`, `RecordedAppend`, `ProjectionStore` or `ProjectionRows`, or one of them with `Durable` before it"
+            "help: write `EventStore`, `ConditionalAppend`, `StreamRemoval`, `StateStore`, `RecordedAppend`, `ProjectionStore` or `ProjectionRows`, or one of them with `Durable` before it"
         ) }
     };
 }
@@ -256,6 +270,7 @@ impl<F> NotProjectionStore for Capabilities<F> {}
 
 question!(is_event_store, NotEventStore, Fixture<Store: EventStore>);
 question!(is_conditional, NotConditional, Fixture<Store: ConditionalAppend>);
+question!(is_removable, NotRemovable, Fixture<Store: StreamRemoval + ConditionalAppend>);
 question!(is_state_store, NotStateStore, Fixture<Store: StateStore>);
 question!(is_recorded, NotRecorded, Fixture<Store: RecordedAppend>);
 question!(is_durable, NotReopen, Reopen);

@@ -71,7 +71,7 @@ impl Generations {
     }
 
     pub(crate) fn key(projection: &str) -> StateKey {
-        StateKey::new("projection", projection)
+        StateKey::new(generations_space(), projection)
     }
 
     /// Adds the change of the record to a commit.
@@ -83,6 +83,23 @@ impl Generations {
     ) -> Result<(), StateError> {
         commit.put(Self::key(projection), written(self)?, expected);
         Ok(())
+    }
+
+    /// The generations that are not given up, and how many partitions each has.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let kept = self.generations.iter().filter(|generation| generation.is != Is::Discarded);
+        kept.map(|generation| (generation.number, generation.partitions))
+    }
+
+    /// Whether a generation is one of this version.
+    pub(crate) fn is_of(&self, number: u64, projection: &ProjectionType) -> bool {
+        let mut of_it = self.generations.iter().filter(|generation| generation.number == number);
+        of_it.any(|generation| generation.belongs_to(projection))
+    }
+
+    /// Whether there is a generation that programs of this version serve or build.
+    pub(crate) fn serves(&self, projection: &ProjectionType) -> bool {
+        self.live(projection).is_some() || self.building(projection).is_some()
     }
 
     /// Whether nobody has begun yet.
@@ -206,6 +223,11 @@ impl Generations {
         });
         self.last_number
     }
+}
+
+/// The space of the records that say which generations there are.
+pub(crate) fn generations_space() -> &'static str {
+    "projection"
 }
 
 /// How far a generation is: one record, written with whatever the events change.

@@ -174,6 +174,10 @@ impl From<ReadError> for Halt {
         Self::Failed(match error {
             ReadError::Transient(failure) => StateError::Transient(failure),
             ReadError::Permanent(failure) => StateError::Permanent(failure),
+            ReadError::Archived(_) => StateError::Permanent(StoreFailure::caused_by(
+                "an inline projection can not be brought up to the head",
+                error,
+            )),
         })
     }
 }

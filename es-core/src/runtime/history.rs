@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::aggregate::Aggregate;
 use crate::recorded::Recorded;
-use crate::runtime::replay::{LoadError, Loaded, Step, replay};
+use crate::runtime::replay::{LoadError, Loaded, Reach, Step, replay};
 use crate::runtime::retry::RetryPolicy;
 use crate::store::EventStore;
 use crate::stream::StreamId;
@@ -216,7 +216,7 @@ impl<'a, A: Aggregate, S: EventStore> History<'a, A, S> {
         take: impl FnMut(&mut A, &Recorded<'_>) -> Step,
         show: impl FnMut(&A, &A::Event, &Recorded<'_>),
     ) -> Result<(), LoadError> {
-        replay(self.store, self.retry, &self.stream, loaded, take, show).await
+        replay(self.store, self.retry, &self.stream, loaded, Reach::All, take, show).await
     }
 
     async fn go_on_to(&self, loaded: &mut Loaded<A>, version: Version) -> Result<(), LoadError> {

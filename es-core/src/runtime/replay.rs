@@ -7,7 +7,7 @@ use crate::error::ErrorCategory;
 use crate::event_set::{self, DecodeError, Decoded, EventSet};
 use crate::recorded::Recorded;
 use crate::runtime::retry::RetryPolicy;
-use crate::store::{EventStore, ReadError, StreamRange};
+use crate::store::{Archived, EventStore, ImmediateRead, ReadError, StreamRange};
 use crate::stream::{InvalidStreamId, StreamId};
 use crate::version::Version;
 
@@ -35,6 +35,15 @@ pub(crate) enum Step {
     Stop,
 }
 
+/// Where events are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// In the live store alone.
+    Live,
+    /// Also in an archive, if the store reads through to one.
+    All,
+}
+
 /// Applies the events that follow, up to the version that the stream has when the replay begins.
 pub(crate) async fn catch_up<A: Aggregate>(
     store: &impl EventStore,
@@ -42,10 +51,49 @@ pub(crate) async fn catch_up<A: Aggregate>(
     stream: &StreamId,
     loaded: &mut Loaded<A>,
 ) -> Result<(), LoadError> {
-    let everything = |_: &mut A, _: &Recorded<'_>| Step::Apply;
-    let Some(immediate) = store.immediate_read() else {
-        return replay(store, retry, stream, loaded, everything, |_, _, _| {}).await;
-    };
+    catch_up_seeing(store, retry, stream, loaded, |_| {}).await
+}
+
+/// The same, and shows each event. Events that are archived are read only when the state can not be
+/// had without them.
+pub(crate) async fn catch_up_seeing<A: Aggregate>(
+    store: &impl EventStore,
+    retry: &RetryPolicy,
+    stream: &StreamId,
+    loaded: &mut Loaded<A>,
+    mut see: impl FnMut(&Recorded<'_>),
+) -> Result<(), LoadError> {
+    let mut reach = Reach::Live;
+    loop {
+        let take = |_: &mut A, recorded: &Recorded<'_>| {
+            see(recorded);
+            Step::Apply
+        };
+        let caught_up = match store.immediate_read().filter(|_| reach == Reach::Live) {
+            Some(immediate) => visit(immediate, retry, stream, loaded, take).await,
+            None => replay(store, retry, stream, loaded, reach, take, |_, _, _| {}).await,
+        };
+        match caught_up {
+            // What follows is a summary of all that was removed.
+            Err(LoadError::Archived(archived))
+                if archived.begins_anew && loaded.version < archived.up_to =>
+            {
+                *loaded = Loaded { state: A::initial(), version: archived.up_to };
+            }
+            Err(LoadError::Archived(_)) if reach == Reach::Live => reach = Reach::All,
+            ended => return ended,
+        }
+    }
+}
+
+/// Applies the events that follow where they lie.
+async fn visit<A: Aggregate>(
+    immediate: &dyn ImmediateRead,
+    retry: &RetryPolicy,
+    stream: &StreamId,
+    loaded: &mut Loaded<A>,
+    mut take: impl FnMut(&mut A, &Recorded<'_>) -> Step,
+) -> Result<(), LoadError> {
     let mut progress = Progress::after(loaded.version);
     loop {
         let mut applied = Ok(());
@@ -57,7 +105,7 @@ pub(crate) async fn catch_up<A: Aggregate>(
                 stream,
                 loaded,
                 recorded,
-                everything,
+                &mut take,
                 |_, _, _| {},
             ) {
                 Ok(go_on) => go_on,
@@ -85,12 +133,17 @@ pub(crate) async fn replay<A: Aggregate>(
     retry: &RetryPolicy,
     stream: &StreamId,
     loaded: &mut Loaded<A>,
+    reach: Reach,
     mut take: impl FnMut(&mut A, &Recorded<'_>) -> Step,
     mut show: impl FnMut(&A, &A::Event, &Recorded<'_>),
 ) -> Result<(), LoadError> {
     let mut progress = Progress::after(loaded.version);
     loop {
-        let page = retry.read(|| store.read_stream(stream, progress.range)).await?;
+        let range = progress.range;
+        let page = match reach {
+            Reach::Live => retry.read(|| store.read_live(stream, range)).await?,
+            Reach::All => retry.read(|| store.read_stream(stream, range)).await?,
+        };
         for recorded in page.events.iter() {
             if progress.apply(stream, loaded, &recorded, &mut take, &mut show)?.is_break() {
                 return Ok(());
@@ -182,7 +235,10 @@ pub enum LoadError {
     Id(#[from] InvalidStreamId),
     /// The store could not be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(ReadError),
+    /// Events that the state is made of are not in the live store any more.
+    #[error(transparent)]
+    Archived(Box<Archived>),
     /// An event of the stream could not be read.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -205,7 +261,18 @@ impl LoadError {
     pub fn category(&self) -> ErrorCategory {
         match self {
             Self::Read(error) => error.category(),
-            Self::Id(_) | Self::Decode(_) | Self::Gap { .. } => ErrorCategory::Permanent,
+            Self::Id(_) | Self::Archived(_) | Self::Decode(_) | Self::Gap { .. } => {
+                ErrorCategory::Permanent
+            }
+        }
+    }
+}
+
+impl From<ReadError> for LoadError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Archived(archived) => Self::Archived(archived),
+            error => Self::Read(error),
         }
     }
 }

@@ -23,12 +23,12 @@ use crate::identity::EventId;
 use crate::recorded::Recorded;
 use crate::runtime::Shared;
 use crate::runtime::instance::Warm;
-use crate::runtime::replay::{LoadError, Loaded, Step, catch_up, replay};
+use crate::runtime::replay::{LoadError, Loaded, Reach, Step, catch_up, catch_up_seeing, replay};
 use crate::runtime::retry::RetryPolicy;
 use crate::snapshot::{Occasion, SnapshotForm, SnapshotPolicy, SnapshotType, crosses};
 use crate::store::{
-    EventStore, ExpectedRevision, MAX_STATE_BYTES, Revision, StateError, StateKey, StateRecord,
-    StateStore, StreamRange,
+    EventStore, ExpectedRevision, MAX_STATE_BYTES, ReadError, Revision, StateError, StateKey,
+    StateRecord, StateStore, StreamRange,
 };
 use crate::stream::StreamId;
 use crate::telemetry::{LoadSource, TARGET, load_span, metrics};
@@ -187,6 +187,27 @@ impl<S: EventStore> Shared<S> {
         Ok(if from_events { LoadSource::Stream } else { LoadSource::Snapshot })
     }
 
+    /// The last snapshot, if the event that it ends with stands where it says.
+    pub(crate) async fn snapshot_of<A: Aggregate>(
+        &self,
+        stream: &StreamId,
+    ) -> Result<Option<Loaded<A>>, LoadError> {
+        let Some(snapshots) = &self.snapshots else { return Ok(None) };
+        let Some(form) = snapshots.form::<A>() else { return Ok(None) };
+        let source = Source { store: &*self.store, retry: &self.retry, stream };
+        let found = source.find(&*snapshots.records, form, &mut From::default()).await;
+        let Ok(Snapshot { state, version, event_id }) = found else { return Ok(None) };
+        let range = StreamRange { from: version, to: version, limit: 1, ..StreamRange::all() };
+        let stands = match self.retry.read(|| self.store.read_live(stream, range)).await {
+            Ok(page) => page.events.last().is_some_and(|event| event.event_id == event_id),
+            Err(ReadError::Archived(archived)) => {
+                archived.up_to == version && archived.last_event_id == Some(event_id)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(stands.then_some(Loaded { state, version }))
+    }
+
     /// The same with everything that the next decision needs.
     pub(crate) async fn bring_up_warm<A: Aggregate>(
         &self,
@@ -274,11 +295,8 @@ impl<S: EventStore> Source<'_, S> {
         }
         *loaded = Loaded::default();
         from.version = Version::ZERO;
-        let take = |_: &mut A, recorded: &Recorded<'_>| {
-            from.last = Some(recorded.event_id);
-            Step::Apply
-        };
-        replay(self.store, self.retry, self.stream, loaded, take, |_, _, _| {}).await?;
+        let see = |recorded: &Recorded<'_>| from.last = Some(recorded.event_id);
+        catch_up_seeing(self.store, self.retry, self.stream, loaded, see).await?;
         Ok(from)
     }
 
@@ -311,7 +329,23 @@ impl<S: EventStore> Source<'_, S> {
             stands = recorded.event_id == event_id;
             if stands { Step::Skip } else { Step::Stop }
         };
-        replay(self.store, self.retry, self.stream, loaded, take, |_, _, _| {}).await?;
+        let read =
+            replay(self.store, self.retry, self.stream, loaded, Reach::Live, take, |_, _, _| {});
+        match read.await {
+            Ok(()) => {}
+            // The snapshot stands at the end of what was removed: what follows is live.
+            Err(LoadError::Archived(archived))
+                if archived.up_to == version && archived.last_event_id == Some(event_id) =>
+            {
+                loaded.version = version;
+                let see = |recorded: &Recorded<'_>| from.last = Some(recorded.event_id);
+                catch_up_seeing(self.store, self.retry, self.stream, loaded, see).await?;
+                stands = true;
+            }
+            // It stands before that: what it would go on with is not live.
+            Err(LoadError::Archived(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
         if stands {
             loaded.version = loaded.version.max(version);
             from.version = version;

@@ -34,6 +34,12 @@ pub trait DynEventStore: Send + Sync + 'static {
         stream: &'a StreamId,
         range: StreamRange,
     ) -> Answer<'a, Result<StreamPage, ReadError>>;
+    /// See [`EventStore::read_live`].
+    fn read_live<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        range: StreamRange,
+    ) -> Answer<'a, Result<StreamPage, ReadError>>;
     /// See [`EventStore::read`].
     fn read<'a>(
         &'a self,
@@ -74,6 +80,14 @@ impl<S: EventStore> DynEventStore for S {
         range: StreamRange,
     ) -> Answer<'a, Result<StreamPage, ReadError>> {
         Box::pin(EventStore::read_stream(self, stream, range))
+    }
+
+    fn read_live<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        range: StreamRange,
+    ) -> Answer<'a, Result<StreamPage, ReadError>> {
+        Box::pin(EventStore::read_live(self, stream, range))
     }
 
     fn read<'a>(
@@ -139,6 +153,14 @@ impl EventStore for SharedEventStore {
         range: StreamRange,
     ) -> Result<StreamPage, ReadError> {
         self.0.read_stream(stream, range).await
+    }
+
+    async fn read_live(
+        &self,
+        stream: &StreamId,
+        range: StreamRange,
+    ) -> Result<StreamPage, ReadError> {
+        self.0.read_live(stream, range).await
     }
 
     async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {

@@ -6,6 +6,7 @@ use crate::identity::EventId;
 use crate::store::fence::Fence;
 use crate::store::inline_store::InlineRefusal;
 use crate::store::state_store::{ExpectedRevision, Revision, StateKey};
+use crate::store::stream_removal::Archived;
 use crate::stream::StreamId;
 use crate::version::{ExpectedVersion, Position, Version};
 
@@ -65,6 +66,14 @@ pub enum AppendError {
         /// The fence that keeps them out.
         fence: Box<Fence>,
     },
+    /// An event with this id was recorded and is not in the live store any more. Nothing was stored.
+    #[error("event id {event_id} was recorded before: {archived}")]
+    EventIdArchived {
+        /// The id.
+        event_id: EventId,
+        /// Where the event is.
+        archived: Box<Archived>,
+    },
     /// The store could not do it now. Nothing was stored.
     #[error("the store can not append now: {0}")]
     Transient(StoreFailure),
@@ -84,9 +93,10 @@ impl AppendError {
         match self {
             Self::Conflict(_) | Self::Condition(_) => ErrorCategory::Conflict,
             Self::Inline(refusal) => refusal.category(),
-            Self::EventIdReused { .. } | Self::Fenced { .. } | Self::Permanent(_) => {
-                ErrorCategory::Permanent
-            }
+            Self::EventIdReused { .. }
+            | Self::EventIdArchived { .. }
+            | Self::Fenced { .. }
+            | Self::Permanent(_) => ErrorCategory::Permanent,
             Self::Transient(_) => ErrorCategory::Transient,
             Self::OutcomeUnknown(_) => ErrorCategory::OutcomeUnknown,
         }
@@ -122,6 +132,10 @@ pub enum ReadError {
     /// The store can not do it, or what it holds is damaged.
     #[error("the store can not be read: {0}")]
     Permanent(StoreFailure),
+    /// An event that is wanted is not in the live store any more; see
+    /// [`StreamRemoval`](crate::StreamRemoval).
+    #[error(transparent)]
+    Archived(Box<Archived>),
 }
 
 impl ReadError {
@@ -129,7 +143,7 @@ impl ReadError {
     pub fn category(&self) -> ErrorCategory {
         match self {
             Self::Transient(_) => ErrorCategory::Transient,
-            Self::Permanent(_) => ErrorCategory::Permanent,
+            Self::Permanent(_) | Self::Archived(_) => ErrorCategory::Permanent,
         }
     }
 }

@@ -116,6 +116,17 @@ pub trait EventStore: Send + Sync + 'static {
         range: StreamRange,
     ) -> impl Future<Output = Result<StreamPage, ReadError>> + Send;
 
+    /// The same as [`read_stream`](Self::read_stream), but never from an archive: for those who can do
+    /// without what was archived, as loading from a snapshot can. Only a store that reads through to
+    /// an archive has anything to do for it.
+    fn read_live(
+        &self,
+        stream: &StreamId,
+        range: StreamRange,
+    ) -> impl Future<Output = Result<StreamPage, ReadError>> + Send {
+        self.read_stream(stream, range)
+    }
+
     /// Reads a page of the events that match a query, in the global order (rules 7 to 13).
     fn read(
         &self,

@@ -26,6 +26,10 @@ pub struct CommandLine {
     #[arg(long, global = true, value_name = "STORE", default_value_t = StoreChoice::default())]
     pub store: StoreChoice,
 
+    /// Where `bank archive` has put old events, to be read as if they were still in the store.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub archive: Option<PathBuf>,
+
     /// What to do.
     #[command(subcommand)]
     pub action: Action,
@@ -114,6 +118,49 @@ pub enum Action {
         #[command(flatten)]
         source: Source,
     },
+    /// Close an account that holds nothing, for ever.
+    Close {
+        /// The number of the account.
+        #[arg(value_name = "ID", value_parser = account)]
+        account: AccountId,
+        /// The day on which it is closed.
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        on: Date,
+    },
+    /// Move old events from the store's file into compressed files of a directory, and print what was
+    /// moved.
+    ///
+    /// The last event of every account stays. Nothing is moved that a projection has not seen yet. A run
+    /// that was killed is run again.
+    Archive {
+        /// Which events.
+        #[command(flatten)]
+        which: Which,
+        /// The directory; it is made if it is not there.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Bring archived events back into the store's file: of some accounts, or of all.
+    Restore {
+        /// The numbers of accounts.
+        #[arg(value_name = "ID", value_parser = account)]
+        accounts: Vec<AccountId>,
+        /// The directory of the archive.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Read the store's file, and an archive if it has one, and check every byte that is stored.
+    Verify {
+        /// The directory of the archive.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Print what an archive holds: CSV `segment,streams,events,first_position,last_position,lines,bytes`.
+    Segments {
+        /// The directory of the archive.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// Print totals per purpose and per day: CSV `kind,key,credits,debits,count`.
     Summary {
         /// Where the accounts come from.
@@ -174,6 +221,21 @@ pub struct Source {
     /// sample, and a file holds what it holds.
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+}
+
+/// Which events are archived.
+#[derive(Args, Debug, Clone, Copy)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// Those of accounts that were closed before this day, such as 1999-01-01.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub closed_before: Option<Date>,
+    /// Those of accounts on which nothing has happened since this day.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub quiet_since: Option<Date>,
+    /// Those that happened before this day, of every account.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub older_than: Option<Date>,
 }
 
 /// How far a statement goes.

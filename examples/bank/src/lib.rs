@@ -8,9 +8,11 @@
 //! - [`movements`]: the bank's file, checked before use.
 //! - [`import`]: rows become commands that can be sent again safely.
 //! - [`report`]: what is printed.
+//! - [`archiving`]: old events in files of their own.
 //! - [`command_line`] and [`program`]: what a user types, and what happens then.
 
 pub mod account;
+pub mod archiving;
 pub mod command_line;
 pub mod import;
 pub mod movements;
@@ -25,6 +27,12 @@ use es_core::jiff::tz::TimeZone;
 /// The day that a moment belongs to in the bank's books, which know no hours: that of UTC.
 pub fn business_day(moment: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(moment).date()
+}
+
+/// The first moment of a day of the bank's books.
+pub fn start_of_business_day(day: Date) -> Timestamp {
+    // The first day there is begins before the first moment there is.
+    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
 }
 
 /// The last moment of a day of the bank's books.

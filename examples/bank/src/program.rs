@@ -7,17 +7,20 @@ use std::path::{Path, PathBuf};
 
 use std::time::Duration;
 
+use es_archive::{Archive, ArchiveError, ReadThrough};
 use es_core::{
-    DifferenceError, EventStore, HandleError, InMemory, LoadError, NotRegistered, Position,
-    ProjectionStatus, Query, ReadError, ReadModelError, RebuildError, Registry, RegistryError,
-    Runtime, StartError, StateProjection, StateStore, UnknownProjection, Version, WaitError,
+    DifferenceError, EventStore, ExecuteError, HandleError, InMemory, LoadError, NotRegistered,
+    Position, ProjectionStatus, Query, ReadError, ReadModelError, RebuildError, Registry,
+    RegistryError, Runtime, StartError, StateProjection, StateStore, UnknownProjection, Version,
+    WaitError,
 };
 use es_memory_store::MemoryStore;
-use es_sqlite_store::{OpenError, SqliteStore};
+use es_sqlite_store::{MaintenanceError, OpenError, SqliteStore};
 use es_transfer::{Copy, ExportError, Exported, Format, TransferError, Verified, export};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::account::{Account, AccountId, Purpose};
+use crate::account::{Account, AccountError, AccountId, Close, Purpose};
+use crate::archiving;
 use crate::command_line::{Action, CommandLine, ImportOptions, Source, StoreChoice};
 use crate::import::{ImportError, Imported, import};
 use crate::movements::{InputError, Movements};
@@ -59,9 +62,21 @@ pub enum Failure {
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(LoadError),
+    #[error("{0} (with `--archive DIR`, or `bank restore --dir DIR`)")]
+    Archived(Box<es_core::Archived>),
     #[error(transparent)]
-    Difference(#[from] DifferenceError),
+    Archive(#[from] ArchiveError),
+    #[error(
+        "a memory store is gone at the end of a run, so that nothing of it can be archived; name a file with `--store sqlite:FILE`"
+    )]
+    NothingToKeep,
+    #[error(transparent)]
+    Damaged(#[from] MaintenanceError),
+    #[error(transparent)]
+    Close(#[from] ExecuteError<AccountError>),
+    #[error(transparent)]
+    Difference(DifferenceError),
     #[error(transparent)]
     Wait(#[from] WaitError),
     #[error(transparent)]
@@ -72,6 +87,24 @@ pub enum Failure {
     Write { path: PathBuf, error: io::Error },
     #[error("the standard output can not be written: {0}")]
     Output(#[from] io::Error),
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Archived(archived) => Self::Archived(archived),
+            error => Self::Load(error),
+        }
+    }
+}
+
+impl From<DifferenceError> for Failure {
+    fn from(error: DifferenceError) -> Self {
+        match error {
+            DifferenceError::Load(error) => error.into(),
+            error => Self::Difference(error),
+        }
+    }
 }
 
 impl Failure {
@@ -86,13 +119,38 @@ impl Failure {
 /// # Errors
 /// See [`Failure`]. What was printed until then stands.
 pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(), Failure> {
-    let outcome = match (&command_line.store, &command_line.action) {
+    let CommandLine { store, archive, action } = command_line;
+    let outcome = match (store, action) {
+        (_, Action::Segments { dir }) => {
+            report::write_segments(out, &Archive::open(dir)?.list()?).map_err(Failure::from)
+        }
+        (StoreChoice::Memory, Action::Archive { .. } | Action::Restore { .. }) => {
+            Err(Failure::NothingToKeep)
+        }
         (StoreChoice::Memory, action) | (_, action @ Action::Demo { .. }) => {
             act(start(MemoryStore::new()).await?, action, out).await
         }
-        (StoreChoice::Sqlite(file), action) => {
-            act(start(SqliteStore::open(file)?).await?, action, out).await
+        (StoreChoice::Sqlite(file), Action::Archive { which, dir }) => {
+            let runtime = start(SqliteStore::open(file)?).await?;
+            let outcome = archiving::archive(&runtime, &Archive::open(dir)?, which, out).await;
+            runtime.shutdown().await;
+            outcome
         }
+        (StoreChoice::Sqlite(file), Action::Restore { accounts, dir }) => {
+            archiving::restore(&SqliteStore::open(file)?, &Archive::open(dir)?, accounts, out).await
+        }
+        (StoreChoice::Sqlite(file), Action::Verify { dir }) => {
+            let archive = dir.as_ref().or(archive.as_ref()).map(Archive::open).transpose()?;
+            archiving::verify(&SqliteStore::open(file)?, archive.as_ref(), out).await
+        }
+        (StoreChoice::Sqlite(file), action) => match archive {
+            Some(directory) => {
+                let archive = Archive::open(directory)?;
+                let store = ReadThrough::new(SqliteStore::open(file)?, archive);
+                act(start(store).await?, action, out).await
+            }
+            None => act(start(SqliteStore::open(file)?).await?, action, out).await,
+        },
     };
     out.flush()?;
     outcome
@@ -152,6 +210,19 @@ impl Store for SqliteStore {
     async fn sums(runtime: &Runtime<Self>) -> Result<Sums, Failure> {
         runtime.wait_until_current::<projections::Movements>().await?;
         Ok(projections::Movements::read(runtime.store()).await?)
+    }
+}
+
+impl Store for ReadThrough<SqliteStore> {
+    const STARTS_EMPTY: bool = false;
+
+    fn registry() -> Result<Registry, RegistryError> {
+        SqliteStore::registry()
+    }
+
+    async fn sums(runtime: &Runtime<Self>) -> Result<Sums, Failure> {
+        runtime.wait_until_current::<projections::Movements>().await?;
+        Ok(projections::Movements::read(runtime.store().store()).await?)
     }
 }
 
@@ -247,6 +318,18 @@ async fn act_on<S: Store>(
         Action::Skip { position, reason } => {
             return skip(runtime, *position, reason, out).await;
         }
+        Action::Close { account, on } => {
+            let closed = runtime.execute(Close { account: *account });
+            let receipt = closed.occurred_at(crate::end_of_business_day(*on)).await?;
+            writeln!(out, "account={account} version={}", receipt.version)?;
+            return Ok(());
+        }
+        Action::Verify { .. } => {
+            writeln!(out, "events=0 streams=0")?;
+            return Ok(());
+        }
+        // They are about a file, and were dealt with before.
+        Action::Archive { .. } | Action::Restore { .. } | Action::Segments { .. } => return Ok(()),
     };
     done.map_or(Ok(()), Done::verdict)
 }
@@ -255,7 +338,7 @@ async fn act_on<S: Store>(
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How the projections are, once they have seen everything or stand still.
-async fn settled<S: Store>(runtime: &Runtime<S>) -> Vec<ProjectionStatus> {
+pub(crate) async fn settled<S: Store>(runtime: &Runtime<S>) -> Vec<ProjectionStatus> {
     let mut statuses = Vec::new();
     for status in runtime.projections() {
         statuses.push(match runtime.projection_handle(status.name) {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use es_archive::SegmentSummary;
 use es_core::jiff::Timestamp;
 use es_core::jiff::civil::Date;
 use es_core::{
@@ -205,6 +206,19 @@ pub fn write_statement(out: &mut impl Write, lines: &[StatementLine]) -> io::Res
     writeln!(out, "version,date,kind,amount,balance")?;
     for StatementLine { version, date, kind, amount, balance } in lines {
         writeln!(out, "{version},{date},{kind},{amount},{balance}")?;
+    }
+    Ok(())
+}
+
+/// Writes `segment,streams,events,first_position,last_position,lines,bytes` of every segment.
+///
+/// # Errors
+/// When `out` fails.
+pub fn write_segments(out: &mut impl Write, segments: &[SegmentSummary]) -> io::Result<()> {
+    writeln!(out, "segment,streams,events,first_position,last_position,lines,bytes")?;
+    for SegmentSummary { name, streams, events, positions, lines, bytes, .. } in segments {
+        let (first, last) = positions;
+        writeln!(out, "{name},{streams},{events},{first},{last},{lines},{bytes}")?;
     }
     Ok(())
 }

@@ -104,6 +104,6 @@ pub(super) enum Miss {
     OtherType { stored: Fingerprint, now: Fingerprint },
     #[error("it is of another type of state: {0}")]
     OtherShape(CodecError),
-    #[error("the event that it ends with is not in the stream at its version")]
+    #[error("the event that it ends with is not in the live stream at its version")]
     OtherHistory,
 }

@@ -62,8 +62,8 @@ pub(crate) async fn empty_bank() -> Runtime<MemoryStore> {
     program::start(MemoryStore::new()).await.unwrap()
 }
 
-pub(crate) async fn import_all(
-    runtime: &Runtime<MemoryStore>,
+pub(crate) async fn import_all<S: es_core::EventStore>(
+    runtime: &Runtime<S>,
     movements: &Movements,
     tasks: usize,
 ) -> Imported {

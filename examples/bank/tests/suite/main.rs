@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 
 mod account_rules;
+mod archiving;
 mod bad_input;
 mod books;
 mod command_line;

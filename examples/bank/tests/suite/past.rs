@@ -30,7 +30,7 @@ fn stated(rows: &[Row], day: Date) -> i64 {
     then.map_or(0, |row| row.balance)
 }
 
-async fn balances_are_those_of_the_books<S: EventStore>(runtime: &Runtime<S>) {
+pub(crate) async fn balances_are_those_of_the_books<S: EventStore>(runtime: &Runtime<S>) {
     let books: Vec<_> = rows_by_account().into_iter().collect();
     let mut numbers = numbers(17);
     for _ in 0..1000 {
@@ -82,9 +82,13 @@ fn first_negative(rows: &[Row]) -> Option<(String, CommandId, &'static str, i64)
 #[tokio::test]
 async fn the_first_overdraft_is_the_row_that_the_books_show() {
     let (runtime, _) = bank_of_the_sample().await;
+    first_overdrafts_are_those_of_the_books(&runtime).await;
+}
+
+pub(crate) async fn first_overdrafts_are_those_of_the_books<S: EventStore>(runtime: &Runtime<S>) {
     let mut overdrawn = 0;
     for (account, rows) in rows_by_account() {
-        let found = first_overdraft(&runtime, AccountId(account)).await.unwrap();
+        let found = first_overdraft(runtime, AccountId(account)).await.unwrap();
         let found = found.map(|first| {
             let command = first.metadata.command().unwrap().id.unwrap();
             (first.line.date.to_string(), command, first.line.kind, first.line.balance)
