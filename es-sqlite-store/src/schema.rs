@@ -236,8 +236,8 @@ fn time(place: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    //! Files of an older version, and of several: there is one released version, so later ones are
-    //! made up here.
+    //! Files of an older version, and of several: later versions than today's are made up
+    //! here.
 
     use std::path::Path;
     use std::process::{Command, Stdio};
@@ -252,9 +252,10 @@ mod tests {
     use crate::{OpenError, SqliteStore};
 
     const OLD: Schema = Schema { migrations: &[first_version, fence] };
-    const NEW: Schema = Schema { migrations: &[first_version, with_notes, with_notes_of_all] };
-    const FAILING: Schema = Schema { migrations: &[first_version, with_notes, failing] };
-    const KILLED: Schema = Schema { migrations: &[first_version, with_notes, killed] };
+    const NEW: Schema =
+        Schema { migrations: &[first_version, fence, with_notes, with_notes_of_all] };
+    const FAILING: Schema = Schema { migrations: &[first_version, fence, with_notes, failing] };
+    const KILLED: Schema = Schema { migrations: &[first_version, fence, with_notes, killed] };
 
     const DATABASE: &str = "ES_MIGRATION_DATABASE";
 
@@ -327,7 +328,7 @@ mod tests {
         page.events.iter().map(|recorded| recorded.to_event()).collect()
     }
 
-    /// A file of the first version with a history of 1,000 events.
+    /// A file of today's version with a history of 1,000 events.
     fn old_file(path: &Path) -> Vec<RecordedEvent> {
         let store = open(path, OLD).unwrap();
         run(async {
@@ -336,9 +337,9 @@ mod tests {
         })
     }
 
-    /// The file is one of the first version, as a program of that time left it.
+    /// The file is one of today's version, as a program of today left it.
     fn is_old(path: &Path, tables_before: &[String], events: &[RecordedEvent]) {
-        assert_eq!(version(path), 1);
+        assert_eq!(version(path), 2);
         assert_eq!(tables(path), tables_before);
         let store = open(path, OLD).unwrap();
         run(async {
@@ -368,13 +369,29 @@ mod tests {
         });
         assert_eq!(notes, 1_000);
         drop(store);
-        assert_eq!(version(&path), 3);
+        assert_eq!(version(&path), 4);
 
         // Once: another opening does not do it again, and an older program does not touch it.
         assert_eq!(run(everything(&open(&path, NEW).unwrap())).len(), 1_001);
         let refused = open(&path, OLD).err().unwrap();
-        assert!(matches!(refused, OpenError::NewerSchema { found: 3, .. }), "{refused}");
-        assert_eq!(version(&path), 3);
+        assert!(matches!(refused, OpenError::NewerSchema { found: 4, .. }), "{refused}");
+        assert_eq!(version(&path), 4);
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_can_be_fenced_once_it_is_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("first.db");
+        let first = Schema { migrations: &[first_version] };
+        first.migrate(&mut Connection::open(&path).unwrap(), 0).unwrap();
+        assert_eq!(version(&path), 1);
+        let store = SqliteStore::open(&path).unwrap();
+        assert_eq!(version(&path), VERSION);
+        run(async {
+            append(&store, 1).await;
+            es_core::FencedStore::fence(&store, "elsewhere").await.unwrap();
+            assert!(es_core::FencedStore::fenced(&store).await.unwrap().is_some());
+        });
     }
 
     #[test]
@@ -385,7 +402,7 @@ mod tests {
         drop(open(&old, NEW).unwrap());
         drop(open(&new, NEW).unwrap());
         assert_eq!(tables(&old), tables(&new));
-        assert_eq!(version(&new), 3);
+        assert_eq!(version(&new), 4);
     }
 
     #[test]
@@ -395,12 +412,12 @@ mod tests {
         let events = old_file(&path);
         let before = tables(&path);
         let error = open(&path, FAILING).err().unwrap();
-        assert!(matches!(error, OpenError::Migration { from: 1, to: 3, .. }), "{error}");
+        assert!(matches!(error, OpenError::Migration { from: 2, to: 4, .. }), "{error}");
         assert!(error.to_string().contains("no such table: no_such_table"), "{error}");
         is_old(&path, &before, &events);
         // What was in the way is gone: it goes on from there.
         drop(open(&path, NEW).unwrap());
-        assert_eq!(version(&path), 3);
+        assert_eq!(version(&path), 4);
     }
 
     /// Is killed in the middle of a step; does nothing when it is run as a test.
@@ -431,6 +448,6 @@ mod tests {
         assert!(log > 1024 * 1024, "{log} bytes");
         is_old(&path, &before, &events);
         drop(open(&path, NEW).unwrap());
-        assert_eq!(version(&path), 3);
+        assert_eq!(version(&path), 4);
     }
 }

@@ -485,7 +485,8 @@ async fn only_a_command_that_is_alone_is_appended_in_place() {
         runtime.execute(Raise { counter: 1, by: 1 }),
         runtime.execute(Raise { counter: 2, by: 1 }),
     );
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     assert_eq!(store.in_place(), 3);
     // One that nobody has polled yet is about to come.
     let to_come = runtime.execute(Raise { counter: 3, by: 1 });
