@@ -14,7 +14,7 @@ use es_core::{
 use es_memory_store::MemoryStore;
 use es_sqlite_store::SqliteStore;
 use es_tests::counter::{Counter, LowerByOnes, Lowered, Raise, Raised};
-use es_tests::list_store::ListStore;
+use es_tests::faulty::FaultyStore;
 use es_tests::paused::{PausedStore, Trouble};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -262,7 +262,8 @@ async fn its_cursor_is_in_the_file() {
 #[tokio::test]
 async fn a_store_that_can_not_keep_the_cursor_is_refused_at_the_start() {
     let registry = Registry::builder().effects_with(|| Notices(Outside::default()));
-    let builder = Runtime::builder(ListStore::default()).registry(registry.build().unwrap());
+    let builder = Runtime::builder(FaultyStore::new(Arc::new(MemoryStore::new())))
+        .registry(registry.build().unwrap());
     let refused = builder.start().await.err().unwrap();
     assert!(matches!(refused, StartError::NoHome { name: "notices", .. }), "{refused}");
 }
