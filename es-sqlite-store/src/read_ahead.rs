@@ -19,7 +19,10 @@ use crate::readers::Readers;
 const WORTHWHILE: usize = 256;
 
 /// The most pages that wait to be asked for. The oldest is given up.
-const MOST_PAGES: usize = 4;
+const MOST_PAGES: usize = 8;
+
+/// So many pages of a stream are read side by side: it is known where each begins.
+const PAGES_AHEAD: usize = 2;
 
 /// Pages that were read before they are asked for.
 pub(crate) struct ReadAhead {
@@ -69,16 +72,40 @@ impl ReadAhead {
             && page.events.len() >= WORTHWHILE
         {
             // One who wants a snapshot goes on to the version that the first page saw.
-            let range = StreamRange { to: range.to.min(page.version), ..range.continued(next) };
-            let (answer, answered) = oneshot::channel();
-            let (stream, head) = (stream.clone(), head.clone());
-            self.streams.put((stream.clone(), range), answered);
-            readers.read_if_idle(answer, move |reader| {
-                let head = head.of(reader.connection)?;
-                Ok((reader.read_stream(&stream, range, head)?, head))
-            });
+            let mut ahead = StreamRange { to: range.to.min(page.version), ..range.continued(next) };
+            for _ in 0..PAGES_AHEAD {
+                self.read_stream_ahead(readers, head, stream, ahead);
+                // If that page ends before it is full, nobody will ask for this one.
+                let behind = ahead.from.plus(ahead.limit as u64);
+                if behind > ahead.to {
+                    break;
+                }
+                ahead = ahead.continued(behind);
+            }
         }
         Ok(page)
+    }
+
+    fn read_stream_ahead(
+        &self,
+        readers: &Readers,
+        head: &Head,
+        stream: &StreamId,
+        range: StreamRange,
+    ) {
+        let key = (stream.clone(), range);
+        if self.streams.holds(&key) {
+            return;
+        }
+        let (answer, answered) = oneshot::channel();
+        let (stream, head) = (stream.clone(), head.clone());
+        let begun = readers.read_if_idle(answer, move |reader| {
+            let head = head.of(reader.connection)?;
+            Ok((reader.read_stream(&stream, range, head)?, head))
+        });
+        if begun {
+            self.streams.put(key, answered);
+        }
     }
 
     /// Reads a page of the events that match a query, as they are at the head.
@@ -142,6 +169,10 @@ impl<K: PartialEq, P> Pages<K, P> {
             pages.remove(index)?
         };
         reading.await.ok()?.ok()
+    }
+
+    fn holds(&self, key: &K) -> bool {
+        self.lock().iter().any(|(known, _)| known == key)
     }
 
     fn put(&self, key: K, reading: oneshot::Receiver<Seen<P>>) {

@@ -80,18 +80,21 @@ impl Readers {
 }
 
 impl Readers {
-    /// Lets a thread of the pool read if nobody waits for one; else the answer is dropped.
+    /// Lets a thread of the pool read if there are more of them than those who wait for one; else the
+    /// answer is dropped. Whether it is read.
     pub(crate) fn read_if_idle<T: Send + 'static>(
         &self,
         answer: oneshot::Sender<Result<T, Failure>>,
         read: impl FnOnce(&mut Reader<'_>) -> Result<T, Failure> + Send + 'static,
-    ) {
+    ) -> bool {
         let mut jobs = self.queue.lock();
-        if jobs.waiting.is_empty() {
+        let idle = jobs.waiting.len() < self.threads.len();
+        if idle {
             jobs.waiting.push_back(job(answer, read));
             drop(jobs);
             self.queue.news.notify_one();
         }
+        idle
     }
 }
 
