@@ -23,7 +23,7 @@ const TIMES: u64 = 40;
 async fn main() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
-    let archive = Archive::open(directory.join("archive")).unwrap();
+    let archive = Archive::create(directory.join("archive")).unwrap();
     let store = SqliteStore::open(directory.join("bank.db")).unwrap();
     fill(&store).await;
     let registry = Registry::builder().build().unwrap();

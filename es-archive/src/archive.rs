@@ -31,14 +31,27 @@ struct Shared {
 const MOST_OPEN: usize = 64;
 
 impl Archive {
-    /// The archive in a directory, which is made if it is not there.
+    /// The archive in a directory, which is made if it is not there: to archive to.
     ///
     /// # Errors
     /// When the directory can not be made.
-    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, ArchiveError> {
+    pub fn create(directory: impl Into<PathBuf>) -> Result<Self, ArchiveError> {
         let directory = directory.into();
         fs::create_dir_all(&directory)
             .map_err(|error| ArchiveError::File { path: directory.clone(), error })?;
+        Self::open(directory)
+    }
+
+    /// The archive in a directory that is there: to read from. A name with a mistake in it would be an
+    /// archive of nothing otherwise.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, ArchiveError> {
+        let directory = directory.into();
+        if !directory.is_dir() {
+            return Err(ArchiveError::NoArchive { directory });
+        }
         let (open, blocks) = (Mutex::default(), Arc::default());
         Ok(Self { shared: Arc::new(Shared { directory, open, blocks }) })
     }

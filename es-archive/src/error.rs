@@ -21,6 +21,12 @@ pub enum ArchiveError {
         #[source]
         error: std::io::Error,
     },
+    /// There is no archive.
+    #[error("there is no archive in `{}`; name the directory that has its segments", directory.display())]
+    NoArchive {
+        /// Where none is.
+        directory: PathBuf,
+    },
     /// A segment is not in the archive.
     #[error(
         "segment `{segment}` is not in `{}`; bring the file back, or name the directory that has it",

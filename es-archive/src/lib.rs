@@ -6,7 +6,7 @@
 //! use es_sqlite_store::SqliteStore;
 //!
 //! # async fn example(new_year: es_core::jiff::Timestamp) -> Result<(), Box<dyn std::error::Error>> {
-//! let archive = Archive::open("archive")?;
+//! let archive = Archive::create("archive")?;
 //! let store = ReadThrough::new(SqliteStore::open("bank.db")?, archive.clone());
 //! let runtime = Runtime::builder(store).start().await?;
 //!

@@ -115,7 +115,7 @@ async fn count<S: EventStore>(runtime: &Runtime<S>, meter: u64, readings: u64) {
 
 fn archive() -> (TempDir, Archive) {
     let directory = tempfile::tempdir().unwrap();
-    let archive = Archive::open(directory.path()).unwrap();
+    let archive = Archive::create(directory.path()).unwrap();
     (directory, archive)
 }
 

@@ -82,7 +82,7 @@ impl Handle<Count> for Meter {
 type Through = ReadThrough<SqliteStore>;
 
 async fn open(directory: &Path) -> (Runtime<Through>, Archive) {
-    let archive = Archive::open(directory.join("archive")).unwrap();
+    let archive = Archive::create(directory.join("archive")).unwrap();
     let file = SqliteStore::builder(directory.join("events.db"));
     // A kill of the process is survived all the same.
     let store = file.durability(Durability::Process).open().unwrap();

@@ -23,7 +23,7 @@ struct Archived {
 
 async fn archived(streams: u64, payload: usize) -> Archived {
     let directory = tempfile::tempdir().unwrap();
-    let archive = Archive::open(directory.path()).unwrap();
+    let archive = Archive::create(directory.path()).unwrap();
     let store = ReadThrough::new(MemoryStore::new(), archive.clone());
     let registry = Registry::builder().build().unwrap();
     let runtime = Runtime::builder(store).registry(registry).start().await.unwrap();

@@ -122,7 +122,7 @@ where
     S: StreamRemoval + ProjectionStore + ConditionalAppend,
 {
     let mut random = Rng::with_seed(seed);
-    let archive = Archive::open(directory).unwrap();
+    let archive = Archive::create(directory).unwrap();
     let runtime = runtime(ReadThrough::new(store, archive.clone())).await;
     let (through, live) = (&**runtime.store(), runtime.store().store());
     let mut commits = fill(live, &mut random, 40).await;
@@ -226,7 +226,7 @@ async fn in_sqlite_everything_is_read_as_before_and_the_file_is_whole() {
         law(store.open().unwrap(), &directory.path().join("archive"), seed).await;
         let store = SqliteStore::open(&file).unwrap();
         store.verify().await.unwrap();
-        let archive = Archive::open(directory.path().join("archive")).unwrap();
+        let archive = Archive::create(directory.path().join("archive")).unwrap();
         archive.verify_with(&store).await.unwrap();
         let through = ReadThrough::new(store, archive);
         let expected = all(&through, 50).await.unwrap();
@@ -240,7 +240,7 @@ async fn in_sqlite_everything_is_read_as_before_and_the_file_is_whole() {
 #[tokio::test]
 async fn without_the_archive_a_read_says_where_the_events_are() {
     let directory = tempfile::tempdir().unwrap();
-    let archive = Archive::open(directory.path()).unwrap();
+    let archive = Archive::create(directory.path()).unwrap();
     let runtime = runtime(MemoryStore::new()).await;
     let store = &**runtime.store();
     fill(store, &mut Rng::with_seed(3), 30).await;

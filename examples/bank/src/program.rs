@@ -132,12 +132,14 @@ pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(),
         }
         (StoreChoice::Sqlite(file), Action::Archive { which, dir }) => {
             let runtime = start(SqliteStore::open(file)?).await?;
-            let outcome = archiving::archive(&runtime, &Archive::open(dir)?, which, out).await;
+            let outcome = archiving::archive(&runtime, &Archive::create(dir)?, which, out).await;
             runtime.shutdown().await;
             outcome
         }
         (StoreChoice::Sqlite(file), Action::Restore { accounts, dir }) => {
-            archiving::restore(&SqliteStore::open(file)?, &Archive::open(dir)?, accounts, out).await
+            // A directory that is none is found before a file of accounts is made.
+            let archive = Archive::open(dir)?;
+            archiving::restore(&SqliteStore::open(file)?, &archive, accounts, out).await
         }
         (StoreChoice::Sqlite(file), Action::Verify { dir }) => {
             let archive = dir.as_ref().or(archive.as_ref()).map(Archive::open).transpose()?;

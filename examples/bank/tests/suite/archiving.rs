@@ -109,12 +109,30 @@ fn a_closed_account_is_archived_and_a_segment_that_was_changed_is_named() {
     assert_eq!(run(directory, &["archive", "--dir", "old"]).0, Some(2));
 }
 
+#[test]
+fn a_directory_that_is_not_there_is_no_empty_archive() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let reading: [&[&str]; 4] = [
+        &["restore", "--dir", "odl"],
+        &["segments", "--dir", "odl"],
+        &["verify", "--dir", "odl"],
+        &["--archive", "odl", "balances"],
+    ];
+    for arguments in reading {
+        let (code, out, err) = run(directory, arguments);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(err.contains("there is no archive in `odl`"), "{err}");
+    }
+    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0);
+}
+
 #[tokio::test]
 async fn balances_of_any_day_and_first_overdrafts_are_those_of_the_books_through_the_archive() {
     let directory = tempfile::tempdir().unwrap();
     let file = SqliteStore::builder(directory.path().join("bank.db"));
     let store = file.durability(Durability::Process).open().unwrap();
-    let archive = Archive::open(directory.path().join("old")).unwrap();
+    let archive = Archive::create(directory.path().join("old")).unwrap();
     let runtime = program::start(ReadThrough::new(store, archive.clone())).await.unwrap();
     import_all(&runtime, &bank::movements::Movements::sample().unwrap(), 8).await;
     runtime.wait_until_current::<bank::projections::Balance>().await.unwrap();
