@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use es_core::EventId;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::segment::Slot;
+use crate::segments::Slot;
 
 /// Almost all ids are made of the time and come in its order: those are found by bisection, and a new
 /// one is known to be new because it is greater than all of them. The others are hashed.

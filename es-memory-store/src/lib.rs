@@ -27,7 +27,7 @@ mod fence;
 mod log;
 mod merge;
 mod names;
-mod segment;
+mod segments;
 mod states;
 
 use std::ops::ControlFlow;
