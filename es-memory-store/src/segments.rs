@@ -22,7 +22,7 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
-    /// Adds an event at the end. `stream` and `kind` are the slots of the last events of its stream, and
+    /// Adds an event at the end. `stream` and `name` are the slots of the last events of its stream, and
     /// with its name.
     #[inline]
     pub(crate) fn push(
@@ -30,7 +30,7 @@ impl Segments {
         recorded: &Recorded<'_>,
         payload: &Bytes,
         stream: Option<Slot>,
-        kind: Option<Slot>,
+        name: Option<Slot>,
     ) {
         if self.last.is_full() {
             self.seal();
@@ -39,7 +39,7 @@ impl Segments {
             let (segment, place) = place(slot?);
             (segment == self.sealed.len()).then_some(place)
         };
-        let alike = Alike { stream: in_last(stream), kind: in_last(kind), payload: Some(payload) };
+        let alike = Alike { stream: in_last(stream), name: in_last(name), payload: Some(payload) };
         // No position and no version of the log needs more than 32 bits.
         let taken = self.last.push(recorded, alike);
         debug_assert!(taken, "the last segment refused an event");

@@ -9,7 +9,7 @@ use crate::identity::EventId;
 use crate::metadata::Metadata;
 use crate::recorded::{Payload, Recorded};
 use crate::stream::StreamRef;
-use crate::tag::Tags;
+use crate::tag::{Tag, Tags};
 use crate::version::{Position, SchemaVersion, Version};
 
 /// Larger payloads lie by themselves. It also keeps the bytes of a block below 2^32.
@@ -28,7 +28,9 @@ const FEW_KINDS: usize = 16;
 #[derive(Clone, Default, Debug)]
 pub struct EventBlock {
     entries: Vec<Entry>,
-    payloads: Payloads,
+    payloads: Vec<u8>,
+    /// The payloads instead, once it is known that each of them is text.
+    text: Option<String>,
     /// The names of streams, one after another.
     stream_names: String,
     streams: Vec<StreamName>,
@@ -100,36 +102,6 @@ struct Extra {
     payload: Option<Bytes>,
 }
 
-#[derive(Clone, Debug)]
-enum Payloads {
-    /// Each of them is text.
-    Text(String),
-    /// They may be text or not.
-    Bytes(Vec<u8>),
-}
-
-impl Default for Payloads {
-    fn default() -> Self {
-        Self::Bytes(Vec::new())
-    }
-}
-
-impl Payloads {
-    fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text.as_bytes(),
-            Self::Bytes(bytes) => bytes,
-        }
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        match std::mem::take(self) {
-            Self::Text(text) => text.into_bytes(),
-            Self::Bytes(bytes) => bytes,
-        }
-    }
-}
-
 /// A time in the eight bytes that its precision needs, aligned as the rest of an entry is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Microseconds([u32; 2]);
@@ -167,14 +139,14 @@ fn in_last_second(microseconds: i64) -> Option<Timestamp> {
     Timestamp::from_nanosecond(i128::from(microseconds) * 1000).ok()
 }
 
-/// What is known of an event that is copied into a [`EventBlock`] and saves room there. All of it may be
-/// unknown, and wrong guesses do no harm.
+/// What is known of an event that is copied into an [`EventBlock`] and saves room there. All of it may
+/// be unknown.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Alike<'a> {
-    /// The place of an event in the block that may be of the same stream.
+    /// The place of an event of the same stream in the block. It must be right.
     pub stream: Option<usize>,
-    /// The place of an event in the block that may have the same name and schema version.
-    pub kind: Option<usize>,
+    /// The place of an event with the same name in the block. It must be right.
+    pub name: Option<usize>,
     /// The payload, which is shared if it is too large to lie with the others.
     pub payload: Option<&'a Bytes>,
 }
@@ -210,26 +182,33 @@ impl EventBlock {
         } else if self.is_full() || self.upper != upper {
             return false;
         }
-        let stream = self.stream_like(recorded.stream, alike.stream);
-        let kind = self.kind_like(recorded, alike.kind);
+        let stream = match alike.stream.and_then(|place| self.entries.get(place)) {
+            Some(entry) => entry.stream,
+            None => self.push_stream(recorded.stream),
+        };
+        let kind = match alike.name.and_then(|place| self.entries.get(place)) {
+            Some(entry) if self.schema_version(entry) == recorded.schema_version => entry.kind,
+            _ => self.kind_of(recorded.name, recorded.schema_version),
+        };
+        debug_assert_eq!(self.stream(stream).as_str(), recorded.stream.as_str());
+        debug_assert_eq!(*self.kinds[kind as usize].name, *recorded.name);
         let payload = recorded.payload.as_bytes();
         let large = payload.len() > COPIED_PAYLOAD_BYTES;
-        let plain = recorded.tags.is_empty() && recorded.metadata.is_empty() && !large;
-        let extra = if plain { 0 } else { self.push_extra(recorded, alike, large) };
-        let copied = if large { &[] } else { payload };
-        let payload_end = match &mut self.payloads {
-            Payloads::Bytes(bytes) => {
-                bytes.extend_from_slice(copied);
-                bytes.len()
-            }
-            Payloads::Text(_) => {
-                let mut bytes = self.payloads.take();
-                bytes.extend_from_slice(copied);
-                let end = bytes.len();
-                self.payloads = Payloads::Bytes(bytes);
-                end
-            }
+        let extra = if !large && recorded.tags.is_empty() && recorded.metadata.is_empty() {
+            0
+        } else {
+            let elsewhere = large.then(|| match alike.payload {
+                Some(payload) => payload.clone(),
+                None => Bytes::copy_from_slice(payload),
+            });
+            self.push_extra(recorded.tags, recorded.metadata, elsewhere)
         };
+        if self.text.is_some() {
+            self.payloads = self.take_payloads();
+        }
+        if !large {
+            self.payloads.extend_from_slice(payload);
+        }
         self.entries.push(Entry {
             event_id: recorded.event_id,
             recorded_at: Microseconds::of(recorded.recorded_at),
@@ -237,7 +216,7 @@ impl EventBlock {
             position: recorded.position.get() as u32,
             version: recorded.version.get() as u32,
             // It fits: 4,096 events of at most 64 KiB.
-            payload_end: payload_end as u32,
+            payload_end: self.payloads.len() as u32,
             stream,
             kind,
             extra,
@@ -246,14 +225,13 @@ impl EventBlock {
         true
     }
 
-    /// The index of the stream's name, which is that of the event at `place` or is added.
     #[inline]
-    fn stream_like(&mut self, stream: StreamRef<'_>, place: Option<usize>) -> u16 {
-        if let Some(entry) = place.and_then(|place| self.entries.get(place))
-            && self.stream(entry.stream).as_str() == stream.as_str()
-        {
-            return entry.stream;
-        }
+    fn schema_version(&self, entry: &Entry) -> SchemaVersion {
+        self.kinds[entry.kind as usize].schema_version
+    }
+
+    #[inline(never)]
+    fn push_stream(&mut self, stream: StreamRef<'_>) -> u16 {
         let (text, category_bytes) = stream.parts();
         self.streams.push(StreamName {
             start: self.stream_names.len() as u32,
@@ -264,36 +242,22 @@ impl EventBlock {
         (self.streams.len() - 1) as u16
     }
 
-    #[inline]
-    fn kind_like(&mut self, recorded: &Recorded<'_>, place: Option<usize>) -> u16 {
-        let is_it = |kind: &Kind| {
-            kind.schema_version == recorded.schema_version && *kind.name == *recorded.name
-        };
-        if let Some(entry) = place.and_then(|place| self.entries.get(place))
-            && is_it(&self.kinds[entry.kind as usize])
-        {
-            return entry.kind;
-        }
+    #[inline(never)]
+    fn kind_of(&mut self, name: &str, schema_version: SchemaVersion) -> u16 {
+        let is_it = |kind: &Kind| kind.schema_version == schema_version && *kind.name == *name;
         let first = self.kinds.len().saturating_sub(FEW_KINDS);
-        if let Some(index) = self.kinds[first..].iter().rposition(is_it) {
-            return (first + index) as u16;
-        }
-        self.kinds
-            .push(Kind { name: recorded.name.into(), schema_version: recorded.schema_version });
-        (self.kinds.len() - 1) as u16
+        let known = self.kinds[first..].iter().rposition(is_it).map(|index| first + index);
+        let index = known.unwrap_or_else(|| {
+            self.kinds.push(Kind { name: name.into(), schema_version });
+            self.kinds.len() - 1
+        });
+        index as u16
     }
 
     #[inline(never)]
-    fn push_extra(&mut self, recorded: &Recorded<'_>, alike: Alike<'_>, large: bool) -> u16 {
-        let payload = large.then(|| match alike.payload {
-            Some(payload) => payload.clone(),
-            None => Bytes::copy_from_slice(recorded.payload.as_bytes()),
-        });
-        self.extras.push(Extra {
-            tags: recorded.tags.iter().cloned().collect(),
-            metadata: recorded.metadata.clone(),
-            payload,
-        });
+    fn push_extra(&mut self, tags: &[Tag], metadata: &Metadata, payload: Option<Bytes>) -> u16 {
+        let (tags, metadata) = (tags.iter().cloned().collect(), metadata.clone());
+        self.extras.push(Extra { tags, metadata, payload });
         self.extras.len() as u16
     }
 
@@ -301,10 +265,8 @@ impl EventBlock {
     /// text, so that a codec of text need not look at every byte of them again. For a block that stays.
     pub fn seal(&mut self) {
         self.find_text();
-        match &mut self.payloads {
-            Payloads::Text(text) => text.shrink_to_fit(),
-            Payloads::Bytes(bytes) => bytes.shrink_to_fit(),
-        }
+        self.payloads.shrink_to_fit();
+        self.text.iter_mut().for_each(String::shrink_to_fit);
         self.entries.shrink_to_fit();
         self.stream_names.shrink_to_fit();
         self.streams.shrink_to_fit();
@@ -318,11 +280,18 @@ impl EventBlock {
         let ends_well = |text: &str| {
             self.entries.iter().all(|entry| text.is_char_boundary(entry.payload_end as usize))
         };
-        self.payloads = match String::from_utf8(self.payloads.take()) {
-            Ok(text) if ends_well(&text) => Payloads::Text(text),
-            Ok(text) => Payloads::Bytes(text.into_bytes()),
-            Err(error) => Payloads::Bytes(error.into_bytes()),
-        };
+        match String::from_utf8(self.take_payloads()) {
+            Ok(text) if ends_well(&text) => self.text = Some(text),
+            Ok(text) => self.payloads = text.into_bytes(),
+            Err(error) => self.payloads = error.into_bytes(),
+        }
+    }
+
+    fn take_payloads(&mut self) -> Vec<u8> {
+        match self.text.take() {
+            Some(text) => text.into_bytes(),
+            None => std::mem::take(&mut self.payloads),
+        }
     }
 }
 
@@ -346,13 +315,13 @@ impl EventBlock {
     #[inline]
     pub fn event(&self, place: usize) -> Recorded<'_> {
         let entry = &self.entries[place];
-        let (copied, extra) = (self.copied(place), (entry.extra as usize).checked_sub(1));
-        let payload = match &self.payloads {
-            Payloads::Text(text) => Payload::Text(&text[copied]),
-            Payloads::Bytes(bytes) => Payload::Bytes(&bytes[copied]),
+        let copied = self.copied(place);
+        let payload = match &self.text {
+            Some(text) => Payload::Text(&text[copied]),
+            None => Payload::Bytes(&self.payloads[copied]),
         };
         let kind = &self.kinds[entry.kind as usize];
-        let plain = Recorded {
+        let mut recorded = Recorded {
             position: Position::new(both_halves(self.upper.position, entry.position)),
             stream: self.stream(entry.stream),
             version: Version::new(both_halves(self.upper.version, entry.version)),
@@ -366,20 +335,21 @@ impl EventBlock {
             occurred_at: entry.occurred_at.time(),
             metadata: &NO_METADATA,
         };
-        if extra.is_none() && !entry.removed {
-            return plain;
+        if entry.removed {
+            recorded.payload = Payload::Bytes(&[]);
         }
-        let extra = extra.map(|extra| &self.extras[extra]);
-        let elsewhere = extra.and_then(|extra| extra.payload.as_deref());
-        Recorded {
-            payload: match elsewhere {
-                Some(payload) => Payload::Bytes(payload),
-                None if entry.removed => Payload::Bytes(&[]),
-                None => plain.payload,
-            },
-            tags: extra.map_or(&[], |extra| extra.tags.as_slice()),
-            metadata: extra.map_or(&NO_METADATA, |extra| &extra.metadata),
-            ..plain
+        if entry.extra > 0 {
+            self.add_extra(entry, &mut recorded);
+        }
+        recorded
+    }
+
+    #[inline(never)]
+    fn add_extra<'a>(&'a self, entry: &Entry, recorded: &mut Recorded<'a>) {
+        let extra = &self.extras[entry.extra as usize - 1];
+        (recorded.tags, recorded.metadata) = (extra.tags.as_slice(), &extra.metadata);
+        if let Some(payload) = &extra.payload {
+            recorded.payload = Payload::Bytes(payload);
         }
     }
 
@@ -403,6 +373,20 @@ impl EventBlock {
         let extras = entries.iter().filter_map(|entry| (entry.extra as usize).checked_sub(1));
         let elsewhere = extras.filter_map(|extra| self.extras[extra].payload.as_ref());
         copied + elsewhere.map(Bytes::len).sum::<usize>()
+    }
+
+    /// The place if the event there is of the same stream.
+    #[inline]
+    pub(crate) fn with_stream(&self, stream: StreamRef<'_>, place: usize) -> Option<usize> {
+        let entry = self.entries.get(place)?;
+        (self.stream(entry.stream).as_str() == stream.as_str()).then_some(place)
+    }
+
+    /// The place if the event there has the name.
+    #[inline]
+    pub(crate) fn with_name(&self, name: &str, place: usize) -> Option<usize> {
+        let entry = self.entries.get(place)?;
+        (*self.kinds[entry.kind as usize].name == *name).then_some(place)
     }
 
     /// How many bytes the names of the streams have.
@@ -466,7 +450,8 @@ impl EventBlock {
             (extra.metadata, extra.payload) = (Metadata::EMPTY, None);
         }
         self.unused += used;
-        if self.unused > self.payloads.as_bytes().len() / 2 {
+        let copied = self.text.as_ref().map_or(self.payloads.len(), String::len);
+        if self.unused > copied / 2 {
             self.give_back_unused();
         }
     }
@@ -493,8 +478,8 @@ impl EventBlock {
 
     /// Copies what is used and forgets the rest.
     fn give_back_unused(&mut self) {
-        let was_text = matches!(self.payloads, Payloads::Text(_));
-        let all = self.payloads.take();
+        let was_text = self.text.is_some();
+        let all = self.take_payloads();
         let mut used = Vec::with_capacity(all.len().saturating_sub(self.unused));
         let mut start = 0;
         for entry in &mut self.entries {
@@ -506,7 +491,7 @@ impl EventBlock {
             start = end;
             entry.payload_end = used.len() as u32;
         }
-        (self.payloads, self.unused) = (Payloads::Bytes(used), 0);
+        (self.payloads, self.unused) = (used, 0);
         if was_text {
             self.find_text();
         }

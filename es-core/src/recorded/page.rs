@@ -56,10 +56,8 @@ impl Page {
         places: Range<usize>,
     ) -> impl DoubleEndedIterator<Item = Recorded<'_>> + ExactSizeIterator {
         let places = places.start..places.end.min(self.len());
-        let left = places.len();
-        let first = self.runs.partition_point(|run| run.end <= places.start);
-        let events = (first..self.runs.len()).flat_map(move |run| self.run(run, &places));
-        Counted { events, left }
+        let run = self.run_of(places.start);
+        Events { page: self, places, run, block: None, in_block: 0..0 }
     }
 
     /// The last event.
@@ -67,91 +65,90 @@ impl Page {
         self.iter().next_back()
     }
 
+    /// The index of the run in which the event at this place of the page is.
+    fn run_of(&self, place: usize) -> usize {
+        self.runs.partition_point(|run| run.end <= place)
+    }
+
+    /// The block of a run, and its places there.
+    fn run(&self, index: usize) -> Option<(&EventBlock, Range<usize>)> {
+        let Run { block, first, end } = *self.runs.get(index)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.runs[before].end);
+        Some((self.blocks.get(block as usize)?, first as usize..first as usize + end - start))
+    }
+
     fn add(&mut self, block: &Arc<EventBlock>, places: Range<usize>) {
         let end = self.len() + places.len();
         if self.blocks.last().is_none_or(|last| !Arc::ptr_eq(last, block)) {
             self.blocks.push(Arc::clone(block));
-        } else if let Some(last) = self.runs.len().checked_sub(1) {
-            let Places { places: known, .. } = self.run(last, &(0..self.len()));
-            if known.end == places.start {
-                self.runs[last].end = end;
-                return;
-            }
+        } else if let Some(last) = self.runs.len().checked_sub(1)
+            && self.run(last).is_some_and(|(_, known)| known.end == places.start)
+        {
+            self.runs[last].end = end;
+            return;
         }
         let block = (self.blocks.len() - 1) as u32;
         self.runs.push(Run { block, first: places.start as u32, end });
     }
+}
 
-    /// The events of a run that are at these places of the page.
-    #[inline]
-    fn run(&self, index: usize, places: &Range<usize>) -> Places<'_> {
-        let Run { block, first, end } = self.runs[index];
-        let start = index.checked_sub(1).map_or(0, |before| self.runs[before].end);
-        let from = places.start.max(start);
-        let to = places.end.min(end).max(from);
-        let in_block = |place: usize| first as usize + place - start;
-        Places { block: &self.blocks[block as usize], places: in_block(from)..in_block(to) }
+/// Some events of a page that follow each other.
+struct Events<'a> {
+    page: &'a Page,
+    /// Which of the page's events are left.
+    places: Range<usize>,
+    /// The run that comes next, or is in the way.
+    run: usize,
+    block: Option<&'a EventBlock>,
+    /// What is left of the run before it, in its block.
+    in_block: Range<usize>,
+}
+
+impl Events<'_> {
+    #[cold]
+    fn enter_run(&mut self) {
+        let Some((block, in_block)) = self.page.run(self.run) else { return };
+        let start = self.run.checked_sub(1).map_or(0, |before| self.page.runs[before].end);
+        self.block = Some(block);
+        self.in_block = in_block.start + self.places.start - start..in_block.end;
+        self.run += 1;
     }
 }
 
-/// Events that follow each other in a block.
-struct Places<'a> {
-    block: &'a EventBlock,
-    places: Range<usize>,
-}
-
-impl<'a> Iterator for Places<'a> {
+impl<'a> Iterator for Events<'a> {
     type Item = Recorded<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Recorded<'a>> {
-        self.places.next().map(|place| self.block.event(place))
+        if self.places.is_empty() {
+            return None;
+        }
+        if self.in_block.is_empty() {
+            self.enter_run();
+        }
+        self.places.start += 1;
+        let (block, place) = (self.block?, self.in_block.start);
+        self.in_block.start += 1;
+        Some(block.event(place))
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.places.size_hint()
     }
 }
 
-impl DoubleEndedIterator for Places<'_> {
-    #[inline]
+impl DoubleEndedIterator for Events<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.places.next_back().map(|place| self.block.event(place))
+        let last = self.places.next_back()?;
+        let run = self.page.run_of(last);
+        let (block, in_block) = self.page.run(run)?;
+        let behind = self.page.runs[run].end - last;
+        Some(block.event(in_block.end - behind))
     }
 }
 
-/// Events of which it is known how many there are.
-struct Counted<I> {
-    events: I,
-    left: usize,
-}
-
-impl<I: Iterator> Iterator for Counted<I> {
-    type Item = I::Item;
-
-    #[inline]
-    fn next(&mut self) -> Option<I::Item> {
-        let next = self.events.next()?;
-        self.left -= 1;
-        Some(next)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<I: DoubleEndedIterator> DoubleEndedIterator for Counted<I> {
-    #[inline]
-    fn next_back(&mut self) -> Option<I::Item> {
-        let next = self.events.next_back()?;
-        self.left -= 1;
-        Some(next)
-    }
-}
-
-impl<I: Iterator> ExactSizeIterator for Counted<I> {}
+impl ExactSizeIterator for Events<'_> {}
 
 /// Makes a [`Page`] of events, one after another: those that are [pushed](Self::push) are copied, those
 /// that are [shared](Self::share) stay where they lie.
@@ -176,8 +173,14 @@ impl PageBuilder {
     #[inline]
     pub fn push(&mut self, recorded: Recorded<'_>) {
         // Events of one stream follow each other in a read of it, and events of one name do anywhere.
-        let last = self.open.len().checked_sub(1);
-        let alike = Alike { stream: last, kind: last, payload: None };
+        let alike = match self.open.len().checked_sub(1) {
+            Some(last) => Alike {
+                stream: self.open.with_stream(recorded.stream, last),
+                name: self.open.with_name(recorded.name, last),
+                payload: None,
+            },
+            None => Alike::default(),
+        };
         if !self.open.push(&recorded, alike) {
             self.close();
             self.open = EventBlock::with_capacity(self.room.saturating_sub(self.page.len()));
