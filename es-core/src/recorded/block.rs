@@ -277,14 +277,15 @@ impl EventBlock {
     /// Looks at all payloads together, which is many times cheaper than at one after the other when
     /// they are read.
     pub(crate) fn find_text(&mut self) {
-        let ends_well = |text: &str| {
-            self.entries.iter().all(|entry| text.is_char_boundary(entry.payload_end as usize))
-        };
         match String::from_utf8(self.take_payloads()) {
-            Ok(text) if ends_well(&text) => self.text = Some(text),
+            Ok(text) if self.ends_between_characters(&text) => self.text = Some(text),
             Ok(text) => self.payloads = text.into_bytes(),
             Err(error) => self.payloads = error.into_bytes(),
         }
+    }
+
+    fn ends_between_characters(&self, text: &str) -> bool {
+        self.entries.iter().all(|entry| text.is_char_boundary(entry.payload_end as usize))
     }
 
     fn take_payloads(&mut self) -> Vec<u8> {
