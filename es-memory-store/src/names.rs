@@ -24,6 +24,7 @@ const FEW: usize = 8;
 
 impl Names {
     /// Notes an event, and answers with the one before it that has the name.
+    #[inline]
     pub(crate) fn add(&mut self, text: &str, slot: Slot) -> Option<Slot> {
         let index = self.index(text).unwrap_or_else(|| self.add_name(text));
         let slots = &mut self.names[index].slots;
@@ -37,6 +38,7 @@ impl Names {
         self.index(text).map_or(&[], |index| &self.names[index].slots)
     }
 
+    #[inline]
     fn index(&self, text: &str) -> Option<usize> {
         if self.names.len() <= FEW {
             self.names.iter().position(|name| *name.text == *text)

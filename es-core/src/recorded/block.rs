@@ -316,41 +316,43 @@ impl EventBlock {
     #[inline]
     pub fn event(&self, place: usize) -> Recorded<'_> {
         let entry = &self.entries[place];
-        let copied = self.copied(place);
-        let payload = match &self.text {
-            Some(text) => Payload::Text(&text[copied]),
-            None => Payload::Bytes(&self.payloads[copied]),
+        let (tags, metadata, elsewhere) = match entry.extra {
+            0 => (&[][..], &NO_METADATA, None),
+            extra => self.extra(extra),
         };
         let kind = &self.kinds[entry.kind as usize];
-        let mut recorded = Recorded {
+        Recorded {
             position: Position::new(both_halves(self.upper.position, entry.position)),
             stream: self.stream(entry.stream),
             version: Version::new(both_halves(self.upper.version, entry.version)),
             event_id: entry.event_id,
             name: &kind.name,
             schema_version: kind.schema_version,
-            payload,
-            tags: &[],
+            payload: match elsewhere {
+                Some(payload) => Payload::Bytes(payload),
+                None if entry.removed => Payload::Bytes(&[]),
+                None => self.copied_payload(place),
+            },
+            tags,
             // What is stored was a time once.
             recorded_at: entry.recorded_at.time().unwrap_or(Timestamp::UNIX_EPOCH),
             occurred_at: entry.occurred_at.time(),
-            metadata: &NO_METADATA,
-        };
-        if entry.removed {
-            recorded.payload = Payload::Bytes(&[]);
+            metadata,
         }
-        if entry.extra > 0 {
-            self.add_extra(entry, &mut recorded);
-        }
-        recorded
     }
 
     #[inline(never)]
-    fn add_extra<'a>(&'a self, entry: &Entry, recorded: &mut Recorded<'a>) {
-        let extra = &self.extras[entry.extra as usize - 1];
-        (recorded.tags, recorded.metadata) = (extra.tags.as_slice(), &extra.metadata);
-        if let Some(payload) = &extra.payload {
-            recorded.payload = Payload::Bytes(payload);
+    fn extra(&self, extra: u16) -> (&[Tag], &Metadata, Option<&Bytes>) {
+        let Extra { tags, metadata, payload } = &self.extras[extra as usize - 1];
+        (tags.as_slice(), metadata, payload.as_ref())
+    }
+
+    #[inline]
+    fn copied_payload(&self, place: usize) -> Payload<'_> {
+        let copied = self.copied(place);
+        match &self.text {
+            Some(text) => Payload::Text(&text[copied]),
+            None => Payload::Bytes(&self.payloads[copied]),
         }
     }
 
