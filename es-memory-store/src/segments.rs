@@ -19,6 +19,8 @@ pub(crate) struct Segments {
     /// Nothing is added to them any more.
     sealed: Vec<Arc<EventBlock>>,
     last: EventBlock,
+    /// The first slot of the last one.
+    first: Slot,
 }
 
 impl Segments {
@@ -35,10 +37,7 @@ impl Segments {
         if self.last.is_full() {
             self.seal();
         }
-        let in_last = |slot: Option<Slot>| {
-            let (segment, place) = place(slot?);
-            (segment == self.sealed.len()).then_some(place)
-        };
+        let in_last = |slot: Option<Slot>| Some(slot?.checked_sub(self.first)? as usize);
         let alike = Alike { stream: in_last(stream), name: in_last(name), payload: Some(payload) };
         // No position and no version of the log needs more than 32 bits.
         let taken = self.last.push(recorded, alike);
@@ -51,6 +50,7 @@ impl Segments {
         let mut full =
             std::mem::replace(&mut self.last, EventBlock::with_capacity(EventBlock::MAX_EVENTS));
         full.seal();
+        self.first += full.len() as Slot;
         self.sealed.push(Arc::new(full));
     }
 
