@@ -277,3 +277,6 @@ impl ConditionalAppend for MemoryStore {
         self.append_guarded(commit, conditions)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use es_core::bytes::Bytes;
 use es_core::{Alike, EventBlock, EventId, Metadata, PageBuilder, Position, Recorded};
 
+/// How many events a segment has when it is full. So few in this crate's own tests that they see many
+/// segments.
+const SEGMENT_EVENTS: usize = if cfg!(test) { 4 } else { EventBlock::MAX_EVENTS };
+
 /// Where an event stands in the log, counted from zero. Its position is one more.
 pub(crate) type Slot = u32;
 
@@ -34,12 +38,12 @@ impl Segments {
         stream: Option<Slot>,
         name: Option<Slot>,
     ) {
-        if self.last.is_full() {
+        if self.last.len() == SEGMENT_EVENTS {
             self.seal();
         }
         let in_last = |slot: Option<Slot>| Some(slot?.checked_sub(self.first)? as usize);
         let alike = Alike { stream: in_last(stream), name: in_last(name), payload: Some(payload) };
-        // No position and no version of the log needs more than 32 bits.
+        // It is not full, and no position and no version of the log needs more than 32 bits.
         let taken = self.last.push(recorded, alike);
         debug_assert!(taken, "the last segment refused an event");
     }
@@ -47,8 +51,7 @@ impl Segments {
     #[cold]
     fn seal(&mut self) {
         // The next one will be filled too, so that its size is known.
-        let mut full =
-            std::mem::replace(&mut self.last, EventBlock::with_capacity(EventBlock::MAX_EVENTS));
+        let mut full = std::mem::replace(&mut self.last, EventBlock::with_capacity(SEGMENT_EVENTS));
         full.seal();
         self.first += full.len() as Slot;
         self.sealed.push(Arc::new(full));
@@ -137,5 +140,5 @@ impl Segments {
 /// The segment of a slot, and the place in it.
 #[inline]
 fn place(slot: Slot) -> (usize, usize) {
-    (slot as usize / EventBlock::MAX_EVENTS, slot as usize % EventBlock::MAX_EVENTS)
+    (slot as usize / SEGMENT_EVENTS, slot as usize % SEGMENT_EVENTS)
 }
