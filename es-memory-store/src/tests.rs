@@ -150,6 +150,7 @@ async fn check(steps: Vec<Step>) {
     // Pages that somebody still has, and what they showed.
     let mut pages: Vec<(Page, Vec<RecordedEvent>)> = Vec::new();
     for step in steps {
+        let removes = matches!(step, Step::Remove { .. });
         match step {
             Step::Append { stream, events: new } => {
                 let sizes: Vec<_> = new.iter().map(|(_, payload, _)| payload.clone()).collect();
@@ -189,53 +190,7 @@ async fn check(steps: Vec<Step>) {
                 let part = model.of(stream)[from as usize..to as usize].to_vec();
                 store.put_back(&id(stream), &part).await.unwrap();
             }
-            Step::Read(read) => {
-                let named = QueryItem::named(read.names.iter().map(|number| name(*number)));
-                let query = match (read.names.is_empty(), read.tagged) {
-                    (true, false) => Query::all(),
-                    (true, true) => Query::from(QueryItem::tagged([Tag::from("tagged")])),
-                    (false, false) => Query::from(named),
-                    (false, true) => Query::from(named.and_tagged([Tag::from("tagged")])),
-                };
-                let range = QueryRange {
-                    limit: read.limit,
-                    direction: direction(read.backward),
-                    ..QueryRange::after(Position::new(read.after))
-                };
-                let mut wanted: Vec<_> = model
-                    .events
-                    .iter()
-                    .filter(|event| event.position > range.after)
-                    .filter(|event| query.matches(&event.name, event.tags.as_slice()))
-                    .filter(|event| model.presence(event) != Presence::Gone)
-                    .cloned()
-                    .collect();
-                if read.backward {
-                    wanted.reverse();
-                }
-                let there = |event: &&RecordedEvent| model.presence(event) == Presence::There;
-                let shown: Vec<_> =
-                    wanted.iter().take(read.limit).take_while(there).cloned().collect();
-                match store.read(&query, range).await {
-                    Ok(page) => {
-                        assert_eq!(events(&page.events), shown);
-                        assert_eq!(page.more, wanted.len() > shown.len());
-                        pages.push((page.events, shown));
-                    }
-                    Err(ReadError::Archived(_)) => {
-                        assert!(read.limit > 0 && shown.is_empty() && !wanted.is_empty());
-                    }
-                    Err(error) => panic!("{error}"),
-                }
-                let page = store.read_sparse(&query, range).await.unwrap();
-                let (live, removed): (Vec<_>, Vec<_>) =
-                    wanted.iter().take(read.limit).cloned().partition(|event| there(&event));
-                assert_eq!(events(&page.events), live);
-                let at: Vec<_> = page.removed.iter().map(|event| event.position).collect();
-                assert_eq!(at, removed.iter().map(|event| event.position).collect::<Vec<_>>());
-                assert_eq!(page.more, wanted.len() > read.limit);
-                pages.push((page.events, live));
-            }
+            Step::Read(read) => check_read(&store, &model, read, &mut pages).await,
             Step::ReadStream { stream, from, limit, backward } => {
                 let range = StreamRange {
                     from: Version::new(from),
@@ -264,11 +219,73 @@ async fn check(steps: Vec<Step>) {
                 }
             }
         }
-        // Whatever happened since: a page shows what it showed.
-        for (page, showed) in &pages {
-            assert_eq!(events(page), *showed);
+        let all = Read { names: Vec::new(), tagged: false, after: 0, limit: 1000, backward: false };
+        check_read(&store, &model, all, &mut pages).await;
+        if removes {
+            check_again(&pages);
         }
     }
+    check_again(&pages);
+}
+
+/// Whatever happened since: a page shows what it showed.
+fn check_again(pages: &[(Page, Vec<RecordedEvent>)]) {
+    for (page, showed) in pages {
+        assert_eq!(events(page), *showed);
+    }
+}
+
+/// Reads in the global order, with removed events and without.
+async fn check_read(
+    store: &MemoryStore,
+    model: &Model,
+    read: Read,
+    pages: &mut Vec<(Page, Vec<RecordedEvent>)>,
+) {
+    let named = QueryItem::named(read.names.iter().map(|number| name(*number)));
+    let query = match (read.names.is_empty(), read.tagged) {
+        (true, false) => Query::all(),
+        (true, true) => Query::from(QueryItem::tagged([Tag::from("tagged")])),
+        (false, false) => Query::from(named),
+        (false, true) => Query::from(named.and_tagged([Tag::from("tagged")])),
+    };
+    let range = QueryRange {
+        limit: read.limit,
+        direction: direction(read.backward),
+        ..QueryRange::after(Position::new(read.after))
+    };
+    let mut wanted: Vec<_> = model
+        .events
+        .iter()
+        .filter(|event| event.position > range.after)
+        .filter(|event| query.matches(&event.name, event.tags.as_slice()))
+        .filter(|event| model.presence(event) != Presence::Gone)
+        .cloned()
+        .collect();
+    if read.backward {
+        wanted.reverse();
+    }
+    let there = |event: &&RecordedEvent| model.presence(event) == Presence::There;
+    let shown: Vec<_> = wanted.iter().take(read.limit).take_while(there).cloned().collect();
+    match store.read(&query, range).await {
+        Ok(page) => {
+            assert_eq!(events(&page.events), shown);
+            assert_eq!(page.more, wanted.len() > shown.len());
+            pages.push((page.events, shown));
+        }
+        Err(ReadError::Archived(_)) => {
+            assert!(read.limit > 0 && shown.is_empty() && !wanted.is_empty());
+        }
+        Err(error) => panic!("{error}"),
+    }
+    let page = store.read_sparse(&query, range).await.unwrap();
+    let (live, removed): (Vec<_>, Vec<_>) =
+        wanted.iter().take(read.limit).cloned().partition(|event| there(&event));
+    assert_eq!(events(&page.events), live);
+    let at: Vec<_> = page.removed.iter().map(|event| event.position).collect();
+    assert_eq!(at, removed.iter().map(|event| event.position).collect::<Vec<_>>());
+    assert_eq!(page.more, wanted.len() > read.limit);
+    pages.push((page.events, live));
 }
 
 fn direction(backward: bool) -> Direction {
@@ -276,6 +293,7 @@ fn direction(backward: bool) -> Direction {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn every_page_is_what_was_there_when_it_was_read_and_stays_it(steps in steps()) {
         Builder::new_current_thread().build().unwrap().block_on(check(steps));
