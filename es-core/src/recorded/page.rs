@@ -253,7 +253,19 @@ impl<'a> FromIterator<Recorded<'a>> for Page {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::identity::EventId;
+    use crate::metadata::Metadata;
+    use crate::recorded::RecordedEvent;
+    use crate::stream::StreamId;
+    use crate::tag::{Tag, Tags};
+    use crate::version::{Position, SchemaVersion, Version};
+
+    const LAST_MICROSECOND: Timestamp = Timestamp::constant(253402207200, 999_999_000);
 
     #[test]
     fn payloads_that_are_text_only_together_come_back_as_the_bytes_they_are() {
@@ -295,7 +307,7 @@ mod tests {
                 payload: Bytes::from_static(payload.as_bytes()),
                 tags: tags.iter().map(|tag| Tag::from(*tag)).collect(),
                 recorded_at: Timestamp::UNIX_EPOCH,
-                occurred_at: (version == 2).then_some(Timestamp::MAX),
+                occurred_at: (version == 2).then_some(LAST_MICROSECOND),
                 metadata: if version == 3 {
                     Metadata::default().with_actor("a")
                 } else {
@@ -313,5 +325,126 @@ mod tests {
         assert_eq!(back, events);
         assert_eq!(page.last().map(|recorded| recorded.version), Some(Version::new(4)));
         assert_eq!((page.len(), page.is_empty()), (4, false));
+    }
+
+    /// Events as no store has them: positions, versions and payloads of all sizes.
+    fn events(at_most: usize) -> impl Strategy<Value = Vec<RecordedEvent>> {
+        let number = prop_oneof![0..9_u64, (1 << 32) - 3..(1 << 32) + 3_u64, any::<u64>()];
+        let payload = prop_oneof![
+            "[a-zž]{0,9}".prop_map(Bytes::from),
+            prop::collection::vec(any::<u8>(), 0..5).prop_map(Bytes::from),
+            Just(Bytes::from(vec![b'x'; 70_000])),
+        ];
+        let time = (Timestamp::MIN.as_microsecond()..=LAST_MICROSECOND.as_microsecond())
+            .prop_map(|it| Timestamp::from_nanosecond(i128::from(it) * 1000).unwrap());
+        let times = (time.clone(), prop::option::of(time));
+        let texts = ("[ab]", "[/ab]{1,2}", "[abc]", 1..3_u32);
+        let extras = (prop::collection::vec("[ab]", 0..3), any::<bool>());
+        let event = (number.clone(), number, payload, times, texts, extras).prop_map(
+            |(position, version, payload, times, (category, id, name, schema), (tags, actor))| {
+                RecordedEvent {
+                    position: Position::new(position),
+                    stream: StreamId::new(&category, id).unwrap(),
+                    version: Version::new(version),
+                    event_id: EventId::generate(),
+                    name,
+                    schema_version: SchemaVersion::try_from(schema).unwrap(),
+                    payload,
+                    tags: tags.into_iter().map(Tag::from).collect(),
+                    recorded_at: times.0,
+                    occurred_at: times.1,
+                    metadata: match actor {
+                        true => Metadata::default().with_actor("a"),
+                        false => Metadata::EMPTY,
+                    },
+                }
+            },
+        );
+        prop::collection::vec(event, 0..at_most)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_pushed_and_shared_comes_back_in_order(
+            pushed in events(12),
+            shared in events(12),
+            picks in prop::collection::vec((any::<bool>(), 0..12_usize, 0..4_usize), 0..20),
+            from in 0..30_usize,
+            to in 0..30_usize,
+        ) {
+            // Each in its own block if need be.
+            let mut blocks: Vec<(EventBlock, Vec<RecordedEvent>)> = vec![Default::default()];
+            for event in shared {
+                let recorded = event.as_recorded();
+                if !blocks.last_mut().unwrap().0.push(&recorded, Alike::default()) {
+                    blocks.push(Default::default());
+                    prop_assert!(blocks.last_mut().unwrap().0.push(&recorded, Alike::default()));
+                }
+                blocks.last_mut().unwrap().1.push(event);
+            }
+            for (index, (block, _)) in blocks.iter_mut().enumerate() {
+                if index % 2 == 0 {
+                    block.seal();
+                }
+            }
+            let blocks: Vec<_> =
+                blocks.into_iter().map(|(block, events)| (Arc::new(block), events)).collect();
+            let (mut page, mut expected) = (PageBuilder::default(), Vec::new());
+            for (push, at, count) in picks {
+                if push {
+                    if let Some(event) = pushed.get(at) {
+                        page.push(event.as_recorded());
+                        expected.push(event.clone());
+                    }
+                } else {
+                    let (block, events) = &blocks[at % blocks.len()];
+                    page.share(block, at..at + count);
+                    expected.extend(events.iter().skip(at).take(count).cloned());
+                }
+                prop_assert_eq!(page.len(), expected.len());
+            }
+            let page = page.build();
+            let owned = |events: &mut dyn Iterator<Item = Recorded<'_>>| {
+                events.map(|event| event.to_event()).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(page.len(), expected.len());
+            prop_assert_eq!(page.iter().len(), expected.len());
+            prop_assert_eq!(owned(&mut page.iter()), &expected[..]);
+            let mut part = page.part(from..to);
+            let wanted = expected.get(from..to.min(expected.len())).unwrap_or_default();
+            prop_assert_eq!(part.len(), wanted.len());
+            // From both ends in turn.
+            let (mut front, mut back) = (Vec::new(), Vec::new());
+            while let Some(first) = part.next() {
+                front.push(first.to_event());
+                back.extend(part.next_back().map(|event| event.to_event()));
+            }
+            back.reverse();
+            front.append(&mut back);
+            prop_assert_eq!(front, wanted);
+            let bytes: usize = expected.iter().map(|event| event.payload.len()).sum();
+            prop_assert_eq!(page.payload_bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_page_of_more_events_than_a_block_holds_has_them_all() {
+        let event = |number: usize| RecordedEvent {
+            position: Position::new(number as u64),
+            stream: StreamId::new("a", number % 7).unwrap(),
+            version: Version::new(number as u64),
+            event_id: EventId::generate(),
+            name: format!("name {}", number % 40),
+            schema_version: SchemaVersion::FIRST,
+            payload: Bytes::from(number.to_string()),
+            tags: Tags::new(),
+            recorded_at: Timestamp::UNIX_EPOCH,
+            occurred_at: None,
+            metadata: Metadata::EMPTY,
+        };
+        let events: Vec<_> = (0..2 * EventBlock::MAX_EVENTS + 1).map(event).collect();
+        let page: Page = events.iter().map(RecordedEvent::as_recorded).collect();
+        assert!(page.iter().map(|event| event.to_event()).eq(events.iter().cloned()));
+        assert!(page.iter().rev().map(|event| event.to_event()).eq(events.into_iter().rev()));
     }
 }
