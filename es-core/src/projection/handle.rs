@@ -17,7 +17,7 @@ use crate::projection::partition::Partition;
 use crate::projection::row::Slot;
 use crate::projection::{DeadLetter, ProjectionState, ProjectionStatus, RebuildProgress};
 use crate::store::{
-    DynProjectionStore, EventStore, ExpectedRevision, StateCommit, StateError, StatePage,
+    DynProjectionStore, EventStore, ExpectedRevision, ReadError, StateCommit, StateError, StatePage,
 };
 use crate::telemetry::TARGET;
 use crate::version::Position;
@@ -214,10 +214,11 @@ impl<S: EventStore> ProjectionHandle<S> {
         let number = if self.is_in_memory() {
             self.host.board().ask_for_rebuild()
         } else {
+            let head = self.store.head().await?;
             self.change(|generations| {
                 // There is something to stand beside, even if it has not begun.
-                generations.ensure(&projection);
-                generations.rebuild(&projection, hold)
+                generations.ensure(&projection, head);
+                generations.rebuild(&projection, hold, head)
             })
             .await?
         };
@@ -609,9 +610,12 @@ pub enum HandleError {
         /// What the store said.
         error: String,
     },
-    /// The store can not be used.
+    /// What the store keeps for projections can not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The log can not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 impl HandleError {
@@ -623,6 +627,7 @@ impl HandleError {
             }
             Self::NotDurable { .. } | Self::Tables { .. } => ErrorCategory::Permanent,
             Self::State(error) => error.category(),
+            Self::Read(error) => error.category(),
         }
     }
 }

@@ -149,7 +149,7 @@ impl Ledger {
                 (checkpoint, record.revision)
             }
             None => {
-                let first = begin_at(place).await?;
+                let first = begin_at(place, generation, &standing).await?;
                 let checkpoint = Checkpoint { position: first, ..Checkpoint::beginning(identity) };
                 if !partition.is_only() {
                     begin(place, generation, &checkpoint, &standing, live).await?;
@@ -512,6 +512,7 @@ impl Ledger {
     pub(crate) async fn swap_in_step<S: EventStore>(
         &self,
         place: &Workplace<S>,
+        live: Option<u64>,
     ) -> Result<bool, Exit> {
         let mut generations = self.standing.generations.clone();
         generations.swap(self.generation, &self.projection);
@@ -520,6 +521,7 @@ impl Ledger {
             generation: self.generation,
             generations,
             expected: self.standing.revision,
+            live,
             failure: Arc::clone(&failure),
         };
         let inline = Inline::swapping(Arc::clone(&place.host), swap);
@@ -724,14 +726,22 @@ async fn all<S: EventStore, T: serde::de::DeserializeOwned>(
 }
 
 /// Where a generation begins: side effects with what comes, anything else with the first event.
-async fn begin_at<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
+async fn begin_at<S: EventStore>(
+    place: &Workplace<S>,
+    generation: u64,
+    standing: &Standing,
+) -> Result<Position, Exit> {
     match place.host.needs() {
-        Needs::Effects => head(place).await,
+        Needs::Effects => match standing.generations.begun_at(generation) {
+            Some(begun_at) => Ok(begun_at),
+            None => head(place).await,
+        },
         Needs::Events | Needs::Documents | Needs::Rows(_) => Ok(Position::ZERO),
     }
 }
 
-async fn head<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
+/// The head of the store.
+pub(crate) async fn head<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
     let mut attempts = 1;
     loop {
         match place.unless_stopped(place.store.head()).await? {
@@ -743,7 +753,7 @@ async fn head<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
 }
 
 /// Up to where a partition of a generation has come, as it is stored, and with which revision.
-async fn position<S: EventStore>(
+pub(crate) async fn position<S: EventStore>(
     place: &Workplace<S>,
     generation: u64,
     partition: Partition,

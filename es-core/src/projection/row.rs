@@ -31,11 +31,12 @@ pub trait RowProjection: Projection + RowTables<Self::Family> {
     /// The key that decides the partition of the event; not asked when that is by stream.
     fn partition_key(_: &Self::Event, _: &Recorded<'_>, _: &mut Keys) {}
 
-    /// Changes the rows as the event says, by the `ProjectRows` of that event.
+    /// Changes the rows as the event says, by the `ProjectRows` of that event: by its `replay` if this
+    /// is a replay, else by its `project`.
     ///
     /// # Errors
     /// When that `ProjectRows` fails.
-    fn project_event(
+    fn project_event<const REPLAY: bool>(
         rows: &mut Transaction<'_, Self::Family>,
         event: &Self::Event,
         recorded: &Recorded<'_>,
@@ -59,6 +60,20 @@ pub trait ProjectRows<R: RowFamily, E: Event> {
         event: &E,
         recorded: &Recorded<'_>,
     ) -> Result<(), ProjectError>;
+
+    /// Changes the rows in a replay: instead of [`project`](Self::project), and in the same way
+    /// unless you write another one. Both must leave the same rows behind; see
+    /// [`Project::replay`](crate::Project::replay).
+    ///
+    /// # Errors
+    /// As [`project`](Self::project).
+    fn replay(
+        rows: &mut R::Transaction<'_>,
+        event: &E,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError> {
+        Self::project(rows, event, recorded)
+    }
 }
 
 /// The tables of a projection that is kept in rows.
@@ -272,7 +287,10 @@ fn project<P: RowProjection>(
                     continue;
                 }
             }
-            guarded(index, &recorded, || P::project_event(rows, event, &recorded))?;
+            guarded(index, &recorded, || match part.replays(&recorded) {
+                true => P::project_event::<true>(rows, event, &recorded),
+                false => P::project_event::<false>(rows, event, &recorded),
+            })?;
         }
     }
     Ok(())

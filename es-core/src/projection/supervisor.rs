@@ -13,7 +13,7 @@ use crate::projection::failure::{BackOff, ProjectionFailure, caught};
 use crate::projection::feed::READERS;
 use crate::projection::host::{Host, Needs};
 use crate::projection::inline::Inline;
-use crate::projection::ledger::Standing;
+use crate::projection::ledger::{self, Standing};
 use crate::projection::membership::{Membership, Share};
 use crate::projection::memory;
 use crate::projection::partition::Partition;
@@ -276,9 +276,10 @@ async fn stand<S: EventStore>(place: &Workplace<S>) -> Result<Standing, Exit> {
     let (store, projection) = (place.durable()?, place.host.projection());
     loop {
         let mut standing = Standing::load(place).await?;
-        if !standing.generations.ensure(&projection) {
+        if standing.generations.serves(&projection) {
             return Ok(standing);
         }
+        standing.generations.ensure(&projection, ledger::head(place).await?);
         let mut commit = StateCommit::default();
         standing
             .generations

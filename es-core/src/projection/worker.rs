@@ -15,7 +15,7 @@ use crate::projection::generation::lease_key;
 use crate::projection::host::{Host, Needs, Start};
 use crate::projection::inline::Inline;
 use crate::projection::lease::{Candidate, Lease};
-use crate::projection::ledger::{Entry, Ledger, Standing};
+use crate::projection::ledger::{self, Entry, Ledger, Standing};
 use crate::projection::membership::Share;
 use crate::projection::partition::Partition;
 use crate::projection::race::{First, race};
@@ -399,11 +399,16 @@ pub(crate) struct Shift<'a, S> {
     head: Position,
     /// Whether a side effect has run for an event, so that the next one was not run before.
     pub(crate) reacted: bool,
+    /// The head of the store when the generation was begun.
+    begun_at: Position,
+    /// How far the generation was that is served, when it was looked at.
+    served: Position,
 }
 
 impl<'a, S: EventStore> Shift<'a, S> {
     fn new(worker: &'a Worker<S>, ledger: &Ledger) -> Self {
         let place = &*worker.place;
+        let generations = &worker.standing.generations;
         Self {
             worker,
             session: Arc::clone(&place.host).session(Start::Generation(worker.generation)),
@@ -413,7 +418,32 @@ impl<'a, S: EventStore> Shift<'a, S> {
             renewed: Instant::now(),
             head: Position::ZERO,
             reacted: false,
+            begun_at: generations.begun_at(worker.generation).unwrap_or(Position::ZERO),
+            served: Position::ZERO,
         }
+    }
+
+    /// Up to where events are a replay: they were there when the generation was begun, or are applied
+    /// to the one that is served.
+    fn replay_until(&self) -> Position {
+        match self.worker.role {
+            Role::Live | Role::Building { live: None, .. } => self.begun_at,
+            Role::Building { live: Some(live), .. } => {
+                let board = self.worker.place.host.board();
+                let shown = board.position(live, self.worker.partition);
+                self.begun_at.max(self.served).max(shown)
+            }
+        }
+    }
+
+    /// Looks how far the generation is that is served.
+    async fn look_at_served(&mut self) -> Result<(), Exit> {
+        let Worker { place, partition, role, .. } = self.worker;
+        if let Role::Building { live: Some(live), .. } = *role {
+            let stored = ledger::position(place, live, *partition).await?;
+            self.served = stored.map_or(self.served, |(position, _)| position);
+        }
+        Ok(())
     }
 
     pub(crate) fn renewal(&self) -> Duration {
@@ -426,6 +456,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
         bell: &mut watch::Receiver<u64>,
     ) -> Result<std::convert::Infallible, Exit> {
         let place = &*self.worker.place;
+        self.look_at_served().await?;
         // What was parked is tried again after a start, or skipped if somebody has decided so.
         self.retry_keys(ledger).await?;
         loop {
@@ -520,6 +551,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 skips: ledger.skips(),
                 keys: KeySet::Except(ledger.parked_with(&entry)),
                 partition: self.worker.partition,
+                replay_until: self.replay_until(),
             };
             let missing = self.session.missing(&fetched.batch, &part);
             if !missing.is_empty() {
@@ -647,6 +679,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                     skips: ledger.skips(),
                     keys: KeySet::Only(key.clone()),
                     partition: self.worker.partition,
+                    replay_until: self.replay_until(),
                 };
                 let missing = session.missing(&fetched.batch, &part);
                 session.load(ledger.documents(place, missing).await?);
@@ -719,6 +752,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
         }
         // The live generation's workers in this process commit nothing meanwhile.
         let turn = place.turn.write().await;
+        self.look_at_served().await?;
         let (began, goal) = (Instant::now(), ledger.position());
         loop {
             let fetched = self.next(ledger.position()).await?;
@@ -730,7 +764,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 continue;
             }
             if place.inline.is_some() {
-                if ledger.swap_in_step(place).await? {
+                if ledger.swap_in_step(place, live).await? {
                     return Err(Exit::Inline);
                 }
                 drop(turn);

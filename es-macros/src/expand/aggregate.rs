@@ -125,6 +125,7 @@ fn dispatch(set: &EventSet) -> TokenStream {
     let dispatch = Dispatch {
         enumeration: set.ident.clone(),
         handling: ("Apply", "apply"),
+        replaying: None,
         family: None,
         handler: "Self",
         awaited: false,

@@ -19,6 +19,8 @@ pub(super) struct Dispatch<'a> {
     pub(super) enumeration: Ident,
     /// `Apply` and `apply`, or `Project` and `project`.
     pub(super) handling: (&'static str, &'static str),
+    /// What is called instead of the second if `__REPLAY` says so.
+    pub(super) replaying: Option<&'static str>,
     /// The family of rows that the trait is for, if it is for one.
     pub(super) family: Option<&'a Type>,
     /// The type that handles the events.
@@ -31,7 +33,7 @@ pub(super) struct Dispatch<'a> {
 
 impl Dispatch<'_> {
     pub(super) fn over(&self, set: &EventSet) -> TokenStream {
-        let Self { enumeration, handling, family, handler, arguments, awaited } = self;
+        let Self { enumeration, handling, replaying, family, handler, arguments, awaited } = self;
         let family = family.map(|family| quote!(#family,));
         let arms = set.variants.iter().map(|variant| {
             let name = &variant.ident;
@@ -45,7 +47,15 @@ impl Dispatch<'_> {
             let call =
                 quote_spanned!(span=> <#handler as #es_core::#handles<#family #event>>::#handle);
             let awaited = awaited.then(|| quote_spanned!(span=> .await));
-            quote!(#enumeration::#name(__event) => #call(#arguments) #awaited,)
+            let handled = quote!(#call(#arguments) #awaited);
+            // One of both is compiled.
+            let handled = replaying.map_or(handled.clone(), |replay| {
+                let replay = Ident::new(replay, span);
+                let replay =
+                    quote_spanned!(span=> <#handler as #es_core::#handles<#family #event>>::#replay);
+                quote!(if __REPLAY { #replay(#arguments) } else { #handled })
+            });
+            quote!(#enumeration::#name(__event) => #handled,)
         });
         quote! {
             match __event {

@@ -169,6 +169,7 @@ fn application(set: &EventSet) -> TokenStream {
     let apply = Dispatch {
         enumeration: format_ident!("Self"),
         handling: ("Apply", "apply"),
+        replaying: None,
         family: None,
         handler: "__State",
         awaited: false,

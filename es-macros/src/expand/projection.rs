@@ -117,7 +117,7 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             #[automatically_derived]
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::StateProjection for #ident {
-                fn project_event(
+                fn project_event<const __REPLAY: ::core::primitive::bool>(
                     &mut self,
                     __event: &#events,
                     __recorded: &#es_core::Recorded<'_>,
@@ -133,7 +133,7 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
                 type Family = #family;
                 #partition_key
 
-                fn project_event(
+                fn project_event<const __REPLAY: ::core::primitive::bool>(
                     __rows: &mut <#family as #es_core::RowFamily>::Transaction<'_>,
                     __event: &#events,
                     __recorded: &#es_core::Recorded<'_>,
@@ -219,6 +219,7 @@ fn dispatch(projection: &Projection<'_>) -> TokenStream {
             Some(_) => ("ProjectRows", "project"),
             None => ("Project", "project"),
         },
+        replaying: (!projection.effects).then_some("replay"),
         family,
         handler: "Self",
         awaited: projection.effects,
