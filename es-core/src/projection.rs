@@ -191,8 +191,8 @@ pub trait Project<E: Event> {
     ///
     /// # What a replay is
     /// An event is replayed to a read model if it is past to it:
-    /// - in memory, if it was stored when the process began to read, or was applied before and the state
-    ///   is built anew;
+    /// - in memory, if it was stored when the runtime started, or was applied before and the state is
+    ///   built anew;
     /// - in documents and rows, if it was stored when the generation was begun: at the first start of a
     ///   program that has the projection, by a rebuild, or for a new version;
     /// - while a generation is built beside one of the same version, also if that one has applied it;

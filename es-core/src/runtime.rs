@@ -557,6 +557,12 @@ impl<S: EventStore> RuntimeBuilder<S> {
         for host in projections.values() {
             find_home(&*self.store, &**host)?;
         }
+        // What is appended when this has answered is no replay. A store that can not say is asked again.
+        if !projections.is_empty()
+            && let Ok(head) = self.store.head().await
+        {
+            projections.values().for_each(|host| _ = host.board().begun_at(head));
+        }
         let stop = watch::Sender::new(false);
         let me = Uuid::from_u128(fastrand::u128(..));
         for host in projections.values() {

@@ -15,7 +15,7 @@ use es_sqlite_store::{Durability, Sqlite, SqliteStore, SqliteTransaction};
 use es_tests::counter::{Counter, Raise, Raised};
 use es_tests::paused::{PausedStore, Trouble};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The positions of events, and whether each was a replay.
 type Told = Vec<(u64, bool)>;
@@ -198,6 +198,7 @@ async fn a_replay_is_what_was_there_when_the_read_model_was_begun_in_every_home(
         assert_eq!(told, replayed(3, 5), "{projection}");
     }
     runtime.shutdown().await;
+    drop(runtime);
 
     // What is appended while no process runs is new to what is stored; the state in memory begins anew.
     append(open(&file), 2).await;
@@ -291,14 +292,10 @@ async fn an_event_that_could_not_be_applied_is_as_new_as_it_was() {
     raise(&runtime, 1).await;
     for projection in [STATE, "document", "parted"] {
         let handle = runtime.projection_handle(projection).unwrap();
-        while handle.status().dead_letters.is_empty() {
-            tokio::task::yield_now().await;
-        }
+        handle.until(PATIENCE, |status| !status.dead_letters.is_empty()).await.unwrap();
         handle.skip(es_core::Position::new(3), "unlucky", "ada").await.unwrap();
-        while !handle.status().dead_letters.is_empty() {
-            tokio::task::yield_now().await;
-        }
-        assert!(!matches!(handle.status().state, ProjectionState::Failed { .. }));
+        let status = handle.until(PATIENCE, |status| status.dead_letters.is_empty()).await;
+        assert!(!matches!(status.unwrap().state, ProjectionState::Failed { .. }));
     }
     runtime.wait_until_current::<State>().within(PATIENCE).await.unwrap();
     // Before it parked, the state was built anew without what the handler left behind.

@@ -23,7 +23,7 @@ pub(crate) struct Board {
     rebuilt: AtomicU64,
     /// The positions that somebody has decided to skip.
     skips: Mutex<Arc<BTreeSet<Position>>>,
-    /// The head of the store when the process began to read the events of a state in memory.
+    /// The head of the store when the runtime started.
     begun_at: OnceLock<Position>,
     /// How far the projection is, while it is changed in the step of every append.
     inline: Mutex<Option<Standing>>,
@@ -108,7 +108,7 @@ impl Board {
         Arc::make_mut(&mut skips).insert(position);
     }
 
-    /// The head of the store when the process began to read, which is this one if it begins now.
+    /// The head of the store when the runtime started, which is this one if nobody has said so before.
     pub(crate) fn begun_at(&self, head: Position) -> Position {
         *self.begun_at.get_or_init(|| head)
     }

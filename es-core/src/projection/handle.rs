@@ -85,6 +85,27 @@ impl<S: EventStore> ProjectionHandle<S> {
         self.status()
     }
 
+    /// Waits until its status is as it should be, but so long at most, and answers how it is then. It is
+    /// looked at whenever it changes.
+    ///
+    /// What another process does is seen when that shows in the store: about every quarter of the
+    /// lease's time.
+    ///
+    /// # Errors
+    /// The status that it has after that time, if it is another one then.
+    pub async fn until(
+        &self,
+        within: Duration,
+        is_so: impl FnMut(&ProjectionStatus) -> bool,
+    ) -> Result<ProjectionStatus, Box<ProjectionStatus>> {
+        let mut watch = self.host.board().watch();
+        // The sender lives in the host.
+        match tokio::time::timeout(within, watch.wait_for(is_so)).await {
+            Ok(Ok(status)) => Ok(status.clone()),
+            _ => Err(Box::new(self.status())),
+        }
+    }
+
     /// The events before which the projection, or a key of it, stands still.
     ///
     /// # Errors

@@ -279,7 +279,8 @@ async fn stand<S: EventStore>(place: &Workplace<S>) -> Result<Standing, Exit> {
         if standing.generations.serves(&projection) {
             return Ok(standing);
         }
-        standing.generations.ensure(&projection, ledger::head(place).await?);
+        let begun_at = place.host.board().begun_at(ledger::head(place).await?);
+        standing.generations.ensure(&projection, begun_at);
         let mut commit = StateCommit::default();
         standing
             .generations
