@@ -32,6 +32,7 @@ pub(crate) mod supervisor;
 mod view;
 pub(crate) mod wait;
 pub(crate) mod worker;
+pub(crate) mod workplace;
 
 use crate::event::Event;
 use crate::event_set::EventSet;

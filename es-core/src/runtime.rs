@@ -43,7 +43,7 @@ use crate::projection::host::{DocumentsIn, Host, InMemory, Needs};
 use crate::projection::inline::Inline;
 use crate::projection::supervisor;
 use crate::projection::wait::Goal;
-use crate::projection::worker::Workplace;
+use crate::projection::workplace::Workplace;
 use crate::projection::{
     DocumentProjection, Documents, Projection, ProjectionHandle, ProjectionStatus, ProjectionView,
     StateProjection, Wait,

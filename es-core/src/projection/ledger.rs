@@ -23,7 +23,7 @@ use crate::projection::lease::Lease;
 use crate::projection::partition::Partition;
 use crate::projection::row::Slot;
 use crate::projection::session::{Changes, Failure};
-use crate::projection::worker::{Exit, Workplace};
+use crate::projection::workplace::{Exit, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, Revision, StateCommit, StateError, StateKey,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::projection::failure::ProjectionFailure;
 use crate::projection::generation::{read, written};
 use crate::projection::partition::Partition;
-use crate::projection::worker::{Exit, Workplace};
+use crate::projection::workplace::{Exit, Workplace};
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, Revision, StateCommit, StateError, StateKey,
     StateRecord,

@@ -10,7 +10,7 @@ use crate::projection::host::Start;
 use crate::projection::ledger::skips;
 use crate::projection::partition::Partition;
 use crate::projection::session::{Failure, KeySet, Part};
-use crate::projection::worker::{Exit, Woken, Workplace};
+use crate::projection::workplace::{Exit, Woken, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{EventStore, Revision};
 use crate::telemetry::metrics::{self, Stopwatch};
