@@ -14,6 +14,7 @@ mod failure;
 pub(crate) mod feed;
 pub(crate) mod generation;
 mod handle;
+mod handover;
 pub(crate) mod host;
 pub(crate) mod inline;
 mod lease;
@@ -43,7 +44,7 @@ pub use self::dead_letter::DeadLetter;
 pub use self::document::{
     Document, DocumentProjection, Documents, DocumentsPage, Keys, ReadModelError,
 };
-pub use self::effect::{EffectProjection, Occasion, React};
+pub use self::effect::{EffectProjection, Occasion, React, boxed};
 pub use self::error::ProjectError;
 pub use self::failure::ProjectionFailure;
 pub use self::handle::{Differences, HandleError, ProjectionHandle, Rebuild, RebuildError, Skip};
@@ -96,9 +97,9 @@ pub use self::wait::Wait;
 /// | `documents(key = path)` | the document of each key that `path(event, recorded)` gives | in the store |
 /// | `rows = Family` | nothing: handlers are [`ProjectRows`] | in tables that your own SQL writes |
 ///
-/// `partitions = 8` beside `documents` or `rows` lets eight workers share it, in one process or in
-/// several: documents by their key; rows by the event's stream, or by the key that
-/// `partition = path(event, recorded)` gives. Events of one key are applied in order.
+/// `partitions = 8` beside `documents`, `rows` or `effects` lets eight workers share it, in one process
+/// or in several: documents by their key; rows and side effects by the event's stream, or by the key
+/// that `partition = path(event, recorded)` gives. Events of one key are applied in order.
 ///
 /// With `effects` it keeps nothing, and does something outside instead: see [`React`].
 ///
@@ -127,9 +128,14 @@ pub trait Projection: Send + Sync + 'static {
     /// How many partitions it has, which are worked on side by side and each in order: from 1 to
     /// 256; 1 in memory.
     const PARTITIONS: u32 = 1;
+    /// Whether the event's stream decides its partition; of documents their key does.
+    const PARTITIONED_BY_STREAM: bool = true;
     /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`]; or one of the last two
     /// [`Inlined`]; or nowhere, with [`Effects`].
     type Home;
+
+    /// The key that decides the partition of the event; not asked when that is by stream.
+    fn partition_key(_: &Self::Event, _: &Recorded<'_>, _: &mut Keys) {}
 }
 
 /// A projection whose handlers change a state: all of it in memory, or one document.

@@ -26,6 +26,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, RwLock, Semaphore, watch};
@@ -577,6 +578,8 @@ impl<S: EventStore> RuntimeBuilder<S> {
                 swapping: Mutex::new(()),
                 readers: Arc::new(Semaphore::new(READERS as usize)),
                 inline: host.is_inline().then(|| Inline::new(Arc::clone(host))),
+                decides: AtomicBool::new(true),
+                built: watch::Sender::new(0),
             }));
         }
         for host in projections.values() {

@@ -37,6 +37,9 @@ pub(crate) struct Generation {
     /// The head of the store when it was begun, unless an older program began it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     begun_at: Option<Position>,
+    /// The generation of side effects that it goes on with, in another number of partitions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    follows: Option<u64>,
 }
 
 fn one() -> u32 {
@@ -150,6 +153,33 @@ impl Generations {
         }
     }
 
+    /// The generation of side effects that this one goes on with, and how many partitions that had.
+    pub(crate) fn followed_by(&self, number: u64) -> Option<(u64, u32)> {
+        let follows =
+            self.generations.iter().find(|generation| generation.number == number)?.follows?;
+        let mut before = self.generations.iter().filter(|generation| generation.number == follows);
+        before.next().map(|generation| (follows, generation.partitions))
+    }
+
+    /// The side effects that are run in another number of partitions, and in how many.
+    pub(crate) fn otherwise_parted(&self, projection: &ProjectionType) -> Option<(u64, u32)> {
+        let live = self.generations.iter().filter(|generation| generation.is == Is::Live);
+        let live = live.max_by_key(|generation| generation.number)?;
+        (!live.belongs_to(projection)).then_some((live.number, live.partitions))
+    }
+
+    /// Lets side effects go on in this number of partitions, where they are with another one.
+    pub(crate) fn follow(&mut self, number: u64, projection: &ProjectionType) {
+        let begun_at = self.begun_at(number).unwrap_or(Position::ZERO);
+        self.set(number, Is::Retired);
+        let next = self.add(projection, Is::Live, false, begun_at);
+        for generation in &mut self.generations {
+            if generation.number == next {
+                generation.follows = Some(number);
+            }
+        }
+    }
+
     /// Makes a generation live, and the one of the same version retired.
     pub(crate) fn swap(&mut self, number: u64, projection: &ProjectionType) {
         for generation in &mut self.generations {
@@ -235,6 +265,7 @@ impl Generations {
             hold,
             partitions: projection.partitions,
             begun_at: Some(head),
+            follows: None,
         });
         self.last_number
     }

@@ -229,9 +229,7 @@ impl<S: EventStore> ProjectionHandle<S> {
 
     async fn begin_rebuild(&self, hold: bool) -> Result<Rebuild, HandleError> {
         let projection = self.host.projection();
-        if self.host.needs() == Needs::Effects {
-            return Err(HandleError::NothingHeld { name: projection.name });
-        }
+        self.holds_something()?;
         let number = if self.is_in_memory() {
             self.host.board().ask_for_rebuild()
         } else {
@@ -293,6 +291,7 @@ impl<S: EventStore> ProjectionHandle<S> {
     /// # Errors
     /// [`HandleError::NoRebuild`] if none is kept, or the store can not be written.
     pub async fn roll_back(&self) -> Result<Rebuild, HandleError> {
+        self.holds_something()?;
         let projection = self.host.projection();
         let number = self.change(|generations| generations.revive(&projection)).await?;
         let number = number.ok_or(HandleError::NoRebuild { name: projection.name })?;
@@ -315,9 +314,17 @@ impl<S: EventStore> ProjectionHandle<S> {
     /// # Errors
     /// When the store can not be written. Call it again then: nothing that was given up is used.
     pub async fn discard_others(&self) -> Result<(), HandleError> {
+        self.holds_something()?;
         let projection = self.host.projection();
         let gone = self.change(|generations| generations.discard(&projection)).await?;
         self.remove(gone).await
+    }
+
+    fn holds_something(&self) -> Result<(), HandleError> {
+        match self.host.needs() {
+            Needs::Effects => Err(HandleError::NothingHeld { name: self.name() }),
+            Needs::Events | Needs::Documents | Needs::Rows(_) => Ok(()),
+        }
     }
 
     async fn remove(&self, gone: Vec<(u64, u32)>) -> Result<(), HandleError> {

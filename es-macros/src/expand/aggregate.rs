@@ -128,7 +128,7 @@ fn dispatch(set: &EventSet) -> TokenStream {
         replaying: None,
         family: None,
         handler: "Self",
-        awaited: false,
+        boxed: false,
         arguments: quote!(self, __event),
     };
     dispatch.over(set)

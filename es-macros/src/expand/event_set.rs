@@ -172,7 +172,7 @@ fn application(set: &EventSet) -> TokenStream {
         replaying: None,
         family: None,
         handler: "__State",
-        awaited: false,
+        boxed: false,
         arguments: quote!(__state, __event),
     };
     let apply = apply.over(set);
