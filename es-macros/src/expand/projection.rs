@@ -103,13 +103,13 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             #[automatically_derived]
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::EffectProjection for #ident {
-                fn react_event(
-                    &self,
-                    __event: &#events,
-                    __occasion: &#es_core::Occasion<'_>,
+                fn react_event<'__a>(
+                    &'__a self,
+                    __event: &'__a #events,
+                    __occasion: &'__a #es_core::Occasion<'__a>,
                 ) -> impl ::core::future::Future<
                     Output = ::core::result::Result<(), #es_core::ProjectError>,
-                > + ::core::marker::Send {
+                > + ::core::marker::Send + '__a {
                     #project
                 }
             }
@@ -151,9 +151,11 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
 fn partition_key(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { crate_path: es_core, events, .. } = projection;
     let events = &events.set.ident;
-    // The call stands where the function is named: so does what is wrong with it.
+    // The call stands where the function is named, and so does what is wrong with it; but not what it
+    // is given, which a macro of the user's around the function would not see.
     let function = projection.partition.value()?;
-    let key = quote_spanned!(function.span()=> __keys.extend([#function(__event, __recorded)]));
+    let (keys, arguments) = (quote!(__keys), quote!(__event, __recorded));
+    let key = quote_spanned!(function.span()=> #keys.extend([#function(#arguments)]));
     Some(quote! {
         const PARTITIONED_BY_STREAM: ::core::primitive::bool = false;
 
@@ -177,7 +179,8 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
         // The call stands where the function is named: so does what is wrong with it.
         Some(key) => {
             let span = key.span();
-            quote_spanned!(span=> __keys.extend(#key(__event, __recorded)))
+            let (keys, arguments) = (quote!(__keys), quote!(__event, __recorded));
+            quote_spanned!(span=> #keys.extend(#key(#arguments)))
         }
         None => quote! {
             let _ = (__event, __recorded, __keys);
@@ -185,7 +188,8 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
     };
     let is_void = documents.remove_when.value().map(|function| {
         let span = function.span();
-        let call = quote_spanned!(span=> #function(self));
+        let this = quote!(self);
+        let call = quote_spanned!(span=> #function(#this));
         quote! {
             fn is_void(&self) -> ::core::primitive::bool {
                 #call
