@@ -243,6 +243,7 @@ async fn what_fails_stops_its_own_partition_and_a_declared_key_decides_which() {
     assert!(told.len() >= 3 && !told.contains(&6), "{told:?}");
     *unwanted.lock().unwrap() = None;
     handle.skip(Position::new(6), "told by telephone", "ada").await.unwrap();
+    handle.until(PATIENCE, |status| status.dead_letters.is_empty()).await.unwrap();
     runtime.wait_until_current::<es_tests::mail::MailByStep>().within(PATIENCE).await.unwrap();
     let notices = receiver.notices();
     assert_eq!(notices.len(), 23);
