@@ -328,7 +328,9 @@ fn killed_at_any_moment_and_parted_otherwise_each_event_is_told_and_only_the_las
                 let mut file = std::fs::OpenOptions::new().append(true).open(&notices)?;
                 let recorded = &occasion.recorded;
                 let (stream, version) = (recorded.stream.id(), recorded.version);
-                Ok(writeln!(file, "{stream} {version} {}", occasion.may_be_repeated)?)
+                // In one call: others write too.
+                let line = format!("{stream} {version} {}\n", occasion.may_be_repeated);
+                Ok(file.write_all(line.as_bytes())?)
             })
         };
         let runtime = Parted::In5.start(&store, &outside, LEASE).await.unwrap();
