@@ -1,6 +1,6 @@
 //! `impl Projection`
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -147,15 +147,21 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
     }
 }
 
+/// Something of ours that stands where a function of the user's is named. It is ours also when a macro
+/// of the user's has written that name.
+fn given(name: &str, span: Span) -> Ident {
+    Ident::new(name, Span::call_site().located_at(span))
+}
+
 /// What decides the partition of an event.
 fn partition_key(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { crate_path: es_core, events, .. } = projection;
     let events = &events.set.ident;
-    // The call stands where the function is named, and so does what is wrong with it; but not what it
-    // is given, which a macro of the user's around the function would not see.
+    // The call stands where the function is named: so does what is wrong with it.
     let function = projection.partition.value()?;
-    let (keys, arguments) = (quote!(__keys), quote!(__event, __recorded));
-    let key = quote_spanned!(function.span()=> #keys.extend([#function(#arguments)]));
+    let span = function.span();
+    let [keys, event, recorded] = ["__keys", "__event", "__recorded"].map(|it| given(it, span));
+    let key = quote_spanned!(span=> #keys.extend([#function(#event, #recorded)]));
     Some(quote! {
         const PARTITIONED_BY_STREAM: ::core::primitive::bool = false;
 
@@ -179,8 +185,9 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
         // The call stands where the function is named: so does what is wrong with it.
         Some(key) => {
             let span = key.span();
-            let (keys, arguments) = (quote!(__keys), quote!(__event, __recorded));
-            quote_spanned!(span=> #keys.extend(#key(#arguments)))
+            let [keys, event, recorded] =
+                ["__keys", "__event", "__recorded"].map(|it| given(it, span));
+            quote_spanned!(span=> #keys.extend(#key(#event, #recorded)))
         }
         None => quote! {
             let _ = (__event, __recorded, __keys);
@@ -188,7 +195,7 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
     };
     let is_void = documents.remove_when.value().map(|function| {
         let span = function.span();
-        let this = quote!(self);
+        let this = given("self", span);
         let call = quote_spanned!(span=> #function(#this));
         quote! {
             fn is_void(&self) -> ::core::primitive::bool {

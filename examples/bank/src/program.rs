@@ -21,7 +21,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::account::{Account, AccountError, AccountId, Close, Purpose};
 use crate::archiving;
-use crate::command_line::{Action, CommandLine, ImportOptions, Source, StoreChoice};
+use crate::command_line::{Action, CommandLine, ImportOptions, StoreChoice};
 use crate::import::{ImportError, Imported, import};
 use crate::movements::{InputError, Movements};
 use crate::projections::{self, Balance, Balances, Days, Purposes, Sums};
