@@ -4,6 +4,7 @@
 //! (`session`), committed with the checkpoint (`ledger`), by the one worker that holds its lease
 //! (`worker`); `supervisor` decides which generations have a worker.
 
+mod ahead;
 mod batch;
 mod board;
 mod dead_letter;
@@ -21,7 +22,6 @@ mod ledger;
 mod membership;
 mod memory;
 pub(crate) mod partition;
-mod prefetch;
 mod race;
 mod row;
 mod session;

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use crate::codec::CodecError;
 use crate::event_set::{self, DecodeError, Decoded, EventSet, Reading};
@@ -14,26 +15,27 @@ pub(crate) type Chunk = Box<dyn Any + Send + Sync>;
 /// What became of reading an event.
 pub(crate) type Read<E> = Result<Decoded<E>, DecodeError>;
 
-/// A page and its decoded events.
-#[derive(Default)]
+/// A run of the events of a page, to be applied together, and what they were decoded to.
 pub(crate) struct Batch {
-    page: Page,
+    page: Arc<Page>,
+    /// The run, in places of the page. The places of a batch are counted from its beginning.
+    run: Range<usize>,
     chunks: Vec<Chunk>,
 }
 
 impl Batch {
-    /// `chunks` are the first parts of the page, in order, or all of them. The rest is decoded when it
+    /// `chunks` are the first parts of the run, in order, or all of them. The rest is decoded when it
     /// is applied.
-    pub(crate) fn new(page: Page, chunks: Vec<Chunk>) -> Self {
-        Self { page, chunks }
+    pub(crate) fn new(page: Arc<Page>, run: Range<usize>, chunks: Vec<Chunk>) -> Self {
+        Self { page, run, chunks }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.page.len()
+        self.run.len()
     }
 
-    pub(crate) fn records(&self) -> impl DoubleEndedIterator<Item = Recorded<'_>> {
-        self.page.iter()
+    pub(crate) fn records(&self) -> impl Iterator<Item = Recorded<'_>> {
+        self.page.part(self.run.clone())
     }
 
     /// Those of the events that are decoded already, from the first. Nothing if they are of another
@@ -49,7 +51,7 @@ impl Batch {
     pub(crate) fn events<E: EventSet>(
         &self,
     ) -> impl Iterator<Item = (usize, Recorded<'_>, &Read<E>)> {
-        let events = self.page.iter().zip(self.decoded::<E>()).enumerate();
+        let events = self.records().zip(self.decoded::<E>()).enumerate();
         events.map(|(index, (recorded, event))| (index, recorded, event))
     }
 }

@@ -113,7 +113,8 @@ pub(crate) trait Host: Send + Sync {
     fn board(&self) -> &Board;
     fn query(&self) -> Query;
     fn decode(&self, page: &Page, part: Range<usize>) -> Chunk;
-    /// Whether a session also takes events that are not decoded.
+    /// Whether a session also takes events that are not decoded, and takes few of them as gladly as
+    /// many, since nothing is committed for them.
     fn decodes_when_applied(&self) -> bool {
         false
     }
