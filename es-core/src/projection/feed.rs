@@ -82,11 +82,9 @@ impl<S: EventStore> Feed<S> {
                 }
                 Task::Fail(error) => return Err(error),
                 Task::Wait => self.ahead.has_changed().await,
-                Task::Decode(decode) => {
-                    decode.run();
-                    // Others may run on this thread, and it may be asked to stop.
-                    tokio::task::yield_now().await;
-                }
+                // Whoever applies lets others run on this thread, and looks whether it is to stop: before
+                // every batch, which is little. To do so here would send it from thread to thread.
+                Task::Decode(decode) => decode.run(),
                 Task::Read(read) => {
                     read.run().await;
                     self.get_help();
