@@ -35,6 +35,9 @@ fn main() {
         }
         (Some("--loads"), Some(count)) => loads(count.parse().unwrap()),
         (Some("--projections"), Some(count)) => projections(count.parse().unwrap()),
+        (Some("--projections-by-hand"), Some(count)) => {
+            projections_by_hand(count.parse().unwrap());
+        }
         (wanted, _) => ratios(wanted.unwrap_or_default()),
     }
 }
@@ -298,14 +301,7 @@ fn projection(tokio: &Tokio) {
     const EVENTS: u64 = 1_000_000;
     let store = Arc::new(MemoryStore::new());
     tokio.block_on(fill(&store, EVENTS));
-    let log: Vec<_> = (0..EVENTS)
-        .map(|index| {
-            let event = by_hand::Event::Deposited { amount: index };
-            let (id, recorded_at) = (Uuid::now_v7(), SystemTime::now());
-            let record = by_hand::Record { id, recorded_at, payload: event.encode().unwrap() };
-            by_hand::Logged { account: index % ACCOUNTS, record }
-        })
-        .collect();
+    let log = log_by_hand(EVENTS);
     let expected = by_hand::project(&log).unwrap();
     compare(
         "projection over 1,000,000 events",
@@ -342,6 +338,17 @@ async fn fill(store: &MemoryStore, events: u64) {
     }
 }
 
+/// The same deposits as they lie in a log by hand.
+fn log_by_hand(events: u64) -> Vec<by_hand::Logged> {
+    let logged = |index| {
+        let event = by_hand::Event::Deposited { amount: index };
+        let (id, recorded_at) = (Uuid::now_v7(), SystemTime::now());
+        let record = by_hand::Record { id, recorded_at, payload: event.encode().unwrap() };
+        by_hand::Logged { account: index % ACCOUNTS, record }
+    };
+    (0..events).map(logged).collect()
+}
+
 /// Carries out so many commands and does nothing else, for a tool that counts instructions.
 fn commands(count: u64) {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -359,13 +366,24 @@ fn loads(count: u64) {
     }
 }
 
-/// Projects 1,000 events so many times, for a tool that counts instructions.
+/// So many events are projected at a time when instructions are counted. Starting a runtime and making
+/// the states of all accounts is little beside them.
+const PROJECTED: u64 = 50_000;
+
+/// Projects so many times, for a tool that counts instructions.
 fn projections(count: u64) {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let store = Arc::new(MemoryStore::new());
-    tokio.block_on(fill(&store, 1_000));
+    tokio.block_on(fill(&store, PROJECTED));
     for _ in 0..count {
         tokio.block_on(project(&store));
+    }
+}
+
+fn projections_by_hand(count: u64) {
+    let log = log_by_hand(PROJECTED);
+    for _ in 0..count {
+        black_box(by_hand::project(&log).unwrap());
     }
 }
 

@@ -209,7 +209,7 @@ pub use crate::projection::{
     RowTables, Skip, StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
-pub use crate::recorded::{Page, PageBuilder, Payload, Recorded, RecordedEvent};
+pub use crate::recorded::{Alike, EventBlock, Page, PageBuilder, Payload, Recorded, RecordedEvent};
 pub use crate::registry::{Registry, RegistryBuilder, RegistryError, RegistryProblem};
 pub use crate::runtime::{
     AndWait, Audit, COMMANDS_WITHOUT_EVENTS, CausalMessage, CausalNode, CausalTree, CausedCommand,

@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use es_core::EventId;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::segment::Slot;
+use crate::segments::Slot;
 
 /// So many of the greatest ids are looked at one by one. Commits that several threads make at once
 /// arrive in a slightly other order than their ids were made in.

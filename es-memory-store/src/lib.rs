@@ -27,7 +27,7 @@ mod fence;
 mod log;
 mod merge;
 mod names;
-mod segment;
+mod segments;
 mod states;
 
 use std::ops::ControlFlow;
@@ -277,3 +277,6 @@ impl ConditionalAppend for MemoryStore {
         self.append_guarded(commit, conditions)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,14 @@
 //! The log: all events in their global order, and the indexes over them.
 
+mod removal;
+
 use std::ops::{ControlFlow, Range};
 
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, Archived, Commit, ConditionFailed, Direction, EventId,
-    Fence, Inline, InlinePlace, InlineSet, NewEvent, Page, PageBuilder, Position, Query, QueryItem,
-    QueryPage, QueryRange, ReadError, Recorded, RecordedEvent, Removal, RemovalError, RemovedEvent,
+    Fence, Inline, InlinePlace, InlineSet, NewEvent, Page, PageBuilder, Payload, Position, Query,
+    QueryItem, QueryPage, QueryRange, ReadError, Recorded, RecordedEvent, RemovedEvent,
     RemovedPart, SparsePage, StateError, StoreFailure, StreamAppend, StreamId, StreamPage,
     StreamRange, StreamVisit, Stub, Tag, Version, VersionConflict,
 };
@@ -15,19 +17,16 @@ use hashbrown::HashMap;
 use crate::event_ids::EventIds;
 use crate::merge::{Merge, within};
 use crate::names::{Names, Postings};
-use crate::segment::{Microseconds, NewEntry, SEGMENT_EVENTS, Segment, Slot, Stored};
+use crate::segments::{Segments, Slot, position};
 use crate::states::{States, Step};
 
 /// A page ends at this many bytes even when more events were asked for.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// The most events there is room for before a page is filled.
-const PAGE_ROOM: u64 = 4096;
-
 pub(crate) struct Log {
-    segments: Vec<Segment>,
+    segments: Segments,
     length: Slot,
-    last_recorded_at: Microseconds,
+    last_recorded_at: Timestamp,
     streams: Vec<Stream>,
     by_stream: HashMap<StreamId, u32>,
     ids: EventIds,
@@ -49,9 +48,9 @@ struct Stream {
 impl Default for Log {
     fn default() -> Self {
         Self {
-            segments: Vec::new(),
+            segments: Segments::default(),
             length: 0,
-            last_recorded_at: Microseconds::NONE,
+            last_recorded_at: Timestamp::MIN,
             streams: Vec::new(),
             by_stream: HashMap::new(),
             ids: EventIds::default(),
@@ -94,7 +93,7 @@ impl Log {
                 Slot::MAX
             ))));
         }
-        let recorded_at = Microseconds::of(now).max(self.last_recorded_at);
+        let recorded_at = now.max(self.last_recorded_at);
         if !self.inline.is_empty() {
             self.append_inline(states, commit, recorded_at)?;
         }
@@ -120,19 +119,14 @@ impl Log {
         &mut self,
         states: &States,
         commit: &Commit,
-        recorded_at: Microseconds,
+        recorded_at: Timestamp,
     ) -> Result<(), AppendError> {
         let version = |append: &StreamAppend| {
             self.place(&append.stream)
                 .map_or(Version::ZERO, |place| self.streams[place as usize].version())
         };
         let versions: Vec<_> = commit.streams().map(version).collect();
-        let place = InlinePlace {
-            commit,
-            before: self.head(),
-            versions: &versions,
-            recorded_at: recorded_at.time().unwrap_or_default(),
-        };
+        let place = InlinePlace { commit, before: self.head(), versions: &versions, recorded_at };
         let mut inline = std::mem::take(&mut self.inline);
         let mut step = Step::new(self, states);
         let done = inline.append(&mut step, &place);
@@ -267,7 +261,7 @@ impl Log {
         &mut self,
         append: &StreamAppend,
         place: Option<u32>,
-        recorded_at: Microseconds,
+        recorded_at: Timestamp,
     ) -> Version {
         let stream = place.unwrap_or_else(|| {
             let new = self.streams.len() as u32;
@@ -281,44 +275,32 @@ impl Log {
         });
         for event in &append.events {
             let slot = self.length;
-            let slots = &mut self.streams[stream as usize].slots;
+            let Stream { id, slots, .. } = &mut self.streams[stream as usize];
+            let before = slots.last().copied();
             slots.push(slot);
-            let version = slots.len() as u32;
             for tag in event.tags.as_slice() {
                 self.tags.add(tag, slot);
             }
-            let entry = NewEntry {
+            let recorded = Recorded {
+                position: position(slot),
+                stream: id.borrowed(),
+                version: Version::new(slots.len() as u64),
                 event_id: event.id,
-                stream,
-                version,
-                kind: self.names.add(&event.name, event.schema_version, slot),
+                name: &event.name,
+                schema_version: event.schema_version,
+                payload: Payload::Bytes(&event.payload),
+                tags: event.tags.as_slice(),
                 recorded_at,
                 occurred_at: event.occurred_at,
-                payload: &event.payload,
-                tags: &event.tags,
                 metadata: &event.metadata,
             };
-            self.segment_with_room().push(&entry);
+            let named = self.names.add(&event.name, slot);
+            self.segments.push(&recorded, &event.payload, before, named);
             self.length += 1;
             let segments = &self.segments;
-            self.ids.add(event.id, slot, |slot| event_id(segments, slot));
+            self.ids.add(event.id, slot, |slot| segments.event_id(slot));
         }
         self.streams[stream as usize].version()
-    }
-
-    fn segment_with_room(&mut self) -> &mut Segment {
-        if self.segments.last().is_none_or(Segment::is_full) {
-            let next = match self.segments.last_mut() {
-                Some(full) => {
-                    full.seal();
-                    Segment::with_full_capacity()
-                }
-                None => Segment::default(),
-            };
-            self.segments.push(next);
-        }
-        let last = self.segments.len() - 1;
-        &mut self.segments[last]
     }
 }
 
@@ -345,12 +327,10 @@ impl Log {
             return Ok(StreamPage { events: Page::default(), version: Version::ZERO, next: None });
         };
         let selected = stream.select(range)?;
-        let at_most = selected.slots.len() as u64;
+        let slots = selected.slots.iter().copied();
         let (events, taken) = match range.direction {
-            Direction::Forward => self.fill(selected.slots.iter().copied(), at_most, range.limit),
-            Direction::Backward => {
-                self.fill(selected.slots.iter().rev().copied(), at_most, range.limit)
-            }
+            Direction::Forward => self.fill(slots, range.limit),
+            Direction::Backward => self.fill(slots.rev(), range.limit),
         };
         Ok(StreamPage { events, version: stream.version(), next: selected.behind(taken) })
     }
@@ -382,53 +362,60 @@ impl Log {
     pub(crate) fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
         let slots = range.after.get()..range.up_to.get().min(self.length.into());
         let mut matches = self.matches(query, slots, range.direction);
-        let at_most = matches.at_most();
-        let mut found = self.not_gone(&mut matches).peekable();
-        let live = std::iter::from_fn(|| found.next_if(|slot| !self.is_removed(*slot)));
-        let (events, taken) = self.fill(live, at_most, range.limit);
-        let next = if taken < at_most { found.next() } else { None };
-        match next {
-            Some(slot) if events.is_empty() && range.limit > 0 => Err(self.refusal(slot)),
-            next => Ok(QueryPage { events, head: self.head(), more: next.is_some() }),
+        let (mut page, mut more) = (PageBuilder::default(), false);
+        while page.len() < range.limit && page.bytes() < PAGE_BYTES {
+            let Some(run) = matches.next_run(self, range.limit - page.len()) else { break };
+            // What was removed comes alone.
+            if !self.is_removed(run.start) {
+                matches.give_back(self.segments.show(run, &mut page, PAGE_BYTES));
+            } else if self.removed_event(run.start).is_none() {
+                // For good.
+            } else if page.is_empty() {
+                return Err(self.refusal(run.start));
+            } else {
+                more = true;
+                break;
+            }
         }
+        let more = more || self.next_not_gone(&mut matches).is_some();
+        Ok(QueryPage { events: page.build(), head: self.head(), more })
     }
 
     pub(crate) fn read_sparse(&self, query: &Query, range: QueryRange) -> SparsePage {
         let slots = range.after.get()..range.up_to.get().min(self.length.into());
         let mut matches = self.matches(query, slots, range.direction);
-        let mut found = self.not_gone(&mut matches);
         let (mut page, mut removed) = (PageBuilder::default(), Vec::new());
         while page.len() + removed.len() < range.limit && page.bytes() < PAGE_BYTES {
-            let Some(slot) = found.next() else { break };
-            if self.is_removed(slot) {
-                removed.extend(self.removed_event(slot));
+            let room = range.limit - page.len() - removed.len();
+            let Some(run) = matches.next_run(self, room) else { break };
+            if self.is_removed(run.start) {
+                removed.extend(self.removed_event(run.start));
             } else {
-                page.push(self.recorded(slot));
+                matches.give_back(self.segments.show(run, &mut page, PAGE_BYTES));
             }
         }
-        let more = found.next().is_some();
+        let more = self.next_not_gone(&mut matches).is_some();
         SparsePage { events: page.build(), removed, head: self.head(), more }
     }
 
-    /// The events that match, without those that were removed for good.
-    fn not_gone<'m>(&'m self, matches: &'m mut Matches<'_>) -> impl Iterator<Item = Slot> + 'm {
-        std::iter::from_fn(|| matches.next(self))
-            .filter(|slot| !self.is_removed(*slot) || self.removed_event(*slot).is_some())
+    /// The next event that matches and was not removed for good.
+    fn next_not_gone(&self, matches: &mut Matches<'_>) -> Option<Slot> {
+        loop {
+            let slot = matches.next(self)?;
+            if !self.is_removed(slot) || self.removed_event(slot).is_some() {
+                return Some(slot);
+            }
+        }
     }
 
     /// Fills a page, and says how many events it took.
-    fn fill(
-        &self,
-        slots: impl IntoIterator<Item = Slot>,
-        at_most: u64,
-        limit: usize,
-    ) -> (Page, u64) {
-        let room = at_most.min(limit as u64).min(PAGE_ROOM);
-        let mut page = PageBuilder::with_capacity(room as usize);
-        let mut slots = slots.into_iter();
-        while page.len() < limit && page.bytes() < PAGE_BYTES {
-            let Some(slot) = slots.next() else { break };
-            page.push(self.recorded(slot));
+    fn fill(&self, slots: impl Iterator<Item = Slot>, limit: usize) -> (Page, u64) {
+        let mut page = PageBuilder::default();
+        for slot in slots.take(limit) {
+            if page.bytes() >= PAGE_BYTES {
+                break;
+            }
+            self.segments.show(slot..slot + 1, &mut page, PAGE_BYTES);
         }
         let taken = page.len() as u64;
         (page.build(), taken)
@@ -481,14 +468,13 @@ impl Log {
 
     #[inline]
     fn is_removed(&self, slot: Slot) -> bool {
-        self.segments[slot as usize / SEGMENT_EVENTS].is_removed(slot as usize % SEGMENT_EVENTS)
+        self.segments.is_removed(slot)
     }
 
     /// Where a removed event is; `None` if nowhere.
     fn removed_event(&self, slot: Slot) -> Option<RemovedEvent> {
-        let stored = self.stored(slot);
-        let stream = &self.streams[stored.stream as usize];
-        let version = Version::new(stored.version.into());
+        let recorded = self.recorded(slot);
+        let (stream, version) = (self.stream(&recorded.stream.to_stream_id())?, recorded.version);
         let part = stream.removed.iter().find(|part| (part.from..=part.to).contains(&version))?;
         let segment = part.segment.clone()?;
         Some(RemovedEvent { position: position(slot), stream: stream.id.clone(), version, segment })
@@ -499,13 +485,13 @@ impl Log {
     }
 
     fn archived(&self, slot: Slot) -> Archived {
-        let stored = self.stored(slot);
-        let stub = self.streams[stored.stream as usize].stub();
-        stub.archived(Version::new(stored.version.into()))
-    }
-
-    fn stored(&self, slot: Slot) -> Stored<'_> {
-        self.segments[slot as usize / SEGMENT_EVENTS].get(slot as usize % SEGMENT_EVENTS)
+        let Recorded { stream, version, .. } = self.recorded(slot);
+        let stream = stream.to_stream_id();
+        let stub = match self.stream(&stream) {
+            Some(stream) => stream.stub(),
+            None => Stub { stream, version, parts: Vec::new() },
+        };
+        stub.archived(version)
     }
 
     fn stream(&self, id: &StreamId) -> Option<&Stream> {
@@ -517,26 +503,12 @@ impl Log {
     }
 
     fn slot_of(&self, id: EventId) -> Option<Slot> {
-        self.ids.find(id, |slot| event_id(&self.segments, slot))
+        self.ids.find(id, |slot| self.segments.event_id(slot))
     }
 
     #[inline]
     fn recorded(&self, slot: Slot) -> Recorded<'_> {
-        let stored = self.stored(slot);
-        let (name, schema_version) = self.names.kind(stored.kind);
-        Recorded {
-            position: position(slot),
-            stream: self.streams[stored.stream as usize].id.borrowed(),
-            version: Version::new(stored.version.into()),
-            event_id: stored.event_id,
-            name,
-            schema_version,
-            payload: stored.payload,
-            tags: stored.tags.as_slice(),
-            recorded_at: stored.recorded_at,
-            occurred_at: stored.occurred_at,
-            metadata: stored.metadata,
-        }
+        self.segments.recorded(slot)
     }
 }
 
@@ -590,108 +562,10 @@ impl Selected<'_> {
     }
 }
 
-/// Removing, and putting back.
-impl Log {
-    pub(crate) fn remove(&mut self, removal: &Removal) -> Result<(), RemovalError> {
-        let place = self.place(&removal.stream);
-        let stream = place.map(|place| &self.streams[place as usize]);
-        let version = stream.map_or(Version::ZERO, Stream::version);
-        let stub = stream.filter(|stream| !stream.removed.is_empty()).map(Stream::stub);
-        let id_at = |version: Version| {
-            let slot = *stream?.slots.get(version.get().checked_sub(1)? as usize)?;
-            Some(event_id(&self.segments, slot))
-        };
-        let repeated = Stub::check(stub.as_ref(), version, removal, id_at)?;
-        let Some(place) = place.filter(|_| !repeated) else { return Ok(()) };
-        // Everything is checked: from here on nothing can fail.
-        let stream = &mut self.streams[place as usize];
-        let part = &removal.part;
-        let slots = part.from.get() as usize - 1..part.to.get() as usize;
-        for &slot in &stream.slots[slots] {
-            let segment = &mut self.segments[slot as usize / SEGMENT_EVENTS];
-            segment.remove(slot as usize % SEGMENT_EVENTS);
-        }
-        stream.removed.push(part.clone());
-        Ok(())
-    }
-
-    pub(crate) fn put_back(
-        &mut self,
-        id: &StreamId,
-        events: &[RecordedEvent],
-    ) -> Result<(), RemovalError> {
-        let place = self.place(id);
-        let stream = place.map(|place| &self.streams[place as usize]);
-        let last = stream.and_then(|stream| stream.removed.last().cloned());
-        let slots = match Stub::check_return(id, last.as_ref(), events)? {
-            None => {
-                // It was put back before, if these are the events that are there.
-                let known = |event: &RecordedEvent| {
-                    let slots = &stream?.slots;
-                    let slot = slots.get(event.version.get().checked_sub(1)? as usize)?;
-                    (event_id(&self.segments, *slot) == event.event_id).then_some(())
-                };
-                return match events.iter().find(|event| known(event).is_none()) {
-                    None => Ok(()),
-                    Some(RecordedEvent { version, .. }) => {
-                        let (stream, version) = (id.clone(), *version);
-                        Err(RemovalError::OtherEvent { stream, version })
-                    }
-                };
-            }
-            Some(part) => part.from.get() as usize - 1..part.to.get() as usize,
-        };
-        let Some(place) = place else { return Ok(()) };
-        let slots: Vec<Slot> = self.streams[place as usize].slots[slots].to_vec();
-        for (&slot, event) in slots.iter().zip(events) {
-            let known = self.recorded(slot);
-            if known.event_id != event.event_id
-                || known.position != event.position
-                || known.version != event.version
-                || known.name != event.name
-                || known.schema_version != event.schema_version
-                || known.tags != event.tags.as_slice()
-            {
-                let (stream, version) = (id.clone(), event.version);
-                return Err(RemovalError::OtherEvent { stream, version });
-            }
-        }
-        for (slot, event) in slots.into_iter().zip(events) {
-            let segment = &mut self.segments[slot as usize / SEGMENT_EVENTS];
-            let index = slot as usize % SEGMENT_EVENTS;
-            segment.put_back(index, &event.payload, &event.metadata);
-        }
-        self.streams[place as usize].removed.pop();
-        Ok(())
-    }
-
-    pub(crate) fn stub(&self, id: &StreamId) -> Option<Stub> {
-        self.stream(id).filter(|stream| !stream.removed.is_empty()).map(Stream::stub)
-    }
-
-    pub(crate) fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Vec<Stub> {
-        let removed = self.streams.iter().filter(|stream| !stream.removed.is_empty());
-        let mut streams: Vec<_> =
-            removed.filter(|stream| after.is_none_or(|after| stream.id > *after)).collect();
-        streams.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        streams.into_iter().take(limit).map(Stream::stub).collect()
-    }
-}
-
-fn position(slot: Slot) -> Position {
-    Position::new(u64::from(slot) + 1)
-}
-
-fn event_id(segments: &[Segment], slot: Slot) -> EventId {
-    segments[slot as usize / SEGMENT_EVENTS].event_id(slot as usize % SEGMENT_EVENTS)
-}
-
 /// The events that match a query.
 enum Matches<'a> {
-    All {
-        slots: Range<u64>,
-        direction: Direction,
-    },
+    /// All there are in these slots, which the log has.
+    All { slots: Range<u64>, direction: Direction },
     /// With a query item that must still be asked, or without when the list is exact.
     Some(Merge<'a, Option<&'a QueryItem>>),
 }
@@ -715,11 +589,24 @@ impl Matches<'_> {
         }
     }
 
-    /// How many there are, or more.
-    fn at_most(&self) -> u64 {
+    /// The next events that match, at most so many, in slots that follow each other in one segment. One
+    /// that was removed comes alone.
+    fn next_run(&mut self, log: &Log, limit: usize) -> Option<Range<Slot>> {
         match self {
-            Self::All { slots, .. } => slots.end - slots.start,
-            Self::Some(merge) => merge.at_most(),
+            Self::All { slots, direction: Direction::Forward } if !slots.is_empty() => {
+                let end = slots.end.min(slots.start.saturating_add(limit as u64));
+                let run = log.segments.run(slots.start as Slot..end as Slot);
+                slots.start = run.end.into();
+                Some(run)
+            }
+            _ => self.next(log).map(|slot| slot..slot + 1),
+        }
+    }
+
+    /// Takes the end of a run back.
+    fn give_back(&mut self, run: Range<Slot>) {
+        if let (Self::All { slots, .. }, false) = (self, run.is_empty()) {
+            slots.start = run.start.into();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use es_core::Direction;
 
-use crate::segment::Slot;
+use crate::segments::Slot;
 
 /// The part of a sorted list that lies in a range of slots.
 pub(crate) fn within<'a>(slots: &'a [Slot], range: &Range<u64>) -> &'a [Slot] {
@@ -50,11 +50,6 @@ impl<'a, T: Copy> Merge<'a, T> {
                 return Some(slot);
             }
         }
-    }
-
-    /// How many slots are left, or more.
-    pub(crate) fn at_most(&self) -> u64 {
-        self.lists.iter().map(|(list, _)| list.len() as u64).sum()
     }
 
     fn peek(&self) -> Option<Slot> {

@@ -3,24 +3,19 @@
 use std::borrow::Borrow;
 use std::hash::Hash;
 
-use es_core::SchemaVersion;
 use hashbrown::HashMap;
 
-use crate::segment::Slot;
+use crate::segments::Slot;
 
-/// Event names with their schema versions, and the events of each name.
+/// Event names, and the events of each.
 #[derive(Default)]
 pub(crate) struct Names {
     names: Vec<Name>,
     by_text: HashMap<Box<str>, usize>,
-    /// A kind is a name, by its index, in one schema version.
-    kinds: Vec<(usize, SchemaVersion)>,
 }
 
 struct Name {
     text: Box<str>,
-    /// A name has few schema versions: they are searched one by one.
-    kinds: Vec<(SchemaVersion, u32)>,
     slots: Vec<Slot>,
 }
 
@@ -28,24 +23,14 @@ struct Name {
 const FEW: usize = 8;
 
 impl Names {
-    /// Notes an event, and answers with the index of its kind.
-    pub(crate) fn add(&mut self, text: &str, version: SchemaVersion, slot: Slot) -> u32 {
+    /// Notes an event, and answers with the one before it that has the name.
+    #[inline]
+    pub(crate) fn add(&mut self, text: &str, slot: Slot) -> Option<Slot> {
         let index = self.index(text).unwrap_or_else(|| self.add_name(text));
-        let name = &mut self.names[index];
-        name.slots.push(slot);
-        if let Some((_, kind)) = name.kinds.iter().find(|(known, _)| *known == version) {
-            return *kind;
-        }
-        let kind = self.kinds.len() as u32;
-        name.kinds.push((version, kind));
-        self.kinds.push((index, version));
-        kind
-    }
-
-    /// Name and schema version of a kind.
-    pub(crate) fn kind(&self, kind: u32) -> (&str, SchemaVersion) {
-        let (name, version) = self.kinds[kind as usize];
-        (&self.names[name].text, version)
+        let slots = &mut self.names[index].slots;
+        let before = slots.last().copied();
+        slots.push(slot);
+        before
     }
 
     /// The events with a name, in order.
@@ -53,6 +38,7 @@ impl Names {
         self.index(text).map_or(&[], |index| &self.names[index].slots)
     }
 
+    #[inline]
     fn index(&self, text: &str) -> Option<usize> {
         if self.names.len() <= FEW {
             self.names.iter().position(|name| *name.text == *text)
@@ -63,7 +49,7 @@ impl Names {
 
     fn add_name(&mut self, text: &str) -> usize {
         let index = self.names.len();
-        self.names.push(Name { text: text.into(), kinds: Vec::new(), slots: Vec::new() });
+        self.names.push(Name { text: text.into(), slots: Vec::new() });
         self.by_text.insert(text.into(), index);
         index
     }

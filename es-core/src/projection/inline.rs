@@ -57,8 +57,6 @@ impl InlinePlace<'_> {
 
     /// The events that the query matches, just as they will be read.
     fn matching(&self, query: &Query) -> Page {
-        let microseconds =
-            |time: Timestamp| Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time);
         let mut page = PageBuilder::default();
         let mut position = self.before;
         for (append, version) in self.commit.streams().zip(self.versions) {
@@ -77,8 +75,8 @@ impl InlinePlace<'_> {
                     schema_version: event.schema_version,
                     payload: Payload::from(&event.payload[..]),
                     tags: event.tags.as_slice(),
-                    recorded_at: microseconds(self.recorded_at),
-                    occurred_at: event.occurred_at.map(microseconds),
+                    recorded_at: self.recorded_at,
+                    occurred_at: event.occurred_at,
                     metadata: &event.metadata,
                 });
             }

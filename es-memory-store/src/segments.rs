@@ -1,0 +1,144 @@
+//! The events of the log in segments: those that are full are shared with pages, the last one grows.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use es_core::bytes::Bytes;
+use es_core::{Alike, EventBlock, EventId, Metadata, PageBuilder, Position, Recorded};
+
+/// How many events a segment has when it is full. So few in this crate's own tests that they see many
+/// segments.
+const SEGMENT_EVENTS: usize = if cfg!(test) { 4 } else { EventBlock::MAX_EVENTS };
+
+/// Where an event stands in the log, counted from zero. Its position is one more.
+pub(crate) type Slot = u32;
+
+/// The position of the event in a slot.
+pub(crate) fn position(slot: Slot) -> Position {
+    Position::new(u64::from(slot) + 1)
+}
+
+#[derive(Default)]
+pub(crate) struct Segments {
+    /// Nothing is added to them any more.
+    sealed: Vec<Arc<EventBlock>>,
+    last: EventBlock,
+    /// The first slot of the last one.
+    first: Slot,
+}
+
+impl Segments {
+    /// Adds an event at the end. `stream` and `name` are the slots of the last events of its stream, and
+    /// with its name.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        recorded: &Recorded<'_>,
+        payload: &Bytes,
+        stream: Option<Slot>,
+        name: Option<Slot>,
+    ) {
+        if self.last.len() == SEGMENT_EVENTS {
+            self.seal();
+        }
+        let in_last = |slot: Option<Slot>| Some(slot?.checked_sub(self.first)? as usize);
+        let alike = Alike { stream: in_last(stream), name: in_last(name), payload: Some(payload) };
+        // It is not full, and no position and no version of the log needs more than 32 bits.
+        let taken = self.last.push(recorded, alike);
+        debug_assert!(taken, "the last segment refused an event");
+    }
+
+    #[cold]
+    fn seal(&mut self) {
+        // The next one will be filled too, so that its size is known.
+        let mut full = std::mem::replace(&mut self.last, EventBlock::with_capacity(SEGMENT_EVENTS));
+        full.seal();
+        self.first += full.len() as Slot;
+        self.sealed.push(Arc::new(full));
+    }
+
+    #[inline]
+    pub(crate) fn recorded(&self, slot: Slot) -> Recorded<'_> {
+        let (block, place) = self.find(slot);
+        block.event(place)
+    }
+
+    #[inline]
+    pub(crate) fn event_id(&self, slot: Slot) -> EventId {
+        let (block, place) = self.find(slot);
+        block.event_id(place)
+    }
+
+    #[inline]
+    pub(crate) fn is_removed(&self, slot: Slot) -> bool {
+        let (block, place) = self.find(slot);
+        block.is_removed(place)
+    }
+
+    /// The first of these slots that are in one segment; those of a segment of which something was
+    /// removed come one by one.
+    #[inline]
+    pub(crate) fn run(&self, slots: Range<Slot>) -> Range<Slot> {
+        let (block, place) = self.find(slots.start);
+        let events = if block.has_removed() { 1 } else { block.len() - place };
+        slots.start..slots.start + slots.len().min(events) as Slot
+    }
+
+    /// Adds the events of a [run](Self::run) to a page: the first, and as many more as the page does not
+    /// get more than so many `bytes` by. Answers with the slots of the others.
+    pub(crate) fn show(
+        &self,
+        mut run: Range<Slot>,
+        page: &mut PageBuilder,
+        bytes: usize,
+    ) -> Range<Slot> {
+        let (segment, first) = place(run.start);
+        if let Some(block) = self.sealed.get(segment) {
+            let room = bytes.saturating_sub(page.bytes());
+            let mut places = first..first + run.len();
+            while places.len() > 1 && block.payload_bytes(places.clone()) > room {
+                places.end -= places.len() / 2;
+            }
+            run.start += places.len() as Slot;
+            page.share(block, places);
+        } else {
+            // Whoever holds the page must not keep the last segment from growing.
+            page.push(self.recorded(run.start));
+            run.start += 1;
+            while page.bytes() < bytes
+                && let Some(slot) = run.next()
+            {
+                page.push(self.recorded(slot));
+            }
+        }
+        run
+    }
+
+    pub(crate) fn remove(&mut self, slot: Slot) {
+        let (block, place) = self.find_to_change(slot);
+        block.remove(place);
+    }
+
+    pub(crate) fn put_back(&mut self, slot: Slot, payload: &Bytes, metadata: &Metadata) {
+        let (block, place) = self.find_to_change(slot);
+        block.put_back(place, payload, metadata);
+    }
+
+    #[inline]
+    fn find(&self, slot: Slot) -> (&EventBlock, usize) {
+        let (segment, place) = place(slot);
+        (self.sealed.get(segment).map_or(&self.last, Arc::as_ref), place)
+    }
+
+    /// A segment that pages share is copied first: they go on showing what they showed.
+    fn find_to_change(&mut self, slot: Slot) -> (&mut EventBlock, usize) {
+        let (segment, place) = place(slot);
+        (self.sealed.get_mut(segment).map_or(&mut self.last, Arc::make_mut), place)
+    }
+}
+
+/// The segment of a slot, and the place in it.
+#[inline]
+fn place(slot: Slot) -> (usize, usize) {
+    (slot as usize / SEGMENT_EVENTS, slot as usize % SEGMENT_EVENTS)
+}
