@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::codec::CodecError;
 use crate::event_set::{self, DecodeError, Decoded, EventSet, Reading};
 use crate::recorded::{Page, Recorded};
+use crate::version::Position;
 
 /// A part of a page's events, decoded; the type of the events is forgotten.
 pub(crate) type Chunk = Box<dyn Any + Send + Sync>;
@@ -36,6 +37,21 @@ impl Batch {
 
     pub(crate) fn records(&self) -> impl Iterator<Item = Recorded<'_>> {
         self.page.part(self.run.clone())
+    }
+
+    /// A run of the records, each with its place.
+    pub(crate) fn part(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Recorded<'_>)> {
+        range.clone().zip(self.page.part(range))
+    }
+
+    /// How many of the records lie at or below a position. They are the first ones.
+    pub(crate) fn count_until(&self, position: Position) -> usize {
+        match self.page.last() {
+            Some(last) if last.position > position => {
+                self.page.iter().take_while(|recorded| recorded.position <= position).count()
+            }
+            _ => self.len(),
+        }
     }
 
     /// Those of the events that are decoded already, from the first. Nothing if they are of another

@@ -106,6 +106,8 @@ pub(crate) struct Swap {
     /// The generations as they will be, and as they are expected to be.
     pub(crate) generations: Generations,
     pub(crate) expected: ExpectedRevision,
+    /// The generation of this version that is served until then.
+    pub(crate) live: Option<u64>,
     /// What went wrong with its tables.
     pub(crate) failure: Slot<String>,
 }
@@ -128,6 +130,8 @@ struct Known {
     generations: Option<Revision>,
     /// The generation that is served.
     generation: u64,
+    /// Events up to here are a replay.
+    replay_until: Position,
     /// Every event up to here is applied or not wanted.
     seen: Position,
     applied_until: Option<Timestamp>,
@@ -374,6 +378,8 @@ impl Member {
         let projection = self.host.projection();
         if let Some(swap) = &self.swap {
             known.generation = swap.generation;
+            let begun_at = swap.generations.begun_at(swap.generation).unwrap_or(Position::ZERO);
+            known.replay_until = begun_at.max(self.served(step, swap)?);
             return Ok(());
         }
         let key = Generations::key(projection.name);
@@ -384,14 +390,26 @@ impl Member {
         }
         let generations: Option<Generations> =
             record.map(|record| read(&key, &record)).transpose()?;
-        let Some(live) = generations.and_then(|generations| generations.live(&projection)) else {
+        let Some((live, begun_at)) = generations.and_then(|generations| {
+            let live = generations.live(&projection)?;
+            Some((live, generations.begun_at(live)))
+        }) else {
             return Err(Halt::Fallen("no generation of this version is served".to_owned()));
         };
+        known.replay_until = begun_at.unwrap_or(Position::ZERO);
         if live != known.generation {
             (known.generation, known.seen) = (live, Position::ZERO);
         }
         known.generations = revision;
         Ok(())
+    }
+
+    /// How far the generation is that is served until another one becomes live.
+    fn served(&self, step: &mut dyn AnyStep, swap: &Swap) -> Result<Position, Halt> {
+        let Some(live) = swap.live else { return Ok(Position::ZERO) };
+        let key = Checkpoint::key(self.host.projection().name, live, Partition::ONLY);
+        let checkpoint = step.get(&key)?.map(|record| read::<Checkpoint>(&key, &record));
+        Ok(checkpoint.transpose()?.map_or(Position::ZERO, |checkpoint| checkpoint.position))
     }
 
     /// Applies events, and moves the checkpoint.
@@ -416,6 +434,7 @@ impl Member {
             skips: self.host.board().skips(),
             keys: KeySet::default(),
             partition: Partition::ONLY,
+            replay_until: known.replay_until,
         };
         let mut session = Arc::clone(&self.host).session(Start::Generation(generation));
         let mut documents = Vec::new();

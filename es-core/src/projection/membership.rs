@@ -39,6 +39,11 @@ impl Share {
     /// Nothing, before the others are known.
     pub(crate) const NONE: Self = Self { rank: 1, members: 1 };
 
+    /// Whether others work on partitions too.
+    pub(crate) fn is_shared(self) -> bool {
+        self.members > 1
+    }
+
     pub(crate) fn has(self, partition: Partition) -> bool {
         partition.index() % self.members == self.rank
     }

@@ -64,7 +64,8 @@ impl<S: EventStore> Work<'_, S> {
         let mut told = None;
         loop {
             let fetched = place.next(&mut feed, self.position).await?;
-            let part = self.part(fetched.batch.len());
+            let begun_at = self.board().begun_at(fetched.head);
+            let part = self.part(fetched.batch.len(), begun_at);
             let began = Stopwatch::start();
             let span = project_span(place.name(), None, None, fetched.batch.len());
             let applied = span.in_scope(|| session.apply(&fetched.batch, &part));
@@ -120,12 +121,13 @@ impl<S: EventStore> Work<'_, S> {
         }
     }
 
-    fn part(&self, end: usize) -> Part {
+    fn part(&self, end: usize, replay_until: Position) -> Part {
         Part {
             end,
             skips: self.board().skips(),
             keys: KeySet::default(),
             partition: Partition::ONLY,
+            replay_until,
         }
     }
 
@@ -200,7 +202,7 @@ impl<S: EventStore> Work<'_, S> {
         let mut told = began;
         while at < up_to {
             let fetched = place.next(&mut feed, at).await?;
-            let part = self.part(fetched.batch.len());
+            let part = self.part(fetched.batch.len(), up_to);
             match session.apply(&fetched.batch, &part) {
                 Ok(changes) => events += changes.events,
                 // It was applied before: what it does does not depend on the events alone.

@@ -1,6 +1,7 @@
 //! The worker of one generation of a durable projection: the only one, as long as it holds the
 //! lease.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::projection::generation::lease_key;
 use crate::projection::host::{Needs, Start};
 use crate::projection::inline::Inline;
 use crate::projection::lease::{Candidate, Lease};
-use crate::projection::ledger::{Entry, Ledger, Standing};
+use crate::projection::ledger::{self, Entry, Ledger, Standing};
 use crate::projection::membership::Share;
 use crate::projection::partition::Partition;
 use crate::projection::race::{First, race};
@@ -26,15 +27,13 @@ use crate::telemetry::metrics::{self, Stopwatch};
 use crate::telemetry::{Retried, TARGET, project_span};
 use crate::version::Position;
 
-/// How long a rebuild waits before it looks again at the partitions that are behind.
-const SWAP_STEP: Duration = Duration::from_millis(2);
-
 /// How long a rebuild holds up the live generation while its other partitions catch up, and how long
 /// it leaves it alone then.
 const SWAP_LONGEST: Duration = Duration::from_millis(100);
 
-/// How long a partition of a rebuild that can not swap waits before it looks again.
-const SWAP_AGAIN: Duration = Duration::from_millis(10);
+/// How often a rebuild that can not swap looks at the partitions that other processes work on, which
+/// tell nobody how far they are.
+const LOOK_AT_OTHERS: Duration = Duration::from_millis(10);
 
 /// How a generation is worked on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -228,11 +227,20 @@ pub(crate) struct Shift<'a, S> {
     head: Position,
     /// Whether a side effect has run for an event, so that the next one was not run before.
     pub(crate) reacted: bool,
+    /// The former partitions of which one has run.
+    pub(crate) met: HashSet<(usize, usize)>,
+    /// The head of the store when the generation was begun.
+    begun_at: Position,
+    /// How far the generation was that is served, when it was looked at.
+    served: Position,
+    /// Up to where the other partitions of a rebuild were told that this one has come.
+    told: Option<Position>,
 }
 
 impl<'a, S: EventStore> Shift<'a, S> {
     fn new(worker: &'a Worker<S>, ledger: &Ledger) -> Self {
         let place = &*worker.place;
+        let generations = &worker.standing.generations;
         Self {
             worker,
             session: Arc::clone(&place.host).session(Start::Generation(worker.generation)),
@@ -242,7 +250,34 @@ impl<'a, S: EventStore> Shift<'a, S> {
             renewed: Instant::now(),
             head: Position::ZERO,
             reacted: false,
+            met: HashSet::new(),
+            begun_at: generations.begun_at(worker.generation).unwrap_or(Position::ZERO),
+            served: Position::ZERO,
+            told: None,
         }
+    }
+
+    /// Up to where events are a replay: they were there when the generation was begun, or are applied
+    /// to the one that is served.
+    fn replay_until(&self) -> Position {
+        match self.worker.role {
+            Role::Live | Role::Building { live: None, .. } => self.begun_at,
+            Role::Building { live: Some(live), .. } => {
+                let board = self.worker.place.host.board();
+                let shown = board.position(live, self.worker.partition);
+                self.begun_at.max(self.served).max(shown)
+            }
+        }
+    }
+
+    /// Looks how far the generation is that is served.
+    async fn look_at_served(&mut self) -> Result<(), Exit> {
+        let Worker { place, partition, role, .. } = self.worker;
+        if let Role::Building { live: Some(live), .. } = *role {
+            let stored = ledger::position(place, live, *partition).await?;
+            self.served = stored.map_or(self.served, |(position, _)| position);
+        }
+        Ok(())
     }
 
     pub(crate) fn renewal(&self) -> Duration {
@@ -255,6 +290,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
         bell: &mut watch::Receiver<u64>,
     ) -> Result<std::convert::Infallible, Exit> {
         let place = &*self.worker.place;
+        self.look_at_served().await?;
         // What was parked is tried again after a start, or skipped if somebody has decided so.
         self.retry_keys(ledger).await?;
         loop {
@@ -288,11 +324,23 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 continue;
             }
             if let Role::Building { hold: false, live } = self.worker.role {
-                if self.swap(ledger, live).await? {
+                // What is rung while this one tries is heard.
+                let mut built = place.built.subscribe();
+                if self.swap(ledger, live, &mut built).await? {
                     continue;
                 }
                 // Another partition is behind, or tries just now.
-                place.wait(None, bell, SWAP_AGAIN).await?;
+                let after = ledger.position();
+                let pause = self.until_others_are_looked_at(self.renewal());
+                match race(built.changed(), place.wait(Some(after), bell, pause)).await {
+                    First::Left(_) => {}
+                    First::Right(woken) => match woken? {
+                        Woken::Unheard(error) => {
+                            place.endure(error.category(), &error, 1).await?;
+                        }
+                        Woken::News | Woken::Rung | Woken::Late => {}
+                    },
+                }
                 self.look_at_requests(ledger).await?;
                 continue;
             }
@@ -349,6 +397,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 skips: ledger.skips(),
                 keys: KeySet::Except(ledger.parked_with(&entry)),
                 partition: self.worker.partition,
+                replay_until: self.replay_until(),
             };
             let missing = self.session.missing(&fetched.batch, &part);
             if !missing.is_empty() {
@@ -476,6 +525,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                     skips: ledger.skips(),
                     keys: KeySet::Only(key.clone()),
                     partition: self.worker.partition,
+                    replay_until: self.replay_until(),
                 };
                 let missing = session.missing(&fetched.batch, &part);
                 session.load(ledger.documents(place, missing).await?);
@@ -534,12 +584,21 @@ impl<'a, S: EventStore> Shift<'a, S> {
 
     /// Makes the generation live, once it is not behind the one that is. Whether it is this partition
     /// that is to try again.
-    async fn swap(&mut self, ledger: &mut Ledger, live: Option<u64>) -> Result<bool, Exit> {
+    async fn swap(
+        &mut self,
+        ledger: &mut Ledger,
+        live: Option<u64>,
+        built: &mut watch::Receiver<u64>,
+    ) -> Result<bool, Exit> {
         let place = &*self.worker.place;
         let store = place.durable()?;
         if !self.worker.partition.is_only() {
             // The others look at what is stored.
             ledger.store_what_was_seen(place, store).await?;
+            if self.told < Some(ledger.position()) {
+                self.told = Some(ledger.position());
+                place.built.send_modify(|count| *count += 1);
+            }
         }
         // Nobody is held up before it is worth it.
         let Ok(_alone) = place.swapping.try_lock() else { return Ok(false) };
@@ -548,6 +607,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
         }
         // The live generation's workers in this process commit nothing meanwhile.
         let turn = place.turn.write().await;
+        self.look_at_served().await?;
         let (began, goal) = (Instant::now(), ledger.position());
         loop {
             let fetched = self.next(ledger.position()).await?;
@@ -559,7 +619,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 continue;
             }
             if place.inline.is_some() {
-                if ledger.swap_in_step(place).await? {
+                if ledger.swap_in_step(place, live).await? {
                     return Err(Exit::Inline);
                 }
                 drop(turn);
@@ -577,8 +637,19 @@ impl<'a, S: EventStore> Shift<'a, S> {
                     place.unless_stopped(tokio::time::sleep(SWAP_LONGEST)).await?;
                     return Ok(false);
                 }
-                place.unless_stopped(tokio::time::sleep(SWAP_STEP)).await?;
+                let left = SWAP_LONGEST.saturating_sub(began.elapsed());
+                let pause = self.until_others_are_looked_at(left);
+                place.unless_stopped(race(built.changed(), tokio::time::sleep(pause))).await?;
             }
+        }
+    }
+
+    /// How long to wait for the partitions of this process, which say when they have come further, and
+    /// for those of others, which do not.
+    fn until_others_are_looked_at(&self, longest: Duration) -> Duration {
+        match self.worker.share.borrow().is_shared() {
+            true => LOOK_AT_OTHERS.min(longest),
+            false => longest,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the workers of a projection share: its store, and how they call it, wait and end.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, RwLock, Semaphore, watch};
@@ -36,6 +37,11 @@ pub(crate) struct Workplace<S> {
     pub(crate) readers: Arc<Semaphore>,
     /// Takes part in appends, if the projection is inline.
     pub(crate) inline: Option<Inline>,
+    /// Whether side effects go on here in the number of partitions that this program says, whatever it
+    /// was before: at the start, and when somebody has asked for it.
+    pub(crate) decides: AtomicBool,
+    /// Rung when a partition of a rebuild has come further, or has tried to swap.
+    pub(crate) built: watch::Sender<u64>,
 }
 
 /// Why a worker ends.

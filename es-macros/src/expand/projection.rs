@@ -75,6 +75,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             const PARTITIONS: ::core::primitive::u32 = #partitions;
         }
     });
+    let partition_key = partition_key(projection);
     let handling = handling(projection, project);
     quote! {
         #[automatically_derived]
@@ -86,6 +87,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             #fingerprint
             #partitions
             type Home = #home;
+            #partition_key
         }
 
         #handling
@@ -101,23 +103,24 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             #[automatically_derived]
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::EffectProjection for #ident {
-                async fn react_event(
+                fn react_event(
                     &self,
                     __event: &#events,
                     __occasion: &#es_core::Occasion<'_>,
-                ) -> ::core::result::Result<(), #es_core::ProjectError> {
+                ) -> impl ::core::future::Future<
+                    Output = ::core::result::Result<(), #es_core::ProjectError>,
+                > + ::core::marker::Send {
                     #project
                 }
             }
         };
     }
-    let partition_key = partition_key(projection);
     match projection.rows() {
         None => quote! {
             #[automatically_derived]
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::StateProjection for #ident {
-                fn project_event(
+                fn project_event<const __REPLAY: ::core::primitive::bool>(
                     &mut self,
                     __event: &#events,
                     __recorded: &#es_core::Recorded<'_>,
@@ -131,9 +134,8 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::RowProjection for #ident {
                 type Family = #family;
-                #partition_key
 
-                fn project_event(
+                fn project_event<const __REPLAY: ::core::primitive::bool>(
                     __rows: &mut <#family as #es_core::RowFamily>::Transaction<'_>,
                     __event: &#events,
                     __recorded: &#es_core::Recorded<'_>,
@@ -153,7 +155,7 @@ fn partition_key(projection: &Projection<'_>) -> Option<TokenStream> {
     let function = projection.partition.value()?;
     let key = quote_spanned!(function.span()=> __keys.extend([#function(__event, __recorded)]));
     Some(quote! {
-        const BY_STREAM: ::core::primitive::bool = false;
+        const PARTITIONED_BY_STREAM: ::core::primitive::bool = false;
 
         fn partition_key(
             __event: &#events,
@@ -219,9 +221,10 @@ fn dispatch(projection: &Projection<'_>) -> TokenStream {
             Some(_) => ("ProjectRows", "project"),
             None => ("Project", "project"),
         },
+        replaying: (!projection.effects).then_some("replay"),
         family,
         handler: "Self",
-        awaited: projection.effects,
+        boxed: projection.effects,
         arguments: match family {
             _ if projection.effects => quote!(self, __event, __occasion),
             Some(_) => quote!(__rows, __event, __recorded),
