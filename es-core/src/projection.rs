@@ -7,6 +7,7 @@
 mod ahead;
 mod batch;
 mod board;
+mod chunk;
 mod dead_letter;
 mod document;
 pub(crate) mod effect;

@@ -12,7 +12,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::error::ignore_poison;
-use crate::projection::batch::{Batch, Chunk};
+use crate::projection::batch::Batch;
+use crate::projection::chunk::{Chunk, Home};
 use crate::projection::feed::{Fetched, PAGE_EVENTS, Reader};
 use crate::projection::race::{First, race};
 use crate::recorded::Page;
@@ -28,8 +29,9 @@ const PIECE_EVENTS: usize = 1024;
 /// So many pieces are committed together at most: a megabyte, or a page.
 const BATCH_PIECES: usize = 32;
 
-/// So many pieces are decoded for each core before they are wanted.
-const PIECES_AHEAD: usize = 2;
+/// So many pieces are decoded before they are wanted: half a megabyte. If they were fewer, a thread
+/// would be woken and sent to sleep all the time.
+const PIECES_AHEAD: usize = 16;
 
 /// The next page is read when fewer events than this are left, with fewer bytes.
 const FEW_EVENTS: usize = PAGE_EVENTS / 2;
@@ -87,12 +89,12 @@ pub(crate) struct Backlog {
 }
 
 impl<S> Ahead<S> {
-    pub(crate) fn new(reader: Reader<S>, after: Position, cores: usize) -> Self {
+    pub(crate) fn new(reader: Reader<S>, after: Position) -> Self {
         let batch = if reader.host.decodes_when_applied() { 1 } else { BATCH_PIECES };
         Self {
             reader,
             batch,
-            window: batch + PIECES_AHEAD * cores,
+            window: batch + PIECES_AHEAD,
             stock: Mutex::new(Stock { after, ..Stock::default() }),
             work: Condvar::new(),
             changed: Notify::new(),
@@ -193,7 +195,7 @@ impl<S: EventStore> Ahead<S> {
     /// this is closed, and gives the permit back when it has let go of the store.
     pub(crate) fn help(this: &Arc<Self>, decodes: bool, permit: Option<OwnedSemaphorePermit>) {
         this.lock().helping += 1;
-        let helper = Helper { ahead: Arc::clone(this), decodes };
+        let helper = Helper { ahead: Arc::clone(this), decodes, home: Arc::new(Home::new()) };
         let tokio = Handle::current();
         tokio::task::spawn_blocking(move || {
             helper.run(&tokio);
@@ -209,20 +211,18 @@ fn fetched(pieces: Vec<Piece>) -> Fetched {
     let run = first.places.start..last.places.end;
     let page = last.page.clone();
     let whole = run.end == page.events.len();
-    let last = page.events.part(run.end.saturating_sub(1)..run.end).next();
-    let (last_position, last_recorded_at) =
-        last.map_or((page.token, None), |last| (last.position, Some(last.recorded_at)));
     let chunks = pieces.into_iter().filter_map(|piece| match piece.decoded {
         Decoding::Done(chunk) => Some(chunk),
         Decoding::ToDo | Decoding::Begun => None,
     });
     let batch = Batch::new(Arc::clone(&page.events), run, chunks.collect());
+    let last = batch.last().map(|last| (last.position, last.recorded_at));
     Fetched {
         batch: Arc::new(batch),
-        token: if whole { page.token } else { last_position },
+        token: last.filter(|_| !whole).map_or(page.token, |(position, _)| position),
         more: page.more || !whole,
         head: page.head,
-        last_recorded_at,
+        last_recorded_at: last.map(|(_, recorded_at)| recorded_at),
     }
 }
 
@@ -307,13 +307,16 @@ impl Piece {
 struct Helper<S> {
     ahead: Arc<Ahead<S>>,
     decodes: bool,
+    /// Where its chunks are dropped.
+    home: Arc<Home>,
 }
 
 impl<S: EventStore> Helper<S> {
     fn run(&self, tokio: &Handle) {
         while let Some(help) = self.wait_for_work() {
+            self.home.clear();
             match help {
-                Help::Decode(decode) => decode.run(),
+                Help::Decode(decode) => decode.run(Some(&self.home)),
                 Help::Read(read) => {
                     match tokio.block_on(race(self.ahead.closed.notified(), read.run())) {
                         First::Left(()) => break,
@@ -353,6 +356,7 @@ impl<S: EventStore> Helper<S> {
 
 impl<S> Drop for Helper<S> {
     fn drop(&mut self) {
+        self.home.close();
         self.ahead.lock().helping -= 1;
     }
 }
@@ -401,8 +405,13 @@ pub(crate) struct Decode<'a, S> {
 }
 
 impl<S> Decode<'_, S> {
-    pub(crate) fn run(mut self) {
-        self.chunk = Some(self.ahead.reader.host.decode(&self.page, self.places.clone()));
+    /// Decodes it, into a chunk that is dropped there.
+    pub(crate) fn run(mut self, home: Option<&Arc<Home>>) {
+        let chunk = self.ahead.reader.host.decode(&self.page, self.places.clone());
+        self.chunk = Some(match home {
+            Some(home) => chunk.with_home(home),
+            None => chunk,
+        });
     }
 }
 

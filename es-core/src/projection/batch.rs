@@ -7,11 +7,9 @@ use std::sync::Arc;
 
 use crate::codec::CodecError;
 use crate::event_set::{self, DecodeError, Decoded, EventSet, Reading};
+use crate::projection::chunk::Chunk;
 use crate::recorded::{Page, Recorded};
 use crate::version::Position;
-
-/// A part of a page's events, decoded; the type of the events is forgotten.
-pub(crate) type Chunk = Box<dyn Any + Send + Sync>;
 
 /// What became of reading an event.
 pub(crate) type Read<E> = Result<Decoded<E>, DecodeError>;
@@ -39,16 +37,21 @@ impl Batch {
         self.page.part(self.run.clone())
     }
 
-    /// A run of the records, each with its place.
+    /// Some of the records that follow each other, each with its place.
     pub(crate) fn part(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Recorded<'_>)> {
-        range.clone().zip(self.page.part(range))
+        let (start, end) = (self.run.start, self.run.end);
+        range.clone().zip(self.page.part(start + range.start..end.min(start + range.end)))
+    }
+
+    pub(crate) fn last(&self) -> Option<Recorded<'_>> {
+        self.page.part(self.run.clone()).next_back()
     }
 
     /// How many of the records lie at or below a position. They are the first ones.
     pub(crate) fn count_until(&self, position: Position) -> usize {
-        match self.page.last() {
+        match self.last() {
             Some(last) if last.position > position => {
-                self.page.iter().take_while(|recorded| recorded.position <= position).count()
+                self.records().take_while(|recorded| recorded.position <= position).count()
             }
             _ => self.len(),
         }
@@ -57,10 +60,9 @@ impl Batch {
     /// Those of the events that are decoded already, from the first. Nothing if they are of another
     /// type.
     pub(crate) fn decoded<E: EventSet>(&self) -> impl Iterator<Item = &Read<E>> {
-        self.chunks.iter().flat_map(|chunk| {
-            let chunk: &(dyn Any + Send + Sync) = &**chunk;
-            chunk.downcast_ref::<Vec<Read<E>>>().map_or(&[][..], Vec::as_slice)
-        })
+        self.chunks
+            .iter()
+            .flat_map(|chunk| chunk.events::<Vec<Read<E>>>().map_or(&[][..], Vec::as_slice))
     }
 
     /// The events with their records, if all are decoded.
@@ -74,7 +76,7 @@ impl Batch {
 
 /// Decodes a part of a page.
 pub(crate) fn decode<E: EventSet>(page: &Page, part: Range<usize>) -> Chunk {
-    Box::new(page.part(part).map(|recorded| decode_one::<E>(&recorded)).collect::<Vec<Read<E>>>())
+    Chunk::new(page.part(part).map(|recorded| decode_one::<E>(&recorded)).collect::<Vec<Read<E>>>())
 }
 
 /// Decodes one event.

@@ -63,7 +63,7 @@ impl<S: EventStore> Feed<S> {
             up_to,
         };
         let after = Position::ZERO;
-        let ahead = Arc::new(Ahead::new(reader.clone(), after, *CORES));
+        let ahead = Arc::new(Ahead::new(reader.clone(), after));
         Self { reader, ahead, after, readers: Arc::clone(readers) }
     }
 
@@ -71,7 +71,7 @@ impl<S: EventStore> Feed<S> {
     pub(crate) async fn next(&mut self, after: Position) -> Result<Fetched, ReadError> {
         if self.after != after {
             self.ahead.close();
-            self.ahead = Arc::new(Ahead::new(self.reader.clone(), after, *CORES));
+            self.ahead = Arc::new(Ahead::new(self.reader.clone(), after));
             self.after = after;
         }
         loop {
@@ -84,7 +84,7 @@ impl<S: EventStore> Feed<S> {
                 Task::Wait => self.ahead.has_changed().await,
                 // Whoever applies lets others run on this thread, and looks whether it is to stop: before
                 // every batch, which is little. To do so here would send it from thread to thread.
-                Task::Decode(decode) => decode.run(),
+                Task::Decode(decode) => decode.run(None),
                 Task::Read(read) => {
                     read.run().await;
                     self.get_help();
