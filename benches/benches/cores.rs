@@ -3,7 +3,8 @@
 //!
 //! It runs itself under `taskset`, in turn on the first core and on the first two. Beside the time on
 //! the clock, which says little on a machine that others use, it prints the processor time of all
-//! threads: twice that of one core by that of two cores is the most that two cores can be worth.
+//! threads: twice that of one core by that of two cores is the most that two cores can be worth. On such
+//! a machine `chrt -r 1` before the command gives it precedence, where that is allowed.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark that fails has nothing to say")]
 

@@ -22,6 +22,9 @@ const FEW_BYTES: usize = 256 * 1024;
 /// So many events are worth a thread that reads ahead, in a store that answers at once.
 const FAR_BEHIND: u64 = 4 * PAGE_EVENTS as u64;
 
+/// The most threads that help one who applies, who is one too: more would find little to do.
+const MOST_HELP: usize = 7;
+
 /// How many permits readers have.
 pub(crate) const READERS: u32 = 1_000;
 
@@ -99,7 +102,8 @@ impl<S: EventStore> Feed<S> {
         let Some(Backlog { bytes, behind, more }) = self.ahead.without_help() else { return };
         let decodes = *CORES > 1 && (bytes >= FEW_BYTES || more && behind >= FAR_BEHIND);
         // One core is not busy while a store is waited for.
-        let threads = if decodes { *CORES - 1 } else { usize::from(waits && more) };
+        let threads =
+            if decodes { MOST_HELP.min(*CORES - 1) } else { usize::from(waits && more) };
         for _ in 0..threads {
             let permit = Arc::clone(&self.readers).try_acquire_owned().ok();
             Ahead::help(&self.ahead, decodes, permit);
