@@ -4,8 +4,10 @@
 //! (`session`), committed with the checkpoint (`ledger`), by the one worker that holds its lease
 //! (`worker`); `supervisor` decides which generations have a worker.
 
+mod ahead;
 mod batch;
 mod board;
+mod chunk;
 mod dead_letter;
 mod document;
 pub(crate) mod effect;
@@ -22,7 +24,6 @@ mod ledger;
 mod membership;
 mod memory;
 pub(crate) mod partition;
-mod prefetch;
 mod race;
 mod row;
 mod session;

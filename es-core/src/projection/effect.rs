@@ -13,8 +13,9 @@ use std::time::Instant;
 
 use crate::event::Event;
 use crate::event_set::EventSet;
-use crate::projection::batch::{self, Batch, Chunk, panic_message};
+use crate::projection::batch::{self, Batch, panic_message};
 use crate::projection::board::Board;
+use crate::projection::chunk::Chunk;
 use crate::projection::failure::caught;
 use crate::projection::feed::Fetched;
 use crate::projection::handover::Handover;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::event::EventType;
 use crate::event_set::EventSet;
 use crate::fingerprint::Fingerprint;
-use crate::projection::batch::{Batch, Chunk};
+use crate::projection::batch::Batch;
 use crate::projection::board::Board;
+use crate::projection::chunk::Chunk;
 use crate::projection::document::DocumentHost;
 use crate::projection::effect::{EffectHost, EffectProjection, Reacted, Reacting, Turn};
 use crate::projection::partition::{MOST_PARTITIONS, Partition};
@@ -113,7 +114,8 @@ pub(crate) trait Host: Send + Sync {
     fn board(&self) -> &Board;
     fn query(&self) -> Query;
     fn decode(&self, page: &Page, part: Range<usize>) -> Chunk;
-    /// Whether a session also takes events that are not decoded.
+    /// Whether a session also takes events that are not decoded, and takes few of them as gladly as
+    /// many, since nothing is committed for them.
     fn decodes_when_applied(&self) -> bool {
         false
     }

@@ -428,7 +428,7 @@ impl Member {
         }
         let began = Stopwatch::start();
         let chunk = self.host.decode(&page, 0..events);
-        let batch = Arc::new(Batch::new(page, vec![chunk]));
+        let batch = Arc::new(Batch::new(Arc::new(page), 0..events, vec![chunk]));
         let part = Part {
             end: events,
             skips: self.host.board().skips(),

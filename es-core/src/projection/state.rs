@@ -6,8 +6,9 @@ use std::sync::{Arc, RwLock};
 
 use crate::error::ignore_poison;
 use crate::event_set::EventSet;
-use crate::projection::batch::{self, Batch, Chunk, Read, decode_one};
+use crate::projection::batch::{self, Batch, Read, decode_one};
 use crate::projection::board::Board;
+use crate::projection::chunk::Chunk;
 use crate::projection::host::{Host, Needs, ProjectionType, Start};
 use crate::projection::session::{Changes, Failure, Part, Session, guarded};
 use crate::projection::{ProjectionHome, StateProjection};
