@@ -92,7 +92,7 @@ mod in_place {
     use es_core::{
         AppendError, Appended, Commit, DynInlineStore, DynProjectionStore, EventId, EventStore,
         ExpectedRevision, Fence, FenceError, FencedStore, InPlaceAppend, Inline, InlineStore,
-        Position, ProjectionStore, Query, QueryPage, QueryRange, ReadError, RecordedEvent,
+        NoRows, Position, ProjectionStore, Query, QueryPage, QueryRange, ReadError, RecordedEvent,
         Revision, RowWork, StateCommit, StateKey, StatePage, StateRecord, StateStore, StreamId,
         StreamPage, StreamRange,
     };
@@ -182,10 +182,10 @@ mod in_place {
     }
 
     impl ProjectionStore for InPlace {
-        type Rows = <SqliteStore as ProjectionStore>::Rows;
+        type Rows = NoRows;
 
         async fn identity(&self) -> Result<Uuid, StateError> {
-            self.0.identity().await
+            ProjectionStore::identity(&self.0).await
         }
 
         fn inline_store(&self) -> Option<&dyn DynInlineStore> {
@@ -202,9 +202,9 @@ mod in_place {
         async fn commit(
             &self,
             commit: StateCommit,
-            rows: Option<RowWork<Self::Rows>>,
+            _: Option<RowWork<NoRows>>,
         ) -> Result<Revision, StateError> {
-            self.0.commit(commit, rows).await
+            self.0.commit(commit, None).await
         }
     }
 
@@ -252,11 +252,10 @@ mod in_place {
         }
     }
 
-    mod events {
-        use super::*;
-
-        es_core::conformance::store_tests!(
-            InPlaceFiles(Files::new()) => EventStore, DurableEventStore
-        );
-    }
+    es_core::conformance::store_tests!(
+        InPlaceFiles(Files::new()) =>
+        EventStore, StateStore, ProjectionStore, InlineStore, FencedStore,
+        DurableEventStore, DurableStateStore, DurableProjectionStore, DurableInlineStore,
+        DurableFencedStore
+    );
 }

@@ -3,6 +3,8 @@
 mod appending;
 mod bug;
 mod copies;
+mod fences;
+mod inline;
 mod log;
 mod reading;
 mod records;
@@ -68,6 +70,7 @@ impl Reopen for Broken {
     async fn reopen(&self, mut store: BrokenStore) -> BrokenStore {
         {
             let mut log = lock(&store.log);
+            inline::forget(&mut log);
             match self.0 {
                 Some(Bug::LastCommitLost) => {
                     if let Some(last) = log.events.pop() {
@@ -80,13 +83,18 @@ impl Reopen for Broken {
                     log.events.iter_mut().for_each(|event| event.recorded_at = now);
                 }
                 Some(Bug::LastTimeForgotten) => log.last_time_forgotten = true,
+                Some(Bug::FenceForgotten) => log.fence = None,
+                Some(Bug::FenceComesBack) => {
+                    let lifted = log.lifted.take();
+                    log.fence = log.fence.take().or(lifted);
+                }
                 _ => {}
             }
         }
         {
             let mut records = lock(&store.records);
             match self.0 {
-                Some(Bug::RecordsLost) => records.by_key.clear(),
+                Some(Bug::RecordsLost | Bug::InlineRecordsLost) => records.by_key.clear(),
                 Some(Bug::LastStateCommitTorn) => _ = records.by_key.pop_last(),
                 Some(Bug::RevisionsForgotten | Bug::CommitRevisionsForgotten) => {
                     let revisions = records.by_key.values().map(|record| record.revision.get());

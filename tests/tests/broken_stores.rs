@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 
 use es_core::conformance::{Check, Contract, Failure, Rule};
 use es_core::conformance::{
-    conditional_append, durable_event_store, durable_projection_rows, durable_projection_store,
-    durable_recorded_append, durable_state_store, event_store, projection_rows, projection_store,
-    recorded_append, state_store, stream_removal,
+    conditional_append, durable_event_store, durable_fenced_store, durable_inline_store,
+    durable_projection_rows, durable_projection_store, durable_recorded_append,
+    durable_state_store, event_store, fenced_conditional_append, fenced_recorded_append,
+    fenced_store, inline_conditional_append, inline_recorded_append, inline_rows, inline_store,
+    projection_rows, projection_store, recorded_append, state_store, stream_removal,
 };
 use es_tests::broken::{Broken, Bug};
 use es_tests::broken_removal::{BrokenRemoval, RemovalBug};
@@ -21,11 +23,20 @@ fn checks() -> Vec<Check<Broken>> {
     checks.extend(recorded_append());
     checks.extend(projection_store());
     checks.extend(projection_rows());
+    checks.extend(inline_store());
+    checks.extend(inline_conditional_append());
+    checks.extend(inline_recorded_append());
+    checks.extend(inline_rows());
+    checks.extend(fenced_store());
+    checks.extend(fenced_conditional_append());
+    checks.extend(fenced_recorded_append());
     checks.extend(durable_event_store());
     checks.extend(durable_state_store());
     checks.extend(durable_recorded_append());
     checks.extend(durable_projection_store());
     checks.extend(durable_projection_rows());
+    checks.extend(durable_inline_store());
+    checks.extend(durable_fenced_store());
     checks
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Probe {
     space: &'static str,
     /// What it also does to rows, for an event at a position.
     rows: Option<Box<dyn Fn(Position) -> AnyRowWork + Send + Sync>>,
+    /// It takes what the others refuse.
+    lenient: bool,
     /// It can not be brought up to the head.
     fails: bool,
     over: AtomicBool,
@@ -70,7 +72,12 @@ impl Probe {
 
     fn plain(space: &'static str) -> Self {
         let (over, notes) = (AtomicBool::new(false), Mutex::default());
-        Self { space, rows: None, fails: false, over, notes }
+        Self { space, rows: None, lenient: false, fails: false, over, notes }
+    }
+
+    /// One that refuses nothing.
+    pub(super) fn lenient(space: &'static str) -> Arc<Self> {
+        Arc::new(Self { lenient: true, ..Self::plain(space) })
     }
 
     /// One that writes what it can, and then fails to be brought up to the head.
@@ -177,7 +184,9 @@ impl Member for Probe {
         let written: Vec<_> = events.iter().map(|(id, position, _)| (*id, *position)).collect();
         self.write(step, &written).map_err(failed)?;
         let mut appends = place.commit.streams();
-        if appends.any(|append| append.events.iter().any(|event| event.name == UNWANTED)) {
+        if !self.lenient
+            && appends.any(|append| append.events.iter().any(|event| event.name == UNWANTED))
+        {
             return Err(AppendError::Inline(Box::new(self.refusal(place.commit))));
         }
         self.notes().tried = Some(Ran {

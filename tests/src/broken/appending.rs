@@ -1,10 +1,12 @@
 //! Appending to a broken store.
 
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, ImmediateAppend, Position,
+    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, ImmediateAppend,
+    InPlaceAppend, Position,
 };
 
 use crate::broken::bug::Bug;
+use crate::broken::inline::{Made, Way};
 use crate::broken::{BrokenStore, lock};
 
 impl BrokenStore {
@@ -19,6 +21,7 @@ impl BrokenStore {
         &self,
         commit: &Commit,
         conditions: &[AppendCondition],
+        way: Way,
     ) -> Result<Appended, AppendError> {
         match self.bug {
             Some(
@@ -58,6 +61,29 @@ impl BrokenStore {
             }
             _ => {}
         }
+        let (appended, made) = self.append_locked(commit, conditions, way)?;
+        if appended.repeated {
+            return Ok(appended);
+        }
+        if made.is_some() {
+            tokio::task::yield_now().await;
+            self.keep_steps(&mut lock(&self.log), made);
+        }
+        self.tell(appended.last_position);
+        if self.has(Bug::InlineToldAfterNews) {
+            tokio::task::yield_now().await;
+            lock(&self.log).inline.committed();
+        }
+        Ok(appended)
+    }
+
+    /// What steps have made, and is not kept yet, comes with the answer.
+    fn append_locked(
+        &self,
+        commit: &Commit,
+        conditions: &[AppendCondition],
+        way: Way,
+    ) -> Result<(Appended, Option<Made>), AppendError> {
         let mut log = lock(&self.log);
         if self.has(Bug::VersionBeforeRetry) {
             log.check_versions(commit)?;
@@ -65,9 +91,17 @@ impl BrokenStore {
         if self.has(Bug::ConditionBeforeRetry) {
             log.check_conditions(commit, conditions)?;
         }
-        if let Some(first_answer) = log.repeated(commit)? {
-            return Ok(first_answer);
+        if self.has(Bug::FenceBeforeRetry) {
+            self.check_fence(&mut log, commit, way)?;
         }
+        if let Some(first_answer) = log.repeated(commit)? {
+            if self.has(Bug::InlineRunOnRetry) {
+                let made = self.run_steps(&mut log, commit, way)?;
+                self.keep_steps(&mut log, made);
+            }
+            return Ok((first_answer, None));
+        }
+        self.check_fence(&mut log, commit, way)?;
         if self.has(Bug::BurntEventIds)
             && let Some(event) = commit
                 .streams()
@@ -81,6 +115,10 @@ impl BrokenStore {
         let versions = if skips_versions { Ok(()) } else { log.check_versions(commit) };
         let checked = versions.and_then(|()| log.check_conditions(commit, conditions));
         if let Err(refused) = checked {
+            if self.has(Bug::InlineRunBeforeChecks) {
+                let made = self.run_steps(&mut log, commit, way)?;
+                self.keep_steps(&mut log, made);
+            }
             let burns = matches!(refused, AppendError::Condition(_));
             if self.has(Bug::BurntPosition) && !burns
                 || self.has(Bug::ConditionBurnsPosition) && burns
@@ -90,7 +128,14 @@ impl BrokenStore {
             log.refused.extend(commit.streams().flat_map(|to| &to.events).map(|event| event.id));
             return Err(refused);
         }
+        let made = self.run_steps(&mut log, commit, way)?;
         let appended = log.add(commit);
+        let made = if self.has(Bug::InlineRecordsLater) {
+            made
+        } else {
+            self.keep_steps(&mut log, made);
+            None
+        };
         if self.has(Bug::ConditionFailedByOwnEvents)
             && let Err(refused) = log.check_conditions(commit, conditions)
         {
@@ -104,8 +149,7 @@ impl BrokenStore {
             log.conditional
                 .extend(commit.streams().flat_map(|to| &to.events).map(|event| event.id));
         }
-        self.tell(appended.last_position);
-        Ok(appended)
+        Ok((appended, made))
     }
 
     /// One stream after another.
@@ -187,16 +231,31 @@ impl BrokenStore {
 
 impl ImmediateAppend for BrokenStore {
     fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        self.append_without_waiting(commit, Way::AtOnce)
+    }
+}
+
+impl InPlaceAppend for BrokenStore {
+    fn try_append(&self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
+        Some(self.append_without_waiting(commit, Way::InPlace))
+    }
+}
+
+impl BrokenStore {
+    fn append_without_waiting(&self, commit: &Commit, way: Way) -> Result<Appended, AppendError> {
         let mut log = lock(&self.log);
         if !self.has(Bug::ImmediateDuplicateOnRetry)
             && let Some(first_answer) = log.repeated(commit)?
         {
             return Ok(first_answer);
         }
+        self.check_fence(&mut log, commit, way)?;
         if !self.has(Bug::ImmediateVersionsNotChecked) {
             log.check_versions(commit)?;
         }
+        let made = self.run_steps(&mut log, commit, way)?;
         let mut appended = log.add(commit);
+        self.keep_steps(&mut log, made);
         drop(log);
         if !self.has(Bug::ImmediateNewsMissed) {
             self.tell(appended.last_position);
@@ -214,6 +273,6 @@ impl ConditionalAppend for BrokenStore {
         commit: &Commit,
         conditions: &[AppendCondition],
     ) -> Result<Appended, AppendError> {
-        self.append_guarded(commit, conditions).await
+        self.append_guarded(commit, conditions, Way::Guarded).await
     }
 }

@@ -246,7 +246,64 @@ bugs! {
     DiscardedByPrefix => "projection_rows::row_families::what_is_discarded_is_one_generation",
     DiscardedOneTable => "projection_rows::row_families::what_is_discarded_is_one_generation",
     DifferencesOneWay => "projection_rows::row_families::differences_are_counted_in_both_directions",
+    // Inline projections.
+    InlineRunOnRetry => "inline_store::inline_appends::an_append_runs_the_steps",
+    /// Steps are run for a commit that is then refused.
+    InlineRunBeforeChecks => "inline_store::inline_appends::an_append_runs_the_steps",
+    /// An event is stored although a step has refused it.
+    InlineRefusalStored => "inline_store::inline_appends::an_append_runs_the_steps",
+    InlineRefusalLeavesRecords => "inline_store::inline_appends::an_append_runs_the_steps",
+    /// What a step has failed with is made a text.
+    InlineRefusalAsText => "inline_store::inline_appends::an_append_runs_the_steps",
+    InlineNotInChains => "inline_store::inline_appends::a_chain_runs_the_steps",
+    InlineNotAtOnce => "inline_store::inline_appends::an_append_at_once_runs_the_steps",
+    InlineNotInPlace => "inline_store::inline_appends::an_append_in_place_runs_the_steps",
+    InlineNotUnderConditions => "inline_conditional_append::inline_appends::an_append_under_conditions_runs_the_steps",
+    InlineNotForCopies => "inline_recorded_append::inline_appends::a_copy_runs_the_steps",
+    /// Of what a refused step has changed the last is undone.
+    InlineUndoesLastChangeOnly => "inline_store::inline_appends::what_one_step_refuses_the_others_have_not_done",
+    /// So are the records of the commit before it.
+    InlineRolledBackTooFar => "inline_store::inline_appends::a_refused_step_does_not_touch_the_commits_beside_it",
+    /// The records are written a moment after the events.
+    InlineRecordsLater => "inline_store::inline_steps::nobody_finds_events_without_their_records",
+    /// It is said with the next append that a step is stored.
+    InlineToldLater => "inline_store::inline_steps::a_step_is_known_to_be_stored_when_its_append_is_answered",
+    InlineToldAfterNews => "inline_store::inline_steps::a_step_is_known_to_be_stored_before_anybody_hears_of_its_events",
+    /// A step reads records as they were before it.
+    InlineReadsOldRecords => "inline_store::inline_places::a_step_reads_what_all_before_it_have_stored",
+    /// The events are added first.
+    InlineSeesOwnEvents => "inline_store::inline_places::a_step_reads_what_all_before_it_have_stored",
+    InlinePlaceWithoutVersions => "inline_store::inline_places::a_step_is_told_where_its_events_are_read_later",
+    InlineTimeOfItsOwn => "inline_store::inline_places::a_step_is_told_where_its_events_are_read_later",
+    /// Between the head that is read and the projection that takes part others append.
+    InlineEnlistedLater => "inline_store::inline_enlisting::enlisting_leaves_no_event_out_while_others_append",
+    InlineStaysAnyway => "inline_store::inline_enlisting::who_does_not_stay_is_brought_up_and_takes_part_in_no_append",
+    InlineFailedEnlistingLeavesRecords => "inline_store::inline_enlisting::enlisting_that_fails_leaves_nothing_behind",
+    InlineStoreHidden => "inline_store::inline_enlisting::the_runtime_finds_the_inline_store",
+    InlineRowsForgotten => "inline_rows::inline_rows::rows_are_written_in_the_step_of_an_append",
+    InlineRowsNotRolledBack => "inline_rows::inline_rows::a_refused_step_leaves_no_rows",
+    // The fence.
+    FenceLetsOneThrough => "fenced_store::fences::no_append_passes_a_fence",
+    /// What the fence refuses uses up positions.
+    FenceBurnsPosition => "fenced_store::fences::no_append_passes_a_fence",
+    FenceNotForChains => "fenced_store::fences::no_chain_passes_a_fence",
+    FenceNotAtOnce => "fenced_store::fences::no_append_at_once_passes_a_fence",
+    FenceNotInPlace => "fenced_store::fences::no_append_in_place_passes_a_fence",
+    FenceNotUnderConditions => "fenced_conditional_append::fences::no_append_under_conditions_passes_a_fence",
+    FenceNotForCopies => "fenced_recorded_append::fences::no_copy_passes_a_fence",
+    /// The head that is answered is that of a moment before.
+    FenceAtAnOldHead => "fenced_store::fences::a_fence_and_appends_come_in_one_order",
+    /// What is stored already is refused too.
+    FenceBeforeRetry => "fenced_store::fences::a_commit_that_is_stored_is_answered_behind_a_fence",
+    FenceReplaced => "fenced_store::fences::a_fence_is_put_up_once",
+    FenceStampedAnew => "fenced_store::fences::a_fence_is_put_up_once",
+    FenceStopsRecords => "fenced_store::fences::reads_and_records_are_not_fenced",
+    FenceStays => "fenced_store::fences::a_fence_that_is_lifted_is_gone",
     // After the store was opened again.
+    InlineRecordsLost => "durable_inline_store::reopened_inline::what_was_changed_with_events_is_there_after_the_store_was_opened_again",
+    FenceForgotten => "durable_fenced_store::reopened_fences::a_fence_holds_after_the_store_was_opened_again",
+    /// A fence that was lifted is there again.
+    FenceComesBack => "durable_fenced_store::reopened_fences::a_fence_that_was_lifted_does_not_come_back",
     LastCommitLost => "durable_event_store::reopened_events::everything_is_there_after_the_store_was_opened_again",
     EventIdsForgotten => "durable_event_store::reopened_events::a_commit_is_repeated_after_the_store_was_opened_again",
     RecordsLost => "durable_state_store::reopened_records::every_record_is_there_after_the_store_was_opened_again",
@@ -318,6 +375,10 @@ impl Bug {
         (
             Self::ConditionNotAtomic,
             "conditional_append::condition_races::two_rules_that_read_what_the_other_writes_do_not_both_win",
+        ),
+        (
+            Self::InlineRecordsLater,
+            "inline_store::inline_steps::an_append_that_is_dropped_leaves_both_or_neither",
         ),
         (Self::SwapNotAtomic, "state_store::record_races::no_increment_of_a_counter_is_lost"),
         (Self::ListCut, "state_store::record_races::a_list_is_complete_while_others_write"),

@@ -7,11 +7,12 @@ use es_core::bytes::Bytes;
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionFailed, EventId, ExpectedVersion,
-    Metadata, NewEvent, Position, Query, QueryItem, RecordedEvent, StoreFailure, StreamId, Tag,
-    Version, VersionConflict,
+    Fence, InlineSet, Metadata, NewEvent, Position, Query, QueryItem, RecordedEvent, StoreFailure,
+    StreamId, Tag, Version, VersionConflict,
 };
 
 use crate::broken::bug::Bug;
+use crate::broken::records::Records;
 
 #[derive(Default)]
 pub(super) struct Log {
@@ -30,6 +31,17 @@ pub(super) struct Log {
     pub(super) copied_at: Option<Timestamp>,
     /// The time of the last event is not known.
     pub(super) last_time_forgotten: bool,
+    /// The time that the steps of inline projections were told.
+    pub(super) stamp: Option<Timestamp>,
+    /// What takes part in appends.
+    pub(super) inline: InlineSet,
+    /// The records before the last step that is stored.
+    pub(super) before_last_step: Option<Records>,
+    /// What keeps new events out, and what did so last.
+    pub(super) fence: Option<Fence>,
+    pub(super) lifted: Option<Fence>,
+    /// Something has passed the fence.
+    pub(super) passed: bool,
 }
 
 pub(super) fn microseconds(time: Timestamp) -> Timestamp {
@@ -294,7 +306,7 @@ impl Log {
             Some(last) if !self.last_time_forgotten => last.recorded_at,
             _ => Timestamp::MIN,
         };
-        let now = self.copied_at.unwrap_or_else(Timestamp::now);
+        let now = self.copied_at.or(self.stamp).unwrap_or_else(Timestamp::now);
         let recorded_at = match self.bug {
             // The caller has looked at it.
             Some(Bug::CopyTimeFalls | Bug::CopyTimeNotAtomic) if self.copied_at.is_some() => {

@@ -4,11 +4,13 @@ use std::ops::ControlFlow;
 
 use es_core::{
     AppendError, Appended, ChainLink, Commit, Direction, DynProjectionStore, EventId, EventStore,
-    ImmediateAppend, ImmediateRead, Page, Position, Query, QueryPage, QueryRange, ReadError,
-    Recorded, RecordedEvent, StoreFailure, StreamId, StreamPage, StreamRange, StreamVisit, Version,
+    ImmediateAppend, ImmediateRead, InPlaceAppend, Page, Position, Query, QueryPage, QueryRange,
+    ReadError, Recorded, RecordedEvent, StoreFailure, StreamId, StreamPage, StreamRange,
+    StreamVisit, Version,
 };
 
 use crate::broken::bug::Bug;
+use crate::broken::inline::Way;
 use crate::broken::log::stream_as_written;
 use crate::broken::{BrokenStore, lock};
 
@@ -39,7 +41,7 @@ impl BrokenStore {
 
 impl EventStore for BrokenStore {
     async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
-        self.append_guarded(commit, &[]).await
+        self.append_guarded(commit, &[], Way::Alone).await
     }
 
     async fn append_chain(&self, commits: &[Commit]) -> Vec<Result<Appended, AppendError>> {
@@ -50,7 +52,7 @@ impl EventStore for BrokenStore {
         for commit in commits {
             let linked = if self.has(Bug::ChainWithoutLink) { Ok(()) } else { link.check(commit) };
             let answer = match linked {
-                Ok(()) => self.append(commit).await,
+                Ok(()) => self.append_guarded(commit, &[], Way::Chained).await,
                 Err(conflict) => Err(conflict.into()),
             };
             if let Ok(appended) = &answer {
@@ -217,6 +219,14 @@ impl EventStore for BrokenStore {
         }
     }
 
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+        match self.bug {
+            None | Some(Bug::InlineNotInPlace | Bug::FenceNotInPlace) => Some(self),
+            // It would go round the bug.
+            Some(_) => None,
+        }
+    }
+
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         match self.bug {
             None
@@ -224,7 +234,9 @@ impl EventStore for BrokenStore {
                 Bug::ImmediateVersionsNotChecked
                 | Bug::ImmediateDuplicateOnRetry
                 | Bug::ImmediateNewsMissed
-                | Bug::ImmediateAnswersTooFew,
+                | Bug::ImmediateAnswersTooFew
+                | Bug::InlineNotAtOnce
+                | Bug::FenceNotAtOnce,
             ) => Some(self),
             // It would go round the bug.
             Some(_) => None,

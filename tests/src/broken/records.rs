@@ -10,7 +10,7 @@ use es_core::{
 use crate::broken::bug::Bug;
 use crate::broken::{BrokenStore, lock};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Records {
     pub(super) by_key: BTreeMap<StateKey, StateRecord>,
     /// The keys in the order in which they were made.
