@@ -40,15 +40,17 @@ pub fn digest(before: u64, position: Position) -> u64 {
 
 impl Project<Raised> for Tally {
     fn project(&mut self, event: &Raised, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.note(recorded)?;
         self.value += event.by;
-        self.note(recorded)
+        Ok(())
     }
 }
 
 impl Project<Lowered> for Tally {
     fn project(&mut self, event: &Lowered, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.note(recorded)?;
         self.value -= event.by;
-        self.note(recorded)
+        Ok(())
     }
 }
 
