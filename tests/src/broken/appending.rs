@@ -1,8 +1,10 @@
 //! Appending to a broken store.
 
+use std::sync::Arc;
+
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, ImmediateAppend,
-    InPlaceAppend, Position,
+    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, ExpectedVersion,
+    ImmediateAppend, InPlaceAppend, Position, StoreFailure, VersionConflict,
 };
 
 use crate::broken::bug::Bug;
@@ -23,7 +25,31 @@ impl BrokenStore {
         conditions: &[AppendCondition],
         way: Way,
     ) -> Result<Appended, AppendError> {
+        let mut held = Vec::new();
         match self.bug {
+            Some(Bug::OneWriterAtATime | Bug::OneWriterOfAnyAtATime) => {
+                let to = commit.first();
+                let before = {
+                    let log = lock(&self.log);
+                    (log.head(), log.version(&to.stream))
+                };
+                tokio::task::yield_now().await;
+                let of_any = self.has(Bug::OneWriterOfAnyAtATime);
+                if lock(&self.log).head() != before.0
+                    && of_any == (to.expected == ExpectedVersion::Any)
+                {
+                    let (stream, expected, actual) = (to.stream.clone(), to.expected, before.1);
+                    return Err(VersionConflict { stream, expected, actual }.into());
+                }
+            }
+            Some(Bug::LockedAsNamed) => {
+                for to in commit.streams() {
+                    let stream =
+                        Arc::clone(lock(&self.locks).entry(to.stream.clone()).or_default());
+                    held.push(stream.lock_owned().await);
+                    tokio::task::yield_now().await;
+                }
+            }
             Some(
                 Bug::TornCommit
                 | Bug::TornForReaders
@@ -85,6 +111,9 @@ impl BrokenStore {
         way: Way,
     ) -> Result<(Appended, Option<Made>), AppendError> {
         let mut log = lock(&self.log);
+        if log.is_unusable {
+            return Err(AppendError::Permanent(StoreFailure::new("there is no log")));
+        }
         if self.has(Bug::VersionBeforeRetry) {
             log.check_versions(commit)?;
         }

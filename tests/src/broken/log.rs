@@ -40,6 +40,8 @@ pub(super) struct Log {
     /// What keeps new events out, and what did so last.
     pub(super) fence: Option<Fence>,
     pub(super) lifted: Option<Fence>,
+    /// Nothing can be appended.
+    pub(super) is_unusable: bool,
     /// Something has passed the fence.
     pub(super) passed: bool,
 }
@@ -105,7 +107,11 @@ impl Log {
 
     pub(super) fn version(&self, stream: &StreamId) -> Version {
         let stream = stream_as_written(self.bug, stream);
-        let last = self.events.iter().rfind(|event| event.stream == stream);
+        let last = self.events.iter().rfind(|event| match self.bug {
+            Some(Bug::VersionsOfTheStore) => true,
+            Some(Bug::StreamByPrefix) => event.stream.as_str().starts_with(stream.as_str()),
+            _ => event.stream == stream,
+        });
         last.map_or(Version::ZERO, |event| event.version)
     }
 
@@ -291,6 +297,9 @@ impl Log {
                     _ => wanted.iter().all(has_tag),
                 };
                 match self.bug {
+                    Some(Bug::EmptyItemSelectsNothing) => {
+                        by_name && by_tag && !(names.is_empty() && wanted.is_empty())
+                    }
                     Some(Bug::NameAndTagWithOr) if !names.is_empty() && !wanted.is_empty() => {
                         by_name || by_tag
                     }
@@ -370,9 +379,10 @@ impl Log {
         let before = self.events.len();
         let mut versions: Vec<_> = commit.streams().map(|to| self.add_to_stream(to)).collect();
         let first_position = self.events.get(before).map_or(self.head(), |first| first.position);
+        let of_first = self.has(Bug::AnswerOfFirstEvent);
         Appended {
             first_position,
-            last_position: self.head(),
+            last_position: if of_first { first_position } else { self.head() },
             version: versions.remove(0),
             more_versions: versions,
             repeated: false,
