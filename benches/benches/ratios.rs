@@ -46,11 +46,13 @@ fn ratios(wanted: &str) {
         "", "ours", "by hand", "", "ratio", "target"
     );
     type Benchmark = (&'static str, fn(&Tokio));
-    let benchmarks: [Benchmark; 9] = [
+    let benchmarks: [Benchmark; 11] = [
         ("one task", one_task),
         ("one task guarded", one_task_guarded),
         ("many aggregates", many_aggregates),
         ("many aggregates guarded", many_aggregates_guarded),
+        ("many aggregates ordered", many_aggregates_ordered),
+        ("order", what_an_order_costs),
         ("one aggregate", one_aggregate),
         ("load", load),
         ("load lean", load_lean),
@@ -99,57 +101,84 @@ fn one_task_guarded(tokio: &Tokio) {
         COMMANDS,
         ">= 0.8",
         |round| time(|| tokio.block_on(deposit_and_withdraw(&ours, round as u64, COMMANDS))),
-        |round| time(|| deposit_and_withdraw_guarded(&theirs, round as u64, COMMANDS)),
+        |round| time(|| deposit_and_withdraw_by_hand(&theirs, round as u64, COMMANDS)),
+    );
+}
+
+const TASKS: u64 = 64;
+const COMMANDS_OF_A_TASK: u64 = 5_000;
+
+/// Many tasks, each on an account of its own.
+fn many_tasks<B: ManyTasks>(tokio: &Tokio, round: usize, bank: &B) -> std::time::Duration {
+    in_tasks(tokio, TASKS, |task| bank.clone().work(round as u64 * TASKS + task))
+}
+
+trait ManyTasks: Clone {
+    fn work(self, account: u64) -> impl Future<Output = ()> + Send + 'static;
+}
+
+impl ManyTasks for Bank {
+    async fn work(self, account: u64) {
+        deposit_and_withdraw(&self, account, COMMANDS_OF_A_TASK).await;
+    }
+}
+
+impl<B: ByHand> ManyTasks for Arc<B> {
+    async fn work(self, account: u64) {
+        deposit_and_withdraw_by_hand(&*self, account, COMMANDS_OF_A_TASK);
+    }
+}
+
+fn many_aggregates(tokio: &Tokio) {
+    let ours = tokio.block_on(bank(MemoryStore::new()));
+    let theirs = Arc::new(by_hand::Bank::default());
+    compare(
+        "execute, 64 tasks on 64 aggregates",
+        "commands/s",
+        TASKS * COMMANDS_OF_A_TASK,
+        ">= 0.8",
+        |round| many_tasks(tokio, round, &ours),
+        |round| many_tasks(tokio, round, &theirs),
     );
 }
 
 fn many_aggregates_guarded(tokio: &Tokio) {
-    const TASKS: u64 = 64;
-    const COMMANDS: u64 = 5_000;
     let ours = tokio.block_on(bank(MemoryStore::new()));
     let theirs = Arc::new(by_hand::guarded::Bank::default());
     compare(
         "execute, 64 tasks, to a log by hand",
         "commands/s",
-        TASKS * COMMANDS,
+        TASKS * COMMANDS_OF_A_TASK,
         ">= 0.8",
-        |round| {
-            in_tasks(tokio, TASKS, |task| {
-                let (bank, account) = (ours.clone(), round as u64 * TASKS + task);
-                async move { deposit_and_withdraw(&bank, account, COMMANDS).await }
-            })
-        },
-        |round| {
-            in_tasks(tokio, TASKS, |task| {
-                let (bank, account) = (Arc::clone(&theirs), round as u64 * TASKS + task);
-                async move { deposit_and_withdraw_guarded(&bank, account, COMMANDS) }
-            })
-        },
+        |round| many_tasks(tokio, round, &ours),
+        |round| many_tasks(tokio, round, &theirs),
     );
 }
 
-fn many_aggregates(tokio: &Tokio) {
-    const TASKS: u64 = 64;
-    const COMMANDS: u64 = 5_000;
-    let (ours, theirs) =
-        (tokio.block_on(bank(MemoryStore::new())), Arc::new(by_hand::Bank::default()));
+fn many_aggregates_ordered(tokio: &Tokio) {
+    let ours = tokio.block_on(bank(MemoryStore::new()));
+    let theirs = Arc::new(by_hand::Ordered::default());
     compare(
-        "execute, 64 tasks on 64 aggregates",
+        "execute, 64 tasks, to a bare global order",
         "commands/s",
-        TASKS * COMMANDS,
-        ">= 0.8",
-        |round| {
-            in_tasks(tokio, TASKS, |task| {
-                let (bank, account) = (ours.clone(), round as u64 * TASKS + task);
-                async move { deposit_and_withdraw(&bank, account, COMMANDS).await }
-            })
-        },
-        |round| {
-            in_tasks(tokio, TASKS, |task| {
-                let (bank, account) = (Arc::clone(&theirs), round as u64 * TASKS + task);
-                async move { deposit_and_withdraw_by_hand(&bank, account, COMMANDS) }
-            })
-        },
+        TASKS * COMMANDS_OF_A_TASK,
+        "",
+        |round| many_tasks(tokio, round, &ours),
+        |round| many_tasks(tokio, round, &theirs),
+    );
+}
+
+/// By hand on both sides: what no store with one order can get around.
+fn what_an_order_costs(tokio: &Tokio) {
+    let ordered = Arc::new(by_hand::Ordered::default());
+    let theirs = Arc::new(by_hand::Bank::default());
+    compare(
+        "by hand: bare global order, to none, 64 tasks",
+        "commands/s",
+        TASKS * COMMANDS_OF_A_TASK,
+        "",
+        |round| many_tasks(tokio, round, &ordered),
+        |round| many_tasks(tokio, round, &theirs),
     );
 }
 
@@ -172,7 +201,7 @@ fn one_aggregate(tokio: &Tokio) {
         |round| {
             in_tasks(tokio, TASKS, |_| {
                 let bank = Arc::clone(&theirs);
-                async move { deposit_and_withdraw_by_hand(&bank, round as u64, MANY) }
+                async move { deposit_and_withdraw_by_hand(&*bank, round as u64, MANY) }
             })
         },
     );
@@ -391,17 +420,32 @@ async fn deposit_and_withdraw(bank: &Bank, account: u64, commands: u64) {
     }
 }
 
-fn deposit_and_withdraw_by_hand(bank: &by_hand::Bank, account: u64, commands: u64) {
-    for _ in 0..commands / 2 {
-        bank.deposit(account, 100).unwrap();
-        bank.withdraw(account, 100).unwrap();
-    }
+/// A bank by hand.
+trait ByHand: Send + Sync + 'static {
+    fn deposit(&self, account: u64, amount: u64);
+    fn withdraw(&self, account: u64, amount: u64);
 }
 
-fn deposit_and_withdraw_guarded(bank: &by_hand::guarded::Bank, account: u64, commands: u64) {
+macro_rules! by_hand {
+    ($($bank:ty),*) => {$(
+        impl ByHand for $bank {
+            fn deposit(&self, account: u64, amount: u64) {
+                self.deposit(account, amount).unwrap();
+            }
+
+            fn withdraw(&self, account: u64, amount: u64) {
+                self.withdraw(account, amount).unwrap();
+            }
+        }
+    )*};
+}
+
+by_hand!(by_hand::Bank, by_hand::Ordered, by_hand::guarded::Bank);
+
+fn deposit_and_withdraw_by_hand(bank: &impl ByHand, account: u64, commands: u64) {
     for _ in 0..commands / 2 {
-        bank.deposit(account, 100).unwrap();
-        bank.withdraw(account, 100).unwrap();
+        bank.deposit(account, 100);
+        bank.withdraw(account, 100);
     }
 }
 

@@ -108,17 +108,19 @@ pub struct Bank {
 
 impl Bank {
     pub fn deposit(&self, account: u64, amount: u64) -> Result<usize, Error> {
-        self.execute(account, |account| account.deposit(amount))
+        self.execute(account, |account| account.deposit(amount), |_| {})
     }
 
     pub fn withdraw(&self, account: u64, amount: u64) -> Result<usize, Error> {
-        self.execute(account, |account| account.withdraw(amount))
+        self.execute(account, |account| account.withdraw(amount), |_| {})
     }
 
+    /// `recorded` is told the version while the account is locked.
     fn execute(
         &self,
         account: u64,
         decide: impl FnOnce(&Account) -> Result<Event, Error>,
+        recorded: impl FnOnce(usize),
     ) -> Result<usize, Error> {
         let instance = self.instance(account);
         let mut instance = instance.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -127,6 +129,7 @@ impl Bank {
         let (id, recorded_at) = (Uuid::now_v7(), SystemTime::now());
         instance.history.push(Record { id, recorded_at, payload });
         instance.account.apply(&event);
+        recorded(instance.history.len());
         Ok(instance.history.len())
     }
 
@@ -138,6 +141,31 @@ impl Bank {
         drop(known);
         let mut accounts = self.accounts.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         Arc::clone(accounts.entry(account).or_default())
+    }
+}
+
+/// The same bank with the least that a global order can be: which account and version came when,
+/// and nothing else.
+#[derive(Default)]
+pub struct Ordered {
+    bank: Bank,
+    order: Mutex<Vec<(u64, usize)>>,
+}
+
+impl Ordered {
+    pub fn deposit(&self, account: u64, amount: u64) -> Result<usize, Error> {
+        let recorded = |version| self.note(account, version);
+        self.bank.execute(account, |account| account.deposit(amount), recorded)
+    }
+
+    pub fn withdraw(&self, account: u64, amount: u64) -> Result<usize, Error> {
+        let recorded = |version| self.note(account, version);
+        self.bank.execute(account, |account| account.withdraw(amount), recorded)
+    }
+
+    fn note(&self, account: u64, version: usize) {
+        let mut order = self.order.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        order.push((account, version));
     }
 }
 

@@ -156,6 +156,11 @@ impl Commit {
         &self.first
     }
 
+    /// The streams behind the first: none in most commits.
+    pub fn further(&self) -> &[StreamAppend] {
+        &self.more
+    }
+
     /// The streams, owned.
     pub fn into_streams(self) -> impl Iterator<Item = StreamAppend> {
         std::iter::once(self.first).chain(self.more)

@@ -1,5 +1,6 @@
 //! Where the event with each id is.
 
+use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
 use es_core::EventId;
@@ -7,51 +8,90 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::segment::Slot;
 
-/// Almost all ids are made of the time and come in its order: those are found by bisection, and a new
-/// one is known to be new because it is greater than all of them. The others are hashed.
+/// So many of the greatest ids are looked at one by one. Commits that several threads make at once
+/// arrive in a slightly other order than their ids were made in.
+const LATE: usize = if cfg!(test) { 4 } else { 32 };
+
+/// Almost all ids are made of the time and come about in its order: those are kept in order and found
+/// by bisection, and a new one is known to be new because it is greater than all of them, or has no
+/// equal near the greatest. The others are hashed.
 #[derive(Default)]
 pub(crate) struct EventIds {
-    /// The events whose ids rise.
-    rising: Vec<Slot>,
+    /// Events in the order of their ids.
+    ordered: Vec<Slot>,
     /// The id of the last of them.
     greatest: u128,
+    /// Those that came when more than [`LATE`] greater ones were there, or are not made of the time.
     others: HashTable<Slot>,
     hasher: DefaultHashBuilder,
+}
+
+/// Where an id belongs.
+enum Place {
+    /// Among those in order, at this rank, where it is not yet.
+    Vacant(usize),
+    /// Where it is.
+    Taken(Slot),
+    /// Not among the greatest: it may be anywhere.
+    Elsewhere,
 }
 
 impl EventIds {
     /// The event with an id. `id_of` is the id of a stored event.
     #[inline]
     pub(crate) fn find(&self, id: EventId, id_of: impl Fn(Slot) -> EventId) -> Option<Slot> {
-        if self.continues(id) { None } else { self.find_stored(id, id_of) }
+        match self.place(id, &id_of) {
+            Place::Vacant(_) => None,
+            Place::Taken(slot) => Some(slot),
+            Place::Elsewhere => self.find_elsewhere(id, id_of),
+        }
     }
 
     /// Notes an event whose id was not there.
     #[inline]
     pub(crate) fn add(&mut self, id: EventId, slot: Slot, id_of: impl Fn(Slot) -> EventId) {
-        if self.continues(id) {
-            self.greatest = number(id);
-            self.rising.push(slot);
-        } else {
-            self.others.insert_unique(self.hasher.hash_one(number(id)), slot, |&slot| {
-                self.hasher.hash_one(number(id_of(slot)))
-            });
+        match self.place(id, &id_of) {
+            Place::Vacant(rank) => {
+                self.ordered.insert(rank, slot);
+                self.greatest = self.greatest.max(number(id));
+            }
+            Place::Taken(_) | Place::Elsewhere => {
+                self.others.insert_unique(self.hasher.hash_one(number(id)), slot, |&slot| {
+                    self.hasher.hash_one(number(id_of(slot)))
+                });
+            }
         }
     }
 
-    fn find_stored(&self, id: EventId, id_of: impl Fn(Slot) -> EventId) -> Option<Slot> {
+    /// An id that was not among the greatest when it came never is later, because the least of those
+    /// only rises: so what has a place among them is nowhere else.
+    #[inline]
+    fn place(&self, id: EventId, id_of: impl Fn(Slot) -> EventId) -> Place {
+        if !is_time_ordered(id) {
+            return Place::Elsewhere;
+        }
+        let mut rank = self.ordered.len();
+        if number(id) > self.greatest {
+            return Place::Vacant(rank);
+        }
+        for &slot in self.ordered.iter().rev().take(LATE) {
+            match number(id_of(slot)).cmp(&number(id)) {
+                Ordering::Less => return Place::Vacant(rank),
+                Ordering::Equal => return Place::Taken(slot),
+                Ordering::Greater => rank -= 1,
+            }
+        }
+        if rank == 0 { Place::Vacant(0) } else { Place::Elsewhere }
+    }
+
+    fn find_elsewhere(&self, id: EventId, id_of: impl Fn(Slot) -> EventId) -> Option<Slot> {
         if is_time_ordered(id) {
-            let rank = self.rising.binary_search_by_key(&number(id), |&slot| number(id_of(slot)));
+            let rank = self.ordered.binary_search_by_key(&number(id), |&slot| number(id_of(slot)));
             if let Ok(rank) = rank {
-                return Some(self.rising[rank]);
+                return Some(self.ordered[rank]);
             }
         }
         self.others.find(self.hasher.hash_one(number(id)), |&slot| id_of(slot) == id).copied()
-    }
-
-    /// Whether the id is above all that rise. An id that is not made of the time would end the rise.
-    fn continues(&self, id: EventId) -> bool {
-        is_time_ordered(id) && number(id) > self.greatest
     }
 }
 

@@ -48,6 +48,11 @@ use tokio::sync::Notify;
 use crate::log::Log;
 use crate::states::States;
 
+/// How often an append looks whether the log is free before it sleeps. Another append holds the log for
+/// about a hundred nanoseconds, and who sleeps is woken many times later: one of two threads
+/// would sleep most of the time.
+const LOOKS: u32 = 500;
+
 /// Events and state records in memory. See [the front page](crate) for what it promises.
 pub struct MemoryStore {
     log: RwLock<Log>,
@@ -94,6 +99,12 @@ impl MemoryStore {
     }
 
     fn log_to_write(&self) -> RwLockWriteGuard<'_, Log> {
+        for _ in 0..LOOKS {
+            if let Ok(log) = self.log.try_write() {
+                return log;
+            }
+            std::hint::spin_loop();
+        }
         self.log.write().unwrap_or_else(PoisonError::into_inner)
     }
 

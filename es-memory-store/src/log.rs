@@ -80,7 +80,7 @@ impl Log {
         }
         let first_place = self.place(&commit.first().stream);
         self.check_version(commit.first(), first_place)?;
-        for append in commit.streams().skip(1) {
+        for append in commit.further() {
             self.check_version(append, self.place(&append.stream))?;
         }
         for (index, condition) in conditions.iter().enumerate() {
@@ -102,7 +102,7 @@ impl Log {
         self.last_recorded_at = recorded_at;
         let version = self.extend(commit.first(), first_place, recorded_at);
         let mut more_versions = Vec::new();
-        for append in commit.streams().skip(1) {
+        for append in commit.further() {
             more_versions.push(self.extend(append, self.place(&append.stream), recorded_at));
         }
         Ok(Appended {
@@ -169,14 +169,14 @@ impl Log {
 
     /// The first answer to the commit if it is stored.
     fn repeated(&self, commit: &Commit) -> Result<Option<Appended>, AppendError> {
-        for append in commit.streams() {
-            for event in &append.events {
-                if let Some(slot) = self.slot_of(event.id) {
-                    return self.first_answer(commit, event.id, slot).map(Some);
-                }
-            }
+        let stored = |append: &StreamAppend| {
+            append.events.iter().find_map(|event| Some((event.id, self.slot_of(event.id)?)))
+        };
+        let found = stored(commit.first()).or_else(|| commit.further().iter().find_map(stored));
+        match found {
+            Some((event_id, slot)) => self.first_answer(commit, event_id, slot).map(Some),
+            None => Ok(None),
         }
-        Ok(None)
     }
 
     /// The first answer to a commit of which an event is stored at `slot`.
