@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// How often both sides are measured, in turn.
 const ROUNDS: usize = 9;
 
@@ -61,14 +63,11 @@ impl std::fmt::Display for Ratio {
     }
 }
 
-/// The processor time that this process has used, in its own code and in the system's for it, or none
-/// where the system does not tell.
-pub fn processor_time() -> Option<Duration> {
-    const TICKS_A_SECOND: u64 = 100;
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    Some(Duration::from_millis((ticks()? + ticks()?) * 1_000 / TICKS_A_SECOND))
+/// The processor time that this process has taken in all its threads, in its own code and in the
+/// system's.
+pub fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
 /// The resident memory of this process in bytes, or none where the system does not tell.
