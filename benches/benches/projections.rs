@@ -1,19 +1,15 @@
 //! `cargo bench -p es-benches --bench projections`: durable projections on SQLite beside rusqlite by
 //! hand, in one run.
-//!
-//! It also runs itself under `taskset` to compare two cores with one where decoding dominates.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails has nothing to say")]
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use es_benches::by_hand_sqlite::{self as by_hand, Row};
 use es_benches::domain::{Account, Balances, Deposit, Deposited};
 use es_benches::durable::{BalanceDocument, BalancePartitions, BalanceRows, project_by_hand};
-use es_benches::heavy::{Assessed, Findings};
 use es_benches::measure::{resident_bytes, time};
 use es_core::bytes::Bytes;
 use es_core::prelude::*;
@@ -21,7 +17,6 @@ use es_core::{
     Commit, EventId, ExpectedVersion, Metadata, NewEvent, Registry, RegistryBuilder, Runtime,
     SchemaVersion, StreamId, Tags,
 };
-use es_memory_store::MemoryStore;
 use es_sqlite_store::SqliteStore;
 use es_sqlite_store::rusqlite::Connection;
 use tokio::runtime::Runtime as Tokio;
@@ -30,11 +25,6 @@ const ACCOUNTS: u64 = 1_000;
 const ROUNDS: usize = 3;
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--decoding") {
-        println!("{}", decoding().as_nanos());
-        return;
-    }
-    two_cores();
     let events = std::env::var("ES_EVENTS").ok().and_then(|events| events.parse().ok());
     let events: u64 = events.unwrap_or(1_000_000);
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
@@ -77,53 +67,6 @@ fn main() {
         parted / documents
     );
     latency(&tokio, directory.path());
-}
-
-/// The same projection on one core and on both, in turn.
-fn two_cores() {
-    let program = std::env::current_exe().unwrap();
-    let run = |command: &mut Command| {
-        let output = command.output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().parse::<u64>().unwrap()
-    };
-    let (mut one, mut two) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
-        one.push(run(Command::new("taskset").args(["-c", "0"]).arg(&program).arg("--decoding")));
-        two.push(run(Command::new(&program).arg("--decoding")));
-    }
-    one.sort_unstable();
-    two.sort_unstable();
-    let (one, two) = (one[2] as f64, two[2] as f64);
-    println!("heavy events, two cores to one: {:.2} (target >= 1.5)", one / two);
-}
-
-/// How long it takes to project events of two kilobytes from memory.
-fn decoding() -> Duration {
-    const EVENTS: u64 = 40_000;
-    let tokio = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
-    let store = Arc::new(MemoryStore::new());
-    let (payloads, name) = (100, Assessed::NAME);
-    let payloads: Vec<Bytes> = (0..payloads)
-        .map(|number| Bytes::from(serde_json::to_vec(&Assessed::sample(number)).unwrap()))
-        .collect();
-    tokio.block_on(async {
-        for index in 0..EVENTS {
-            let stream = StreamId::new("file", index % ACCOUNTS).unwrap();
-            let payload = payloads[index as usize % payloads.len()].clone();
-            let commit = commit(stream, name, payload);
-            es_core::EventStore::append(&*store, &commit).await.unwrap();
-        }
-        let registry = Registry::builder().projection::<Findings>();
-        let start = Instant::now();
-        let builder = Runtime::builder_shared(Arc::clone(&store));
-        let runtime = builder.registry(registry.build().unwrap()).start().await.unwrap();
-        runtime.wait_until_current::<Findings>().await.unwrap();
-        let took = start.elapsed();
-        let count = runtime.projection::<Findings>().unwrap().read(|findings| findings.count);
-        assert_eq!(count as u64, EVENTS * 15);
-        runtime.shutdown().await;
-        took
-    })
 }
 
 fn commit(stream: StreamId, name: &'static str, payload: Bytes) -> Commit {
@@ -240,6 +183,7 @@ fn filled_by_hand(directory: &Path, events: u64) -> Connection {
             version: index / ACCOUNTS + 1,
             name: "deposited",
             payload: format!("{{\"amount\":{index}}}"),
+            balance: None,
         })
         .collect();
     for chunk in rows.chunks(10_000) {

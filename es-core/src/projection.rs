@@ -4,8 +4,10 @@
 //! (`session`), committed with the checkpoint (`ledger`), by the one worker that holds its lease
 //! (`worker`); `supervisor` decides which generations have a worker.
 
+mod ahead;
 mod batch;
 mod board;
+mod chunk;
 mod dead_letter;
 mod document;
 pub(crate) mod effect;
@@ -14,6 +16,7 @@ mod failure;
 pub(crate) mod feed;
 pub(crate) mod generation;
 mod handle;
+mod handover;
 pub(crate) mod host;
 pub(crate) mod inline;
 mod lease;
@@ -21,7 +24,6 @@ mod ledger;
 mod membership;
 mod memory;
 pub(crate) mod partition;
-mod prefetch;
 mod race;
 mod row;
 mod session;
@@ -32,6 +34,7 @@ pub(crate) mod supervisor;
 mod view;
 pub(crate) mod wait;
 pub(crate) mod worker;
+pub(crate) mod workplace;
 
 use crate::event::Event;
 use crate::event_set::EventSet;
@@ -42,7 +45,7 @@ pub use self::dead_letter::DeadLetter;
 pub use self::document::{
     Document, DocumentProjection, Documents, DocumentsPage, Keys, ReadModelError,
 };
-pub use self::effect::{EffectProjection, Occasion, React};
+pub use self::effect::{EffectProjection, Occasion, React, boxed};
 pub use self::error::ProjectError;
 pub use self::failure::ProjectionFailure;
 pub use self::handle::{Differences, HandleError, ProjectionHandle, Rebuild, RebuildError, Skip};
@@ -95,9 +98,9 @@ pub use self::wait::Wait;
 /// | `documents(key = path)` | the document of each key that `path(event, recorded)` gives | in the store |
 /// | `rows = Family` | nothing: handlers are [`ProjectRows`] | in tables that your own SQL writes |
 ///
-/// `partitions = 8` beside `documents` or `rows` lets eight workers share it, in one process or in
-/// several: documents by their key; rows by the event's stream, or by the key that
-/// `partition = path(event, recorded)` gives. Events of one key are applied in order.
+/// `partitions = 8` beside `documents`, `rows` or `effects` lets eight workers share it, in one process
+/// or in several: documents by their key; rows and side effects by the event's stream, or by the key
+/// that `partition = path(event, recorded)` gives. Events of one key are applied in order.
 ///
 /// With `effects` it keeps nothing, and does something outside instead: see [`React`].
 ///
@@ -126,18 +129,24 @@ pub trait Projection: Send + Sync + 'static {
     /// How many partitions it has, which are worked on side by side and each in order: from 1 to
     /// 256; 1 in memory.
     const PARTITIONS: u32 = 1;
+    /// Whether the event's stream decides its partition; of documents their key does.
+    const PARTITIONED_BY_STREAM: bool = true;
     /// Where it is kept: [`InMemory`], [`InDocuments`] or [`InRows`]; or one of the last two
     /// [`Inlined`]; or nowhere, with [`Effects`].
     type Home;
+
+    /// The key that decides the partition of the event; not asked when that is by stream.
+    fn partition_key(_: &Self::Event, _: &Recorded<'_>, _: &mut Keys) {}
 }
 
 /// A projection whose handlers change a state: all of it in memory, or one document.
 pub trait StateProjection: Projection {
-    /// Changes the state as the event says, by the `Project` of that event.
+    /// Changes the state as the event says, by the `Project` of that event: by its `replay` if this is
+    /// a replay, else by its `project`.
     ///
     /// # Errors
     /// When that `Project` fails.
-    fn project_event(
+    fn project_event<const REPLAY: bool>(
         &mut self,
         event: &Self::Event,
         recorded: &Recorded<'_>,
@@ -158,4 +167,57 @@ pub trait Project<E: Event> {
     /// nothing of what the handler did until then is kept. One that may pass by itself is tried
     /// again first; see [`ProjectError::transient`].
     fn project(&mut self, event: &E, recorded: &Recorded<'_>) -> Result<(), ProjectError>;
+
+    /// Changes the read model in a replay. It is called instead of [`project`](Self::project), and
+    /// does the same unless you write another one.
+    ///
+    /// ```
+    /// use es_core::prelude::*;
+    ///
+    /// # #[derive(Event, Serialize, Deserialize)]
+    /// # #[event(name = "account.deposited")]
+    /// # struct Deposited { amount: u64 }
+    /// #[derive(Projection, Default)]
+    /// #[projection(name = "totals", events(Deposited))]
+    /// struct Totals {
+    ///     sum: u64,
+    /// }
+    ///
+    /// impl Project<Deposited> for Totals {
+    ///     fn project(&mut self, event: &Deposited, recorded: &Recorded) -> Result<(), ProjectError> {
+    ///         // Whoever watches the log has no use for what happened last year.
+    ///         println!("{} in stream {}", event.amount, recorded.stream);
+    ///         self.replay(event, recorded)
+    ///     }
+    ///
+    ///     fn replay(&mut self, event: &Deposited, _: &Recorded) -> Result<(), ProjectError> {
+    ///         self.sum += event.amount;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # What a replay is
+    /// An event is replayed to a read model if it is past to it:
+    /// - in memory, if it was stored when the runtime started, or was applied before and the state is
+    ///   built anew;
+    /// - in documents and rows, if it was stored when the generation was begun: at the first start of a
+    ///   program that has the projection, by a rebuild, or for a new version;
+    /// - while a generation is built beside one of the same version, also if that one has applied it;
+    /// - in [`projection_as_of`](crate::Runtime::projection_as_of), always.
+    ///
+    /// Every other event goes to `project`, also what was appended while no process ran. It goes there
+    /// again only if nothing was kept of the first time: a batch that failed, or a process that was
+    /// killed before the commit.
+    ///
+    /// # Contract
+    /// Both must leave the same behind. Only so are a read model that was built anew and one that was
+    /// kept current the same; nothing checks that. What is done outside and must not be missed
+    /// is a side effect, with a cursor of its own: see [`React`].
+    ///
+    /// # Errors
+    /// As [`project`](Self::project).
+    fn replay(&mut self, event: &E, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.project(event, recorded)
+    }
 }

@@ -26,6 +26,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, RwLock, Semaphore, watch};
@@ -43,7 +44,7 @@ use crate::projection::host::{DocumentsIn, Host, InMemory, Needs};
 use crate::projection::inline::Inline;
 use crate::projection::supervisor;
 use crate::projection::wait::Goal;
-use crate::projection::worker::Workplace;
+use crate::projection::workplace::Workplace;
 use crate::projection::{
     DocumentProjection, Documents, Projection, ProjectionHandle, ProjectionStatus, ProjectionView,
     StateProjection, Wait,
@@ -557,6 +558,12 @@ impl<S: EventStore> RuntimeBuilder<S> {
         for host in projections.values() {
             find_home(&*self.store, &**host)?;
         }
+        // What is appended when this has answered is no replay. A store that can not say is asked again.
+        if !projections.is_empty()
+            && let Ok(head) = self.store.head().await
+        {
+            projections.values().for_each(|host| _ = host.board().begun_at(head));
+        }
         let stop = watch::Sender::new(false);
         let me = Uuid::from_u128(fastrand::u128(..));
         for host in projections.values() {
@@ -571,6 +578,8 @@ impl<S: EventStore> RuntimeBuilder<S> {
                 swapping: Mutex::new(()),
                 readers: Arc::new(Semaphore::new(READERS as usize)),
                 inline: host.is_inline().then(|| Inline::new(Arc::clone(host))),
+                decides: AtomicBool::new(true),
+                built: watch::Sender::new(0),
             }));
         }
         for host in projections.values() {

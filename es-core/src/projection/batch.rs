@@ -3,60 +3,80 @@
 use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use crate::codec::CodecError;
 use crate::event_set::{self, DecodeError, Decoded, EventSet, Reading};
+use crate::projection::chunk::Chunk;
 use crate::recorded::{Page, Recorded};
-
-/// A part of a page's events, decoded; the type of the events is forgotten.
-pub(crate) type Chunk = Box<dyn Any + Send + Sync>;
+use crate::version::Position;
 
 /// What became of reading an event.
 pub(crate) type Read<E> = Result<Decoded<E>, DecodeError>;
 
-/// A page and its decoded events.
-#[derive(Default)]
+/// A run of the events of a page, to be applied together, and what they were decoded to.
 pub(crate) struct Batch {
-    page: Page,
+    page: Arc<Page>,
+    /// The run, in places of the page. The places of a batch are counted from its beginning.
+    run: Range<usize>,
     chunks: Vec<Chunk>,
 }
 
 impl Batch {
-    /// `chunks` are the first parts of the page, in order, or all of them. The rest is decoded when it
+    /// `chunks` are the first parts of the run, in order, or all of them. The rest is decoded when it
     /// is applied.
-    pub(crate) fn new(page: Page, chunks: Vec<Chunk>) -> Self {
-        Self { page, chunks }
+    pub(crate) fn new(page: Arc<Page>, run: Range<usize>, chunks: Vec<Chunk>) -> Self {
+        Self { page, run, chunks }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.page.len()
+        self.run.len()
     }
 
-    pub(crate) fn records(&self) -> impl DoubleEndedIterator<Item = Recorded<'_>> {
-        self.page.iter()
+    pub(crate) fn records(&self) -> impl Iterator<Item = Recorded<'_>> {
+        self.page.part(self.run.clone())
+    }
+
+    /// Some of the records that follow each other, each with its place.
+    pub(crate) fn part(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Recorded<'_>)> {
+        let (start, end) = (self.run.start, self.run.end);
+        range.clone().zip(self.page.part(start + range.start..end.min(start + range.end)))
+    }
+
+    pub(crate) fn last(&self) -> Option<Recorded<'_>> {
+        self.page.part(self.run.clone()).next_back()
+    }
+
+    /// How many of the records lie at or below a position. They are the first ones.
+    pub(crate) fn count_until(&self, position: Position) -> usize {
+        match self.last() {
+            Some(last) if last.position > position => {
+                self.records().take_while(|recorded| recorded.position <= position).count()
+            }
+            _ => self.len(),
+        }
     }
 
     /// Those of the events that are decoded already, from the first. Nothing if they are of another
     /// type.
     pub(crate) fn decoded<E: EventSet>(&self) -> impl Iterator<Item = &Read<E>> {
-        self.chunks.iter().flat_map(|chunk| {
-            let chunk: &(dyn Any + Send + Sync) = &**chunk;
-            chunk.downcast_ref::<Vec<Read<E>>>().map_or(&[][..], Vec::as_slice)
-        })
+        self.chunks
+            .iter()
+            .flat_map(|chunk| chunk.events::<Vec<Read<E>>>().map_or(&[][..], Vec::as_slice))
     }
 
     /// The events with their records, if all are decoded.
     pub(crate) fn events<E: EventSet>(
         &self,
     ) -> impl Iterator<Item = (usize, Recorded<'_>, &Read<E>)> {
-        let events = self.page.iter().zip(self.decoded::<E>()).enumerate();
+        let events = self.records().zip(self.decoded::<E>()).enumerate();
         events.map(|(index, (recorded, event))| (index, recorded, event))
     }
 }
 
 /// Decodes a part of a page.
 pub(crate) fn decode<E: EventSet>(page: &Page, part: Range<usize>) -> Chunk {
-    Box::new(page.part(part).map(|recorded| decode_one::<E>(&recorded)).collect::<Vec<Read<E>>>())
+    Chunk::new(page.part(part).map(|recorded| decode_one::<E>(&recorded)).collect::<Vec<Read<E>>>())
 }
 
 /// Decodes one event.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::watch;
 
 use crate::error::ignore_poison;
 use crate::projection::host::ProjectionType;
 use crate::projection::inline::Standing;
+use crate::projection::partition::Partition;
 use crate::projection::status::{ProjectionHome, ProjectionState, ProjectionStatus};
 use crate::telemetry::metrics;
 use crate::version::Position;
@@ -22,6 +23,8 @@ pub(crate) struct Board {
     rebuilt: AtomicU64,
     /// The positions that somebody has decided to skip.
     skips: Mutex<Arc<BTreeSet<Position>>>,
+    /// The head of the store when the runtime started.
+    begun_at: OnceLock<Position>,
     /// How far the projection is, while it is changed in the step of every append.
     inline: Mutex<Option<Standing>>,
 }
@@ -36,6 +39,7 @@ impl Board {
             rebuilds: AtomicU64::new(0),
             rebuilt: AtomicU64::new(0),
             skips: Mutex::default(),
+            begun_at: OnceLock::new(),
             inline: Mutex::default(),
         }
     }
@@ -60,6 +64,16 @@ impl Board {
             let other = status.state != state;
             status.state = state;
             other
+        });
+    }
+
+    /// The state of the projection and of each of its partitions.
+    pub(crate) fn set_all(&self, state: ProjectionState) {
+        self.update(|status| {
+            for partition in Arc::make_mut(&mut status.partitions) {
+                partition.state = state.clone();
+            }
+            status.state = state;
         });
     }
 
@@ -102,6 +116,20 @@ impl Board {
     pub(crate) fn skip(&self, position: Position) {
         let mut skips = ignore_poison(self.skips.lock());
         Arc::make_mut(&mut skips).insert(position);
+    }
+
+    /// The head of the store when the runtime started, which is this one if nobody has said so before.
+    pub(crate) fn begun_at(&self, head: Position) -> Position {
+        *self.begun_at.get_or_init(|| head)
+    }
+
+    /// How far a partition of a generation is, as far as it is shown.
+    pub(crate) fn position(&self, generation: u64, partition: Partition) -> Position {
+        let status = self.status.borrow();
+        match status.generation == Some(generation) {
+            true => status.of(partition).0,
+            false => Position::ZERO,
+        }
     }
 
     /// How far the projection is, if it is changed in the step of every append now.

@@ -14,8 +14,9 @@ use serde::de::DeserializeOwned;
 use crate::codec::CodecError;
 use crate::error::ErrorCategory;
 use crate::event_set::EventSet;
-use crate::projection::batch::{self, Batch, Chunk};
+use crate::projection::batch::{self, Batch};
 use crate::projection::board::Board;
+use crate::projection::chunk::Chunk;
 use crate::projection::generation::{Generations, document_key, document_space};
 use crate::projection::host::{Host, Needs, ProjectionType, Start};
 use crate::projection::partition::Partition;
@@ -251,7 +252,7 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
                 if part.holds_key(key, recorded.position) {
                     let unread = |error| Failure::unread(index, &recorded, error).of_key(key);
                     for event in event.as_ref().map_err(unread)?.as_slice() {
-                        self.project(index, event, &recorded, key)?;
+                        self.project(index, event, &recorded, key, part)?;
                     }
                     applied = true;
                 }
@@ -262,7 +263,7 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
                     keys_of::<P>(index, event, &recorded, &mut keys)?;
                     for key in &keys.0 {
                         if part.holds_key(key, recorded.position) {
-                            self.project(index, event, &recorded, key)?;
+                            self.project(index, event, &recorded, key, part)?;
                             applied = true;
                         }
                     }
@@ -302,8 +303,10 @@ impl<P: DocumentProjection> DocumentSession<P> {
         event: &P::Event,
         recorded: &Recorded<'_>,
         key: &str,
+        part: &Part,
     ) -> Result<(), Failure> {
-        self.change(index, event, recorded, key).map_err(|failure| failure.of_key(key))
+        let changed = self.change(index, event, recorded, key, part.replays(recorded));
+        changed.map_err(|failure| failure.of_key(key))
     }
 
     fn change(
@@ -312,6 +315,7 @@ impl<P: DocumentProjection> DocumentSession<P> {
         event: &P::Event,
         recorded: &Recorded<'_>,
         key: &str,
+        replay: bool,
     ) -> Result<(), Failure> {
         let Some(slot) = self.documents.get_mut(key) else {
             return Err(Failure::because(index, recorded, "its document was not loaded"));
@@ -324,7 +328,10 @@ impl<P: DocumentProjection> DocumentSession<P> {
         }
         match &mut slot.held {
             Held::Present(document) => {
-                guarded(index, recorded, || document.project_event(event, recorded))?;
+                guarded(index, recorded, || match replay {
+                    true => document.project_event::<true>(event, recorded),
+                    false => document.project_event::<false>(event, recorded),
+                })?;
                 if document.is_void() {
                     slot.held = Held::Absent;
                 }

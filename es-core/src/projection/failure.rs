@@ -73,6 +73,16 @@ pub enum ProjectionFailure {
         /// What the panic said.
         error: String,
     },
+    /// Another program has begun to run these side effects in another number of partitions.
+    #[error(
+        "another program runs it in {there} partitions by now, and this one in {here}: end one of them, or resume it to go on with {here}"
+    )]
+    OtherPartitions {
+        /// The number in this program.
+        here: u32,
+        /// The number in the other one.
+        there: u32,
+    },
     /// The store is none that the projection can live in.
     #[error("the store keeps no {what}")]
     NoHome {
@@ -90,6 +100,7 @@ impl ProjectionFailure {
             | Self::OtherHistory { .. }
             | Self::EventsLost { .. }
             | Self::NotRepeatable { .. }
+            | Self::OtherPartitions { .. }
             | Self::NoHome { .. } => false,
         }
     }

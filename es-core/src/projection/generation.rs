@@ -34,6 +34,12 @@ pub(crate) struct Generation {
     /// How many partitions it has.
     #[serde(default = "one")]
     pub(crate) partitions: u32,
+    /// The head of the store when it was begun, unless an older program began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun_at: Option<Position>,
+    /// The generation of side effects that it goes on with, in another number of partitions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    follows: Option<u64>,
 }
 
 fn one() -> u32 {
@@ -117,22 +123,60 @@ impl Generations {
         self.last(projection, Is::Building)
     }
 
-    /// Makes sure that there is a generation for this version: the very first one is live at once,
-    /// any other is built first. Whether something was added.
-    pub(crate) fn ensure(&mut self, projection: &ProjectionType) -> bool {
+    /// The head of the store when a generation was begun.
+    pub(crate) fn begun_at(&self, number: u64) -> Option<Position> {
+        let mut of_it = self.generations.iter().filter(|generation| generation.number == number);
+        of_it.next()?.begun_at
+    }
+
+    /// Makes sure that there is a generation for this version, which begins at this head of the store:
+    /// the very first one is live at once, any other is built first. Whether something was added.
+    pub(crate) fn ensure(&mut self, projection: &ProjectionType, head: Position) -> bool {
         if self.live(projection).is_some() || self.building(projection).is_some() {
             return false;
         }
         let is = if self.generations.is_empty() { Is::Live } else { Is::Building };
-        self.add(projection, is, false);
+        self.add(projection, is, false, head);
         true
     }
 
-    /// Begins a new generation of this version, unless one is being built.
-    pub(crate) fn rebuild(&mut self, projection: &ProjectionType, hold: bool) -> u64 {
+    /// Begins a new generation of this version at this head of the store, unless one is being built.
+    pub(crate) fn rebuild(
+        &mut self,
+        projection: &ProjectionType,
+        hold: bool,
+        head: Position,
+    ) -> u64 {
         match self.building(projection) {
             Some(building) => building.number,
-            None => self.add(projection, Is::Building, hold),
+            None => self.add(projection, Is::Building, hold, head),
+        }
+    }
+
+    /// The generation of side effects that this one goes on with, and how many partitions that had.
+    pub(crate) fn followed_by(&self, number: u64) -> Option<(u64, u32)> {
+        let follows =
+            self.generations.iter().find(|generation| generation.number == number)?.follows?;
+        let mut before = self.generations.iter().filter(|generation| generation.number == follows);
+        before.next().map(|generation| (follows, generation.partitions))
+    }
+
+    /// The side effects that are run in another number of partitions, and in how many.
+    pub(crate) fn otherwise_parted(&self, projection: &ProjectionType) -> Option<(u64, u32)> {
+        let live = self.generations.iter().filter(|generation| generation.is == Is::Live);
+        let live = live.max_by_key(|generation| generation.number)?;
+        (!live.belongs_to(projection)).then_some((live.number, live.partitions))
+    }
+
+    /// Lets side effects go on in this number of partitions, where they are with another one.
+    pub(crate) fn follow(&mut self, number: u64, projection: &ProjectionType) {
+        let begun_at = self.begun_at(number).unwrap_or(Position::ZERO);
+        self.set(number, Is::Retired);
+        let next = self.add(projection, Is::Live, false, begun_at);
+        for generation in &mut self.generations {
+            if generation.number == next {
+                generation.follows = Some(number);
+            }
         }
     }
 
@@ -210,7 +254,7 @@ impl Generations {
         of_it.filter(|generation| generation.is == is).max_by_key(|generation| generation.since)
     }
 
-    fn add(&mut self, projection: &ProjectionType, is: Is, hold: bool) -> u64 {
+    fn add(&mut self, projection: &ProjectionType, is: Is, hold: bool, head: Position) -> u64 {
         self.last_number += 1;
         self.generations.push(Generation {
             number: self.last_number,
@@ -220,6 +264,8 @@ impl Generations {
             since: Timestamp::now(),
             hold,
             partitions: projection.partitions,
+            begun_at: Some(head),
+            follows: None,
         });
         self.last_number
     }

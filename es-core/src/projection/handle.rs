@@ -17,7 +17,7 @@ use crate::projection::partition::Partition;
 use crate::projection::row::Slot;
 use crate::projection::{DeadLetter, ProjectionState, ProjectionStatus, RebuildProgress};
 use crate::store::{
-    DynProjectionStore, EventStore, ExpectedRevision, StateCommit, StateError, StatePage,
+    DynProjectionStore, EventStore, ExpectedRevision, ReadError, StateCommit, StateError, StatePage,
 };
 use crate::telemetry::TARGET;
 use crate::version::Position;
@@ -83,6 +83,27 @@ impl<S: EventStore> ProjectionHandle<S> {
         // Both ends are fine, and the sender lives in the host.
         let _ = tokio::time::timeout(within, settled).await;
         self.status()
+    }
+
+    /// Waits until its status is as it should be, but so long at most, and answers how it is then. It is
+    /// looked at whenever it changes.
+    ///
+    /// What another process does is seen when that shows in the store: about every quarter of the
+    /// lease's time.
+    ///
+    /// # Errors
+    /// The status that it has after that time, if it is another one then.
+    pub async fn until(
+        &self,
+        within: Duration,
+        is_so: impl FnMut(&ProjectionStatus) -> bool,
+    ) -> Result<ProjectionStatus, Box<ProjectionStatus>> {
+        let mut watch = self.host.board().watch();
+        // The sender lives in the host.
+        match tokio::time::timeout(within, watch.wait_for(is_so)).await {
+            Ok(Ok(status)) => Ok(status.clone()),
+            _ => Err(Box::new(self.status())),
+        }
     }
 
     /// The events before which the projection, or a key of it, stands still.
@@ -208,16 +229,15 @@ impl<S: EventStore> ProjectionHandle<S> {
 
     async fn begin_rebuild(&self, hold: bool) -> Result<Rebuild, HandleError> {
         let projection = self.host.projection();
-        if self.host.needs() == Needs::Effects {
-            return Err(HandleError::NothingHeld { name: projection.name });
-        }
+        self.holds_something()?;
         let number = if self.is_in_memory() {
             self.host.board().ask_for_rebuild()
         } else {
+            let head = self.store.head().await?;
             self.change(|generations| {
                 // There is something to stand beside, even if it has not begun.
-                generations.ensure(&projection);
-                generations.rebuild(&projection, hold)
+                generations.ensure(&projection, head);
+                generations.rebuild(&projection, hold, head)
             })
             .await?
         };
@@ -271,6 +291,7 @@ impl<S: EventStore> ProjectionHandle<S> {
     /// # Errors
     /// [`HandleError::NoRebuild`] if none is kept, or the store can not be written.
     pub async fn roll_back(&self) -> Result<Rebuild, HandleError> {
+        self.holds_something()?;
         let projection = self.host.projection();
         let number = self.change(|generations| generations.revive(&projection)).await?;
         let number = number.ok_or(HandleError::NoRebuild { name: projection.name })?;
@@ -293,9 +314,17 @@ impl<S: EventStore> ProjectionHandle<S> {
     /// # Errors
     /// When the store can not be written. Call it again then: nothing that was given up is used.
     pub async fn discard_others(&self) -> Result<(), HandleError> {
+        self.holds_something()?;
         let projection = self.host.projection();
         let gone = self.change(|generations| generations.discard(&projection)).await?;
         self.remove(gone).await
+    }
+
+    fn holds_something(&self) -> Result<(), HandleError> {
+        match self.host.needs() {
+            Needs::Effects => Err(HandleError::NothingHeld { name: self.name() }),
+            Needs::Events | Needs::Documents | Needs::Rows(_) => Ok(()),
+        }
     }
 
     async fn remove(&self, gone: Vec<(u64, u32)>) -> Result<(), HandleError> {
@@ -609,9 +638,12 @@ pub enum HandleError {
         /// What the store said.
         error: String,
     },
-    /// The store can not be used.
+    /// What the store keeps for projections can not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The log can not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 impl HandleError {
@@ -623,6 +655,7 @@ impl HandleError {
             }
             Self::NotDurable { .. } | Self::Tables { .. } => ErrorCategory::Permanent,
             Self::State(error) => error.category(),
+            Self::Read(error) => error.category(),
         }
     }
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use crate::event::EventType;
 use crate::event_set::EventSet;
 use crate::fingerprint::Fingerprint;
-use crate::projection::batch::{Batch, Chunk};
+use crate::projection::batch::Batch;
 use crate::projection::board::Board;
+use crate::projection::chunk::Chunk;
 use crate::projection::document::DocumentHost;
-use crate::projection::effect::{Again, EffectHost, EffectProjection, Reacting};
+use crate::projection::effect::{EffectHost, EffectProjection, Reacted, Reacting, Turn};
 use crate::projection::partition::{MOST_PARTITIONS, Partition};
 use crate::projection::row::TableWork;
 use crate::projection::row::{RowHost, RowProjection};
@@ -113,7 +114,8 @@ pub(crate) trait Host: Send + Sync {
     fn board(&self) -> &Board;
     fn query(&self) -> Query;
     fn decode(&self, page: &Page, part: Range<usize>) -> Chunk;
-    /// Whether a session also takes events that are not decoded.
+    /// Whether a session also takes events that are not decoded, and takes few of them as gladly as
+    /// many, since nothing is committed for them.
     fn decodes_when_applied(&self) -> bool {
         false
     }
@@ -124,9 +126,13 @@ pub(crate) trait Host: Send + Sync {
     fn keys(&self, _: &Batch) -> Vec<String> {
         Vec::new()
     }
-    /// Runs a side effect for an event of the batch.
-    fn react<'a>(&'a self, _: &'a Batch, _: usize, _: Again) -> Reacting<'a> {
-        Box::pin(std::future::ready(Ok(())))
+    /// Runs a side effect for an event of the batch, as far as it belongs to the partition.
+    fn react<'a>(&'a self, _: &'a Batch, _: usize, _: Turn<'a>) -> Reacting<'a> {
+        Box::pin(std::future::ready(Ok(Reacted::default())))
+    }
+    /// The places of the events of the batch for which the partition runs a side effect.
+    fn places(&self, _: &Batch, _: Partition) -> Vec<usize> {
+        Vec::new()
     }
     /// Whether an event of the batch is applied by the partition.
     fn concerns(&self, _: &Batch, _: Partition) -> bool {

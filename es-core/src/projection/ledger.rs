@@ -17,13 +17,14 @@ use crate::projection::generation::{
     skip_space, stop_key, written,
 };
 use crate::projection::handle::Skip;
+use crate::projection::handover::Handover;
 use crate::projection::host::{Needs, ProjectionType};
 use crate::projection::inline::{Inline, Swap};
 use crate::projection::lease::Lease;
 use crate::projection::partition::Partition;
 use crate::projection::row::Slot;
 use crate::projection::session::{Changes, Failure};
-use crate::projection::worker::{Exit, Workplace};
+use crate::projection::workplace::{Exit, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, Revision, StateCommit, StateError, StateKey,
@@ -97,6 +98,16 @@ impl Entry {
         }
     }
 
+    /// Up to where everything is seen when it is stored.
+    pub(crate) fn token(&self) -> Position {
+        self.token
+    }
+
+    /// Whether something parks in it.
+    pub(crate) fn parks(&self) -> bool {
+        self.stop.is_some() || !self.letters.is_empty()
+    }
+
     fn position(&self) -> Position {
         match &self.stop {
             // Everything before the event is applied, and whatever lies between is not wanted.
@@ -125,6 +136,8 @@ pub(crate) struct Ledger {
     skips: Arc<BTreeSet<Position>>,
     /// The revision of the last request that was heard.
     heard: Option<Revision>,
+    /// What side effects have done in other numbers of partitions.
+    handover: Arc<Handover>,
 }
 
 impl Ledger {
@@ -140,6 +153,7 @@ impl Ledger {
         let store = place.durable()?;
         let projection = place.host.projection();
         let identity = place.patiently(|| store.dyn_identity()).await?;
+        let handover = Handover::load(place, &standing.generations, generation).await?;
         let key = Checkpoint::key(projection.name, generation, partition);
         let stored = place.patiently(|| store.dyn_get(&key)).await?;
         let (checkpoint, checkpoint_revision) = match stored {
@@ -149,7 +163,7 @@ impl Ledger {
                 (checkpoint, record.revision)
             }
             None => {
-                let first = begin_at(place).await?;
+                let first = begin_at(place, generation, &standing, &handover).await?;
                 let checkpoint = Checkpoint { position: first, ..Checkpoint::beginning(identity) };
                 if !partition.is_only() {
                     begin(place, generation, &checkpoint, &standing, live).await?;
@@ -187,6 +201,7 @@ impl Ledger {
             stop_is_stored: false,
             skips: Arc::default(),
             heard: None,
+            handover: Arc::new(handover),
         };
         for letter in letters(place, generation, partition).await? {
             match &letter.key {
@@ -266,6 +281,10 @@ impl Ledger {
 
     pub(crate) fn skips(&self) -> Arc<BTreeSet<Position>> {
         Arc::clone(&self.skips)
+    }
+
+    pub(crate) fn handover(&self) -> &Arc<Handover> {
+        &self.handover
     }
 
     /// Nothing up to here was wanted.
@@ -512,6 +531,7 @@ impl Ledger {
     pub(crate) async fn swap_in_step<S: EventStore>(
         &self,
         place: &Workplace<S>,
+        live: Option<u64>,
     ) -> Result<bool, Exit> {
         let mut generations = self.standing.generations.clone();
         generations.swap(self.generation, &self.projection);
@@ -520,6 +540,7 @@ impl Ledger {
             generation: self.generation,
             generations,
             expected: self.standing.revision,
+            live,
             failure: Arc::clone(&failure),
         };
         let inline = Inline::swapping(Arc::clone(&place.host), swap);
@@ -649,8 +670,11 @@ pub(crate) async fn skips<S: EventStore>(
 ) -> Result<BTreeSet<Position>, Exit> {
     let projection = place.host.projection();
     let skips: Vec<StoredSkip> = all(place, store, &skip_space(projection.name)).await?;
+    // Side effects are the same in any number of partitions.
+    let effects = place.host.needs() == Needs::Effects;
     let ours = skips.into_iter().filter(|stored| {
-        (stored.version, stored.fingerprint) == (projection.version, projection.fingerprint)
+        effects
+            || (stored.version, stored.fingerprint) == (projection.version, projection.fingerprint)
     });
     Ok(ours.map(|stored| stored.skip.position).collect())
 }
@@ -723,15 +747,26 @@ async fn all<S: EventStore, T: serde::de::DeserializeOwned>(
     }
 }
 
-/// Where a generation begins: side effects with what comes, anything else with the first event.
-async fn begin_at<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
-    match place.host.needs() {
-        Needs::Effects => head(place).await,
-        Needs::Events | Needs::Documents | Needs::Rows(_) => Ok(Position::ZERO),
+/// Where a generation begins: side effects with what comes, or where they were in another number of
+/// partitions; anything else with the first event.
+async fn begin_at<S: EventStore>(
+    place: &Workplace<S>,
+    generation: u64,
+    standing: &Standing,
+    handover: &Handover,
+) -> Result<Position, Exit> {
+    match (place.host.needs(), handover.begins_at()) {
+        (Needs::Effects, Some(position)) => Ok(position),
+        (Needs::Effects, None) => match standing.generations.begun_at(generation) {
+            Some(begun_at) => Ok(begun_at),
+            None => head(place).await,
+        },
+        (Needs::Events | Needs::Documents | Needs::Rows(_), _) => Ok(Position::ZERO),
     }
 }
 
-async fn head<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
+/// The head of the store.
+pub(crate) async fn head<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
     let mut attempts = 1;
     loop {
         match place.unless_stopped(place.store.head()).await? {
@@ -743,7 +778,7 @@ async fn head<S: EventStore>(place: &Workplace<S>) -> Result<Position, Exit> {
 }
 
 /// Up to where a partition of a generation has come, as it is stored, and with which revision.
-async fn position<S: EventStore>(
+pub(crate) async fn position<S: EventStore>(
     place: &Workplace<S>,
     generation: u64,
     partition: Partition,

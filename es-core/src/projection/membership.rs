@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::projection::failure::ProjectionFailure;
 use crate::projection::generation::{read, written};
 use crate::projection::partition::Partition;
-use crate::projection::worker::{Exit, Workplace};
+use crate::projection::workplace::{Exit, Workplace};
 use crate::store::{
     DynProjectionStore, EventStore, ExpectedRevision, Revision, StateCommit, StateError, StateKey,
     StateRecord,
@@ -38,6 +38,11 @@ impl Share {
     pub(crate) const ALL: Self = Self { rank: 0, members: 1 };
     /// Nothing, before the others are known.
     pub(crate) const NONE: Self = Self { rank: 1, members: 1 };
+
+    /// Whether others work on partitions too.
+    pub(crate) fn is_shared(self) -> bool {
+        self.members > 1
+    }
 
     pub(crate) fn has(self, partition: Partition) -> bool {
         partition.index() % self.members == self.rank

@@ -10,7 +10,7 @@ use crate::projection::host::Start;
 use crate::projection::ledger::skips;
 use crate::projection::partition::Partition;
 use crate::projection::session::{Failure, KeySet, Part};
-use crate::projection::worker::{Exit, Woken, Workplace};
+use crate::projection::workplace::{Exit, Woken, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
 use crate::store::{EventStore, Revision};
 use crate::telemetry::metrics::{self, Stopwatch};
@@ -20,8 +20,8 @@ use crate::version::Position;
 /// How often requests from other processes are looked for while the projection is parked.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Behind the head, those who wait are told so often how far it is: more often would wake them for
-/// every page.
+/// Behind the head, those who wait are told so often how far it is, and others may run on this thread:
+/// more often would wake them for every few events.
 const TELL_AGAIN: Duration = Duration::from_millis(2);
 
 /// A longer time than anybody waits.
@@ -64,7 +64,8 @@ impl<S: EventStore> Work<'_, S> {
         let mut told = None;
         loop {
             let fetched = place.next(&mut feed, self.position).await?;
-            let part = self.part(fetched.batch.len());
+            let begun_at = self.board().begun_at(fetched.head);
+            let part = self.part(fetched.batch.len(), begun_at);
             let began = Stopwatch::start();
             let span = project_span(place.name(), None, None, fetched.batch.len());
             let applied = span.in_scope(|| session.apply(&fetched.batch, &part));
@@ -91,7 +92,8 @@ impl<S: EventStore> Work<'_, S> {
                 continue;
             }
             self.position = fetched.token;
-            if !fetched.more || told.is_none_or(|told: Instant| told.elapsed() >= TELL_AGAIN) {
+            let tells = told.is_none_or(|told: Instant| told.elapsed() >= TELL_AGAIN);
+            if !fetched.more || tells {
                 told = Some(Instant::now());
                 self.board().update(|status| {
                     status.position = fetched.token;
@@ -106,8 +108,9 @@ impl<S: EventStore> Work<'_, S> {
             }
             self.rebuild_if_asked().await?;
             if fetched.more {
-                // Between pages others may run on this thread.
-                tokio::task::yield_now().await;
+                if tells {
+                    tokio::task::yield_now().await;
+                }
                 continue;
             }
             match place.wait(Some(self.position), &mut bell, FOREVER).await? {
@@ -118,12 +121,13 @@ impl<S: EventStore> Work<'_, S> {
         }
     }
 
-    fn part(&self, end: usize) -> Part {
+    fn part(&self, end: usize, replay_until: Position) -> Part {
         Part {
             end,
             skips: self.board().skips(),
             keys: KeySet::default(),
             partition: Partition::ONLY,
+            replay_until,
         }
     }
 
@@ -195,9 +199,10 @@ impl<S: EventStore> Work<'_, S> {
         let mut session = Arc::clone(&place.host).session(Start::Empty);
         let mut feed = place.feed(up_to);
         let mut at = Position::ZERO;
+        let mut told = began;
         while at < up_to {
             let fetched = place.next(&mut feed, at).await?;
-            let part = self.part(fetched.batch.len());
+            let part = self.part(fetched.batch.len(), up_to);
             match session.apply(&fetched.batch, &part) {
                 Ok(changes) => events += changes.events,
                 // It was applied before: what it does does not depend on the events alone.
@@ -207,6 +212,10 @@ impl<S: EventStore> Work<'_, S> {
                 }
             }
             at = fetched.token;
+            if fetched.more && told.elapsed() < TELL_AGAIN {
+                continue;
+            }
+            told = Instant::now();
             let per_second = (events as f64 / began.elapsed().as_secs_f64().max(1e-6)) as u64;
             self.board().update(|status| {
                 status.rebuild = Some(RebuildProgress {
@@ -221,6 +230,7 @@ impl<S: EventStore> Work<'_, S> {
             if !fetched.more {
                 break;
             }
+            tokio::task::yield_now().await;
         }
         session.publish();
         self.position = up_to;

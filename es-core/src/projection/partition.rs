@@ -1,5 +1,10 @@
 //! Partitions: the parts of a projection that are worked on side by side, each in order.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::projection::batch::Read;
+use crate::projection::{Keys, Projection};
+use crate::recorded::Recorded;
 use crate::stable_hash;
 use crate::store::StateKey;
 
@@ -46,6 +51,25 @@ impl Partition {
 
     pub(crate) fn holds(self, key: &str) -> bool {
         self.is_only() || Self::of(key, self.count) == self
+    }
+
+    /// Whether the partition applies the event, of a projection that has no documents. One whose key can
+    /// not be told stops all partitions: none may pass by what may be its own.
+    pub(crate) fn takes<P: Projection>(
+        self,
+        recorded: &Recorded<'_>,
+        event: &Read<P::Event>,
+    ) -> bool {
+        match event {
+            _ if self.is_only() => true,
+            _ if P::PARTITIONED_BY_STREAM => self.holds(recorded.stream.as_str()),
+            Err(_) => true,
+            Ok(events) => events.as_slice().iter().any(|event| {
+                let mut keys = Keys::default();
+                let asked = AssertUnwindSafe(|| P::partition_key(event, recorded, &mut keys));
+                catch_unwind(asked).is_err() || keys.iter().any(|key| self.holds(key))
+            }),
+        }
     }
 
     /// The key of a record that each partition of a generation has.

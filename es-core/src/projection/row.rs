@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use crate::error::ignore_poison;
 use crate::event::Event;
 use crate::event_set::EventSet;
-use crate::projection::batch::{self, Batch, Chunk, Read, panic_message};
+use crate::projection::batch::{self, Batch, panic_message};
 use crate::projection::board::Board;
+use crate::projection::chunk::Chunk;
 use crate::projection::host::{Host, Needs, ProjectionType, Start};
 use crate::projection::partition::Partition;
 use crate::projection::session::{Changes, Failure, Part, Session, guarded};
@@ -25,17 +26,13 @@ type Transaction<'t, R> = <R as RowFamily>::Transaction<'t>;
 pub trait RowProjection: Projection + RowTables<Self::Family> {
     /// The stores that it can live in.
     type Family: RowFamily;
-    /// Whether the event's stream decides its partition.
-    const BY_STREAM: bool = true;
 
-    /// The key that decides the partition of the event; not asked when that is by stream.
-    fn partition_key(_: &Self::Event, _: &Recorded<'_>, _: &mut Keys) {}
-
-    /// Changes the rows as the event says, by the `ProjectRows` of that event.
+    /// Changes the rows as the event says, by the `ProjectRows` of that event: by its `replay` if this
+    /// is a replay, else by its `project`.
     ///
     /// # Errors
     /// When that `ProjectRows` fails.
-    fn project_event(
+    fn project_event<const REPLAY: bool>(
         rows: &mut Transaction<'_, Self::Family>,
         event: &Self::Event,
         recorded: &Recorded<'_>,
@@ -59,6 +56,20 @@ pub trait ProjectRows<R: RowFamily, E: Event> {
         event: &E,
         recorded: &Recorded<'_>,
     ) -> Result<(), ProjectError>;
+
+    /// Changes the rows in a replay: instead of [`project`](Self::project), and in the same way
+    /// unless you write another one. Both must leave the same rows behind; see
+    /// [`Project::replay`](crate::Project::replay).
+    ///
+    /// # Errors
+    /// As [`project`](Self::project).
+    fn replay(
+        rows: &mut R::Transaction<'_>,
+        event: &E,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError> {
+        Self::project(rows, event, recorded)
+    }
 }
 
 /// The tables of a projection that is kept in rows.
@@ -154,7 +165,7 @@ impl<P: RowProjection> Host for RowHost<P> {
     fn concerns(&self, batch: &Batch, partition: Partition) -> bool {
         batch
             .events::<P::Event>()
-            .any(|(_, recorded, event)| belongs::<P>(partition, &recorded, event))
+            .any(|(_, recorded, event)| partition.takes::<P>(&recorded, event))
     }
 
     fn needs(&self) -> Needs {
@@ -231,7 +242,7 @@ impl<P: RowProjection> Session for RowSession<P> {
             batch.len().min(part.end)
         } else {
             let of_it = batch.events::<P::Event>().filter(|(index, recorded, event)| {
-                *index < part.end && belongs::<P>(part.partition, recorded, event)
+                *index < part.end && part.partition.takes::<P>(recorded, event)
             });
             of_it.count()
         };
@@ -257,12 +268,12 @@ fn project<P: RowProjection>(
     part: &Part,
 ) -> Result<(), Failure> {
     for (index, recorded, event) in batch.events::<P::Event>() {
-        if !part.holds(index, &recorded) || !belongs::<P>(part.partition, &recorded, event) {
+        if !part.holds(index, &recorded) || !part.partition.takes::<P>(&recorded, event) {
             continue;
         }
         let event = event.as_ref().map_err(|error| Failure::unread(index, &recorded, error))?;
         for event in event.as_slice() {
-            if !P::BY_STREAM && !part.partition.is_only() {
+            if !P::PARTITIONED_BY_STREAM && !part.partition.is_only() {
                 let mut keys = Keys::default();
                 guarded(index, &recorded, || {
                     P::partition_key(event, &recorded, &mut keys);
@@ -272,27 +283,11 @@ fn project<P: RowProjection>(
                     continue;
                 }
             }
-            guarded(index, &recorded, || P::project_event(rows, event, &recorded))?;
+            guarded(index, &recorded, || match part.replays(&recorded) {
+                true => P::project_event::<true>(rows, event, &recorded),
+                false => P::project_event::<false>(rows, event, &recorded),
+            })?;
         }
     }
     Ok(())
-}
-
-/// Whether the partition applies the event. One whose key can not be told stops all partitions: none
-/// may pass by what may be its own.
-fn belongs<P: RowProjection>(
-    partition: Partition,
-    recorded: &Recorded<'_>,
-    event: &Read<P::Event>,
-) -> bool {
-    match event {
-        _ if partition.is_only() => true,
-        _ if P::BY_STREAM => partition.holds(recorded.stream.as_str()),
-        Err(_) => true,
-        Ok(events) => events.as_slice().iter().any(|event| {
-            let mut keys = Keys::default();
-            catch_unwind(AssertUnwindSafe(|| P::partition_key(event, recorded, &mut keys))).is_err()
-                || keys.iter().any(|key| partition.holds(key))
-        }),
-    }
 }

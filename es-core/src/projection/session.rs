@@ -61,12 +61,19 @@ pub(crate) struct Part {
     pub(crate) keys: KeySet,
     /// Those that belong here.
     pub(crate) partition: Partition,
+    /// Those up to here are a replay.
+    pub(crate) replay_until: Position,
 }
 
 impl Part {
     /// Whether the event may be applied.
     pub(crate) fn holds(&self, index: usize, recorded: &Recorded<'_>) -> bool {
         index < self.end && (self.skips.is_empty() || !self.skips.contains(&recorded.position))
+    }
+
+    /// Whether the event is applied in a replay.
+    pub(crate) fn replays(&self, recorded: &Recorded<'_>) -> bool {
+        recorded.position <= self.replay_until
     }
 
     /// Whether the event at this position changes the document.

@@ -6,8 +6,9 @@ use std::sync::{Arc, RwLock};
 
 use crate::error::ignore_poison;
 use crate::event_set::EventSet;
-use crate::projection::batch::{self, Batch, Chunk, Read, decode_one};
+use crate::projection::batch::{self, Batch, Read, decode_one};
 use crate::projection::board::Board;
+use crate::projection::chunk::Chunk;
 use crate::projection::host::{Host, Needs, ProjectionType, Start};
 use crate::projection::session::{Changes, Failure, Part, Session, guarded};
 use crate::projection::{ProjectionHome, StateProjection};
@@ -96,17 +97,32 @@ impl<P: StateProjection> Session for StateSession<P> {
 }
 
 fn apply<P: StateProjection>(state: &mut P, batch: &Batch, part: &Part) -> Result<u64, Failure> {
+    let replayed = batch.count_until(part.replay_until);
+    let mut decoded = batch.decoded::<P::Event>();
+    let mut applied = apply_some::<P, true>(state, batch.part(0..replayed), &mut decoded, part)?;
+    applied +=
+        apply_some::<P, false>(state, batch.part(replayed..batch.len()), &mut decoded, part)?;
+    Ok(applied)
+}
+
+/// Applies a run of records, all of which are a replay or none. `decoded` begins with the first of
+/// them.
+fn apply_some<'b, P: StateProjection, const REPLAY: bool>(
+    state: &mut P,
+    records: impl Iterator<Item = (usize, Recorded<'b>)>,
+    decoded: &mut impl Iterator<Item = &'b Read<P::Event>>,
+    part: &Part,
+) -> Result<u64, Failure> {
     let mut applied = 0;
     let mut apply_one = |index, recorded: &Recorded<'_>, events: &Read<P::Event>| {
         let events = events.as_ref().map_err(|error| Failure::unread(index, recorded, error))?;
         for event in events.as_slice() {
-            guarded(index, recorded, || state.project_event(event, recorded))?;
+            guarded(index, recorded, || state.project_event::<REPLAY>(event, recorded))?;
         }
         applied += 1;
         Ok(())
     };
-    let mut decoded = batch.decoded::<P::Event>();
-    for (index, recorded) in batch.records().enumerate() {
+    for (index, recorded) in records {
         let events = decoded.next();
         if !part.holds(index, &recorded) {
             continue;

@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -11,17 +12,19 @@ use tokio::task::JoinSet;
 use crate::projection::batch::panic_message;
 use crate::projection::failure::{BackOff, ProjectionFailure, caught};
 use crate::projection::feed::READERS;
+use crate::projection::generation::request_key;
 use crate::projection::host::{Host, Needs};
 use crate::projection::inline::Inline;
-use crate::projection::ledger::Standing;
+use crate::projection::ledger::{self, Standing};
 use crate::projection::membership::{Membership, Share};
 use crate::projection::memory;
 use crate::projection::partition::Partition;
 use crate::projection::race::{First, race};
 use crate::projection::shared_feed::SharedFeed;
-use crate::projection::worker::{Exit, Role, Worker, Workplace};
+use crate::projection::worker::{Role, Worker};
+use crate::projection::workplace::{Exit, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
-use crate::store::{EventStore, StateCommit};
+use crate::store::{EventStore, Revision, StateCommit};
 use crate::telemetry::TARGET;
 use crate::version::Position;
 
@@ -34,16 +37,20 @@ pub(crate) fn run<S: EventStore>(place: Workplace<S>) -> impl Future<Output = ()
     async move {
         let mut bell = place.host.board().bell();
         let (mut back_off, mut again) = (BackOff::new(), false);
-        while let Err(failure) = run_once(&place, &mut back_off, again).await {
+        loop {
+            let asked = asked(&place).await;
+            let Err(failure) = run_once(&place, &mut back_off, again).await else { break };
             again = true;
             tracing::error!(target: TARGET, projection = place.name(), error = %failure, "projection failed");
             let pause = back_off.pause_after(&failure);
             bell.mark_unchanged();
-            place.host.board().set_state(ProjectionState::Failed { reason: failure });
-            if place.unless_stopped(rung_or_after(&mut bell, pause)).await.is_err() {
+            place.host.board().set_all(ProjectionState::Failed { reason: failure });
+            let resting =
+                asked_or_after(&place, &mut bell, asked, pause.map(|it| Instant::now() + it));
+            if place.unless_stopped(resting).await.is_err() {
                 break;
             }
-            place.host.board().set_state(ProjectionState::CatchingUp);
+            place.host.board().set_all(ProjectionState::CatchingUp);
         }
         if let Some(inline) = &place.inline {
             inline.end();
@@ -75,15 +82,37 @@ async fn run_once<S: EventStore>(
     }
 }
 
-/// Waits until somebody asks for something, or for some time.
-async fn rung_or_after(bell: &mut watch::Receiver<u64>, pause: Option<Duration>) {
-    match pause {
+/// When somebody has asked for something last, as the store tells; nothing if it does not tell.
+async fn asked<S: EventStore>(place: &Workplace<S>) -> Option<Option<Revision>> {
+    let (store, key) = (place.durable().ok()?, request_key(place.name()));
+    let record = place.unless_stopped(store.dyn_get(&key)).await.ok()?.ok()?;
+    Some(record.map(|record| record.revision))
+}
+
+/// Waits until somebody asks for something, in this process or since `known` in another one; or until
+/// some time.
+async fn asked_or_after<S: EventStore>(
+    place: &Workplace<S>,
+    bell: &mut watch::Receiver<u64>,
+    known: Option<Option<Revision>>,
+    until: Option<Instant>,
+) {
+    let mut known = known;
+    loop {
+        // As often as a worker would look.
+        let look = place.lease_time / 3;
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let pause = left.map_or(look, |left| left.min(look));
         // The bell's sender lives in the host.
-        Some(pause) => {
-            race(bell.changed(), tokio::time::sleep(pause)).await;
+        if let First::Left(_) = race(bell.changed(), tokio::time::sleep(pause)).await {
+            return;
         }
-        None => {
-            let _ = bell.changed().await;
+        if left.is_some_and(|left| left <= look) {
+            return;
+        }
+        let Some(now) = asked(place).await else { continue };
+        if *known.get_or_insert(now) != now {
+            return;
         }
     }
 }
@@ -115,6 +144,7 @@ async fn supervise<S: EventStore>(place: &Arc<Workplace<S>>, back_off: &mut Back
 /// Works on the generations of this version until they change.
 async fn work<S: EventStore>(place: &Arc<Workplace<S>>, back_off: &mut BackOff) -> Exit {
     let mut bell = place.host.board().bell();
+    let known = asked(place).await;
     let standing = match stand(place).await {
         Ok(standing) => standing,
         Err(exit) => return exit,
@@ -163,10 +193,7 @@ async fn work<S: EventStore>(place: &Arc<Workplace<S>>, back_off: &mut BackOff) 
     loop {
         let rested = async {
             match rests {
-                Some(until) => {
-                    let pause = until.map(|until| until.saturating_duration_since(Instant::now()));
-                    rung_or_after(&mut bell, pause).await;
-                }
+                Some(until) => asked_or_after(place, &mut bell, known, until).await,
                 None => std::future::pending().await,
             }
         };
@@ -276,8 +303,25 @@ async fn stand<S: EventStore>(place: &Workplace<S>) -> Result<Standing, Exit> {
     let (store, projection) = (place.durable()?, place.host.projection());
     loop {
         let mut standing = Standing::load(place).await?;
-        if !standing.generations.ensure(&projection) {
+        if standing.generations.serves(&projection) {
+            place.decides.store(false, Ordering::SeqCst);
             return Ok(standing);
+        }
+        let effects = place.host.needs() == Needs::Effects;
+        match standing.generations.otherwise_parted(&projection).filter(|_| effects) {
+            Some((number, there)) => {
+                // Two programs would take it from each other again and again.
+                if !place.decides.load(Ordering::SeqCst) {
+                    place.decides.store(true, Ordering::SeqCst);
+                    let here = projection.partitions;
+                    return Err(Exit::Failed(ProjectionFailure::OtherPartitions { here, there }));
+                }
+                standing.generations.follow(number, &projection);
+            }
+            None => {
+                let begun_at = place.host.board().begun_at(ledger::head(place).await?);
+                standing.generations.ensure(&projection, begun_at);
+            }
         }
         let mut commit = StateCommit::default();
         standing

@@ -1,211 +1,39 @@
 //! The worker of one generation of a durable projection: the only one, as long as it holds the
 //! lease.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, RwLock, RwLockReadGuard, Semaphore, watch};
+use tokio::sync::{RwLockReadGuard, watch};
 use tracing::Instrument;
-use uuid::Uuid;
 
-use crate::error::ErrorCategory;
 use crate::projection::failure::ProjectionFailure;
 use crate::projection::feed::{Feed, Fetched};
 use crate::projection::generation::lease_key;
-use crate::projection::host::{Host, Needs, Start};
+use crate::projection::host::{Needs, Start};
 use crate::projection::inline::Inline;
 use crate::projection::lease::{Candidate, Lease};
-use crate::projection::ledger::{Entry, Ledger, Standing};
+use crate::projection::ledger::{self, Entry, Ledger, Standing};
 use crate::projection::membership::Share;
 use crate::projection::partition::Partition;
 use crate::projection::race::{First, race};
 use crate::projection::session::{Failure, KeySet, Part, Session};
 use crate::projection::shared_feed::SharedFeed;
+use crate::projection::workplace::{Exit, Woken, Workplace};
 use crate::projection::{DeadLetter, ProjectionState, RebuildProgress};
-use crate::runtime::RetryPolicy;
-use crate::store::{DynProjectionStore, EventStore, ReadError, StateError};
+use crate::store::{EventStore, StateError};
 use crate::telemetry::metrics::{self, Stopwatch};
 use crate::telemetry::{Retried, TARGET, project_span};
 use crate::version::Position;
-
-/// What the workers of a projection share.
-pub(crate) struct Workplace<S> {
-    pub(crate) store: Arc<S>,
-    pub(crate) host: Arc<dyn Host>,
-    pub(crate) retry: RetryPolicy,
-    pub(crate) lease_time: Duration,
-    /// Who holds the leases of this process.
-    pub(crate) me: Uuid,
-    pub(crate) stop: watch::Receiver<bool>,
-    /// Held by the live generation while a batch is committed: so that a rebuild can overtake it.
-    pub(crate) turn: RwLock<()>,
-    /// Held by the one partition of a rebuild that tries to swap.
-    pub(crate) swapping: Mutex<()>,
-    /// Those who read ahead.
-    pub(crate) readers: Arc<Semaphore>,
-    /// Takes part in appends, if the projection is inline.
-    pub(crate) inline: Option<Inline>,
-}
-
-/// Why a worker ends.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Exit {
-    /// It was asked to.
-    Stopped,
-    /// Somebody else has changed what it works on: look again.
-    Changed,
-    /// The generation is changed by the steps of appends from now on, and needs no lease.
-    Inline,
-    /// Another process is to work on its partition.
-    Reassigned,
-    /// It can not go on.
-    Failed(ProjectionFailure),
-}
-
-impl<S: EventStore> Workplace<S> {
-    pub(crate) fn name(&self) -> &'static str {
-        self.host.projection().name
-    }
-
-    /// The events of the projection up to a position.
-    pub(crate) fn feed(&self, up_to: Position) -> Feed<S> {
-        Feed::new(&self.store, &self.host, &self.readers, up_to)
-    }
-
-    /// Brings an inline projection up to the head in a step of the store's. Whether it is changed in
-    /// the step of every append from then on.
-    pub(crate) async fn enlist(&self, inline: &Inline) -> Result<bool, Exit> {
-        let store = self.durable()?.dyn_inline();
-        let store =
-            store.ok_or(Exit::Failed(ProjectionFailure::NoHome { what: "inline projections" }))?;
-        self.patiently(|| store.dyn_enlist(inline.clone(), true)).await?;
-        Ok(self.host.board().inline().is_some())
-    }
-
-    /// The store as the home of durable projections.
-    pub(crate) fn durable(&self) -> Result<&dyn DynProjectionStore, Exit> {
-        self.store
-            .projection_store()
-            .ok_or(Exit::Failed(ProjectionFailure::NoHome { what: "durable projections" }))
-    }
-
-    /// Waits until the workers are asked to stop.
-    pub(crate) async fn stopped(&self) {
-        // Without a sender there is no runtime any more.
-        let _ = self.stop.clone().wait_for(|stop| *stop).await;
-    }
-
-    pub(crate) fn is_stopped(&self) -> bool {
-        *self.stop.borrow() || self.stop.has_changed().is_err()
-    }
-
-    /// Pauses before the attempt that follows so many, and not after a stop.
-    pub(crate) async fn pause(&self, attempts: u32) -> Result<(), Exit> {
-        self.unless_stopped(self.retry.pause(attempts)).await
-    }
-
-    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
-        match race(self.stopped(), work).await {
-            First::Left(()) => Err(Exit::Stopped),
-            First::Right(output) => Ok(output),
-        }
-    }
-
-    /// Calls the store, again and again while it fails in passing.
-    pub(crate) async fn patiently<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, Exit>
-    where
-        F: Future<Output = Result<T, StateError>>,
-    {
-        let mut attempts = 1;
-        loop {
-            match self.unless_stopped(call()).await? {
-                Ok(value) => return Ok(value),
-                Err(error) => self.endure(error.category(), &error, attempts).await?,
-            }
-            attempts = attempts.saturating_add(1);
-        }
-    }
-
-    /// Reads the page that follows a position, again and again while the store fails in passing.
-    pub(crate) async fn next(&self, feed: &mut Feed<S>, after: Position) -> Result<Fetched, Exit> {
-        let mut attempts = 1;
-        loop {
-            match self.unless_stopped(feed.next(after)).await? {
-                Ok(fetched) => return Ok(fetched),
-                Err(error) => self.endure(error.category(), &error, attempts).await?,
-            }
-            attempts = attempts.saturating_add(1);
-        }
-    }
-
-    /// Pauses after a failure that passes, and ends after any other one.
-    pub(crate) async fn endure(
-        &self,
-        category: ErrorCategory,
-        error: &(dyn std::error::Error + Sync),
-        attempts: u32,
-    ) -> Result<(), Exit> {
-        let projection = self.name();
-        match category {
-            ErrorCategory::Transient => {
-                metrics::retry(Retried::ProjectionStore);
-                tracing::warn!(target: TARGET, projection, attempts, %error, "projection waits for the store");
-                self.host.board().set_state(ProjectionState::Retrying { error: error.to_string() });
-                self.pause(attempts).await
-            }
-            // Somebody else was faster, or it is not known what is stored: what is stored tells.
-            ErrorCategory::Conflict | ErrorCategory::OutcomeUnknown => {
-                tracing::debug!(target: TARGET, projection, %error, "projection looks again at what is stored");
-                Err(Exit::Changed)
-            }
-            ErrorCategory::Permanent | ErrorCategory::Rejected => {
-                Err(Exit::Failed(ProjectionFailure::of_store(error)))
-            }
-        }
-    }
-
-    /// Waits for news, for a ring of the bell, or for some time, or ends.
-    pub(crate) async fn wait(
-        &self,
-        beyond: Option<Position>,
-        bell: &mut watch::Receiver<u64>,
-        time: Duration,
-    ) -> Result<Woken, Exit> {
-        let news = async {
-            match beyond {
-                Some(position) => self.store.wait_beyond(position).await,
-                None => std::future::pending().await,
-            }
-        };
-        // The bell's sender lives in the host.
-        let rung = race(bell.changed(), tokio::time::sleep(time));
-        match self.unless_stopped(race(rung, news)).await? {
-            First::Left(First::Left(_)) => Ok(Woken::Rung),
-            First::Left(First::Right(())) => Ok(Woken::Late),
-            First::Right(Ok(_)) => Ok(Woken::News),
-            First::Right(Err(error)) => Ok(Woken::Unheard(error)),
-        }
-    }
-}
-
-/// What ended a wait.
-pub(crate) enum Woken {
-    News,
-    Rung,
-    Late,
-    /// The store could not say.
-    Unheard(ReadError),
-}
-
-/// How long a rebuild waits before it looks again at the partitions that are behind.
-const SWAP_STEP: Duration = Duration::from_millis(2);
 
 /// How long a rebuild holds up the live generation while its other partitions catch up, and how long
 /// it leaves it alone then.
 const SWAP_LONGEST: Duration = Duration::from_millis(100);
 
-/// How long a partition of a rebuild that can not swap waits before it looks again.
-const SWAP_AGAIN: Duration = Duration::from_millis(10);
+/// How often a rebuild that can not swap looks at the partitions that other processes work on, which
+/// tell nobody how far they are.
+const LOOK_AT_OTHERS: Duration = Duration::from_millis(10);
 
 /// How a generation is worked on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -399,11 +227,20 @@ pub(crate) struct Shift<'a, S> {
     head: Position,
     /// Whether a side effect has run for an event, so that the next one was not run before.
     pub(crate) reacted: bool,
+    /// The former partitions of which one has run.
+    pub(crate) met: HashSet<(usize, usize)>,
+    /// The head of the store when the generation was begun.
+    begun_at: Position,
+    /// How far the generation was that is served, when it was looked at.
+    served: Position,
+    /// Up to where the other partitions of a rebuild were told that this one has come.
+    told: Option<Position>,
 }
 
 impl<'a, S: EventStore> Shift<'a, S> {
     fn new(worker: &'a Worker<S>, ledger: &Ledger) -> Self {
         let place = &*worker.place;
+        let generations = &worker.standing.generations;
         Self {
             worker,
             session: Arc::clone(&place.host).session(Start::Generation(worker.generation)),
@@ -413,7 +250,34 @@ impl<'a, S: EventStore> Shift<'a, S> {
             renewed: Instant::now(),
             head: Position::ZERO,
             reacted: false,
+            met: HashSet::new(),
+            begun_at: generations.begun_at(worker.generation).unwrap_or(Position::ZERO),
+            served: Position::ZERO,
+            told: None,
         }
+    }
+
+    /// Up to where events are a replay: they were there when the generation was begun, or are applied
+    /// to the one that is served.
+    fn replay_until(&self) -> Position {
+        match self.worker.role {
+            Role::Live | Role::Building { live: None, .. } => self.begun_at,
+            Role::Building { live: Some(live), .. } => {
+                let board = self.worker.place.host.board();
+                let shown = board.position(live, self.worker.partition);
+                self.begun_at.max(self.served).max(shown)
+            }
+        }
+    }
+
+    /// Looks how far the generation is that is served.
+    async fn look_at_served(&mut self) -> Result<(), Exit> {
+        let Worker { place, partition, role, .. } = self.worker;
+        if let Role::Building { live: Some(live), .. } = *role {
+            let stored = ledger::position(place, live, *partition).await?;
+            self.served = stored.map_or(self.served, |(position, _)| position);
+        }
+        Ok(())
     }
 
     pub(crate) fn renewal(&self) -> Duration {
@@ -426,6 +290,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
         bell: &mut watch::Receiver<u64>,
     ) -> Result<std::convert::Infallible, Exit> {
         let place = &*self.worker.place;
+        self.look_at_served().await?;
         // What was parked is tried again after a start, or skipped if somebody has decided so.
         self.retry_keys(ledger).await?;
         loop {
@@ -459,11 +324,23 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 continue;
             }
             if let Role::Building { hold: false, live } = self.worker.role {
-                if self.swap(ledger, live).await? {
+                // What is rung while this one tries is heard.
+                let mut built = place.built.subscribe();
+                if self.swap(ledger, live, &mut built).await? {
                     continue;
                 }
                 // Another partition is behind, or tries just now.
-                place.wait(None, bell, SWAP_AGAIN).await?;
+                let after = ledger.position();
+                let pause = self.until_others_are_looked_at(self.renewal());
+                match race(built.changed(), place.wait(Some(after), bell, pause)).await {
+                    First::Left(_) => {}
+                    First::Right(woken) => match woken? {
+                        Woken::Unheard(error) => {
+                            place.endure(error.category(), &error, 1).await?;
+                        }
+                        Woken::News | Woken::Rung | Woken::Late => {}
+                    },
+                }
                 self.look_at_requests(ledger).await?;
                 continue;
             }
@@ -520,6 +397,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 skips: ledger.skips(),
                 keys: KeySet::Except(ledger.parked_with(&entry)),
                 partition: self.worker.partition,
+                replay_until: self.replay_until(),
             };
             let missing = self.session.missing(&fetched.batch, &part);
             if !missing.is_empty() {
@@ -647,6 +525,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                     skips: ledger.skips(),
                     keys: KeySet::Only(key.clone()),
                     partition: self.worker.partition,
+                    replay_until: self.replay_until(),
                 };
                 let missing = session.missing(&fetched.batch, &part);
                 session.load(ledger.documents(place, missing).await?);
@@ -705,12 +584,21 @@ impl<'a, S: EventStore> Shift<'a, S> {
 
     /// Makes the generation live, once it is not behind the one that is. Whether it is this partition
     /// that is to try again.
-    async fn swap(&mut self, ledger: &mut Ledger, live: Option<u64>) -> Result<bool, Exit> {
+    async fn swap(
+        &mut self,
+        ledger: &mut Ledger,
+        live: Option<u64>,
+        built: &mut watch::Receiver<u64>,
+    ) -> Result<bool, Exit> {
         let place = &*self.worker.place;
         let store = place.durable()?;
         if !self.worker.partition.is_only() {
             // The others look at what is stored.
             ledger.store_what_was_seen(place, store).await?;
+            if self.told < Some(ledger.position()) {
+                self.told = Some(ledger.position());
+                place.built.send_modify(|count| *count += 1);
+            }
         }
         // Nobody is held up before it is worth it.
         let Ok(_alone) = place.swapping.try_lock() else { return Ok(false) };
@@ -719,6 +607,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
         }
         // The live generation's workers in this process commit nothing meanwhile.
         let turn = place.turn.write().await;
+        self.look_at_served().await?;
         let (began, goal) = (Instant::now(), ledger.position());
         loop {
             let fetched = self.next(ledger.position()).await?;
@@ -730,7 +619,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 continue;
             }
             if place.inline.is_some() {
-                if ledger.swap_in_step(place).await? {
+                if ledger.swap_in_step(place, live).await? {
                     return Err(Exit::Inline);
                 }
                 drop(turn);
@@ -748,8 +637,19 @@ impl<'a, S: EventStore> Shift<'a, S> {
                     place.unless_stopped(tokio::time::sleep(SWAP_LONGEST)).await?;
                     return Ok(false);
                 }
-                place.unless_stopped(tokio::time::sleep(SWAP_STEP)).await?;
+                let left = SWAP_LONGEST.saturating_sub(began.elapsed());
+                let pause = self.until_others_are_looked_at(left);
+                place.unless_stopped(race(built.changed(), tokio::time::sleep(pause))).await?;
             }
+        }
+    }
+
+    /// How long to wait for the partitions of this process, which say when they have come further, and
+    /// for those of others, which do not.
+    fn until_others_are_looked_at(&self, longest: Duration) -> Duration {
+        match self.worker.share.borrow().is_shared() {
+            true => LOOK_AT_OTHERS.min(longest),
+            false => longest,
         }
     }
 

@@ -81,7 +81,7 @@ impl<S: EventStore> Runtime<S> {
                 // An event that is not of the set came because of another one that it becomes.
                 let decoded = P::Event::decode(&recorded)?;
                 for event in decoded.as_slice() {
-                    projection.project_event(event, &recorded).map_err(|error| {
+                    projection.project_event::<true>(event, &recorded).map_err(|error| {
                         PastError::Project {
                             projection: P::NAME,
                             stream: recorded.stream.to_stream_id(),

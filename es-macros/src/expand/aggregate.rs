@@ -125,9 +125,10 @@ fn dispatch(set: &EventSet) -> TokenStream {
     let dispatch = Dispatch {
         enumeration: set.ident.clone(),
         handling: ("Apply", "apply"),
+        replaying: None,
         family: None,
         handler: "Self",
-        awaited: false,
+        boxed: false,
         arguments: quote!(self, __event),
     };
     dispatch.over(set)

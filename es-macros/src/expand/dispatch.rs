@@ -19,19 +19,21 @@ pub(super) struct Dispatch<'a> {
     pub(super) enumeration: Ident,
     /// `Apply` and `apply`, or `Project` and `project`.
     pub(super) handling: (&'static str, &'static str),
+    /// What is called instead of the second if `__REPLAY` says so.
+    pub(super) replaying: Option<&'static str>,
     /// The family of rows that the trait is for, if it is for one.
     pub(super) family: Option<&'a Type>,
     /// The type that handles the events.
     pub(super) handler: &'a str,
-    /// Whether what the handler answers is awaited.
-    pub(super) awaited: bool,
+    /// Whether what the handler answers is a future, each of another type.
+    pub(super) boxed: bool,
     /// The arguments, of which the event is called `__event`.
     pub(super) arguments: TokenStream,
 }
 
 impl Dispatch<'_> {
     pub(super) fn over(&self, set: &EventSet) -> TokenStream {
-        let Self { enumeration, handling, family, handler, arguments, awaited } = self;
+        let Self { enumeration, handling, replaying, family, handler, arguments, boxed } = self;
         let family = family.map(|family| quote!(#family,));
         let arms = set.variants.iter().map(|variant| {
             let name = &variant.ident;
@@ -44,8 +46,18 @@ impl Dispatch<'_> {
             let event = listed(&set.crate_path, variant, "Itself");
             let call =
                 quote_spanned!(span=> <#handler as #es_core::#handles<#family #event>>::#handle);
-            let awaited = awaited.then(|| quote_spanned!(span=> .await));
-            quote!(#enumeration::#name(__event) => #call(#arguments) #awaited,)
+            let handled = match boxed {
+                true => quote_spanned!(span=> #es_core::__private::boxed(#call(#arguments))),
+                false => quote!(#call(#arguments)),
+            };
+            // One of both is compiled.
+            let handled = replaying.map_or(handled.clone(), |replay| {
+                let replay = Ident::new(replay, span);
+                let replay =
+                    quote_spanned!(span=> <#handler as #es_core::#handles<#family #event>>::#replay);
+                quote!(if __REPLAY { #replay(#arguments) } else { #handled })
+            });
+            quote!(#enumeration::#name(__event) => #handled,)
         });
         quote! {
             match __event {

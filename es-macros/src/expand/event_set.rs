@@ -169,9 +169,10 @@ fn application(set: &EventSet) -> TokenStream {
     let apply = Dispatch {
         enumeration: format_ident!("Self"),
         handling: ("Apply", "apply"),
+        replaying: None,
         family: None,
         handler: "__State",
-        awaited: false,
+        boxed: false,
         arguments: quote!(__state, __event),
     };
     let apply = apply.over(set);

@@ -1,6 +1,6 @@
 //! `impl Projection`
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -75,6 +75,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             const PARTITIONS: ::core::primitive::u32 = #partitions;
         }
     });
+    let partition_key = partition_key(projection);
     let handling = handling(projection, project);
     quote! {
         #[automatically_derived]
@@ -86,6 +87,7 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             #fingerprint
             #partitions
             type Home = #home;
+            #partition_key
         }
 
         #handling
@@ -101,23 +103,24 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             #[automatically_derived]
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::EffectProjection for #ident {
-                async fn react_event(
-                    &self,
-                    __event: &#events,
-                    __occasion: &#es_core::Occasion<'_>,
-                ) -> ::core::result::Result<(), #es_core::ProjectError> {
+                fn react_event<'__a>(
+                    &'__a self,
+                    __event: &'__a #events,
+                    __occasion: &'__a #es_core::Occasion<'__a>,
+                ) -> impl ::core::future::Future<
+                    Output = ::core::result::Result<(), #es_core::ProjectError>,
+                > + ::core::marker::Send + '__a {
                     #project
                 }
             }
         };
     }
-    let partition_key = partition_key(projection);
     match projection.rows() {
         None => quote! {
             #[automatically_derived]
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::StateProjection for #ident {
-                fn project_event(
+                fn project_event<const __REPLAY: ::core::primitive::bool>(
                     &mut self,
                     __event: &#events,
                     __recorded: &#es_core::Recorded<'_>,
@@ -131,9 +134,8 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::RowProjection for #ident {
                 type Family = #family;
-                #partition_key
 
-                fn project_event(
+                fn project_event<const __REPLAY: ::core::primitive::bool>(
                     __rows: &mut <#family as #es_core::RowFamily>::Transaction<'_>,
                     __event: &#events,
                     __recorded: &#es_core::Recorded<'_>,
@@ -145,15 +147,23 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
     }
 }
 
+/// Something of ours that stands where a function of the user's is named. It is ours also when a macro
+/// of the user's has written that name.
+fn given(name: &str, span: Span) -> Ident {
+    Ident::new(name, Span::call_site().located_at(span))
+}
+
 /// What decides the partition of an event.
 fn partition_key(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { crate_path: es_core, events, .. } = projection;
     let events = &events.set.ident;
     // The call stands where the function is named: so does what is wrong with it.
     let function = projection.partition.value()?;
-    let key = quote_spanned!(function.span()=> __keys.extend([#function(__event, __recorded)]));
+    let span = function.span();
+    let [keys, event, recorded] = ["__keys", "__event", "__recorded"].map(|it| given(it, span));
+    let key = quote_spanned!(span=> #keys.extend([#function(#event, #recorded)]));
     Some(quote! {
-        const BY_STREAM: ::core::primitive::bool = false;
+        const PARTITIONED_BY_STREAM: ::core::primitive::bool = false;
 
         fn partition_key(
             __event: &#events,
@@ -175,7 +185,9 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
         // The call stands where the function is named: so does what is wrong with it.
         Some(key) => {
             let span = key.span();
-            quote_spanned!(span=> __keys.extend(#key(__event, __recorded)))
+            let [keys, event, recorded] =
+                ["__keys", "__event", "__recorded"].map(|it| given(it, span));
+            quote_spanned!(span=> #keys.extend(#key(#event, #recorded)))
         }
         None => quote! {
             let _ = (__event, __recorded, __keys);
@@ -183,7 +195,8 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
     };
     let is_void = documents.remove_when.value().map(|function| {
         let span = function.span();
-        let call = quote_spanned!(span=> #function(self));
+        let this = given("self", span);
+        let call = quote_spanned!(span=> #function(#this));
         quote! {
             fn is_void(&self) -> ::core::primitive::bool {
                 #call
@@ -219,9 +232,10 @@ fn dispatch(projection: &Projection<'_>) -> TokenStream {
             Some(_) => ("ProjectRows", "project"),
             None => ("Project", "project"),
         },
+        replaying: (!projection.effects).then_some("replay"),
         family,
         handler: "Self",
-        awaited: projection.effects,
+        boxed: projection.effects,
         arguments: match family {
             _ if projection.effects => quote!(self, __event, __occasion),
             Some(_) => quote!(__rows, __event, __recorded),

@@ -54,16 +54,12 @@ pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {
             "a projection is kept in documents or in rows, not in both\nhelp: keep one of `documents` and `rows`",
         );
     }
-    if projection.effects_key.is_none() {
-        partitions(ctxt, projection);
-    }
+    partitions(ctxt, projection);
     if projection.effects_key.is_some() {
         let kept = [
             projection.documents.key(),
             projection.rows.key(),
             projection.inline_key.as_ref(),
-            projection.partitions.key(),
-            projection.partition.key(),
             projection.version.key(),
         ];
         for key in kept.into_iter().flatten() {
@@ -93,6 +89,7 @@ const PARTITIONS: RangeInclusive<u32> = 2..=256;
 fn partitions(ctxt: &Ctxt, projection: &Projection<'_>) {
     let Projection { partitions, partition, documents, rows, .. } = projection;
     if let Some(key) = partitions.key()
+        && !projection.effects
         && documents.is_missing()
         && rows.is_missing()
     {
