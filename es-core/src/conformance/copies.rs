@@ -131,8 +131,15 @@ pub(super) async fn recorded_times_are_exact_to_the_microsecond<S: RecordedAppen
         recorded(note("a"), finer(2_789)),
     ];
     subject.take_over(&commits).await?;
-    let expected = vec![finer(0), finer(1_000), finer(2_000)];
-    subject.same("the times of the events", expected, subject.times().await?)
+    let expected = [finer(0), finer(1_000), finer(2_000)];
+    subject.same("the times of the events", &expected[..], &subject.times().await?[..])?;
+    // A page holds no finer time, whatever the store has.
+    for (commit, expected) in commits.iter().zip(expected) {
+        let found = subject.find(commit.commit.first().events[0].id).await?;
+        let found = found.map(|event| event.recorded_at);
+        subject.same("the time of what `find` finds", Some(expected), found)?;
+    }
+    Ok(())
 }
 
 pub(super) async fn a_time_before_that_of_the_last_event_is_that_of_the_last_event<

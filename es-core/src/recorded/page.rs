@@ -8,7 +8,7 @@ use crate::recorded::block::{Alike, EventBlock};
 
 /// A run of recorded events, in [blocks](EventBlock) that the page owns or shares with a store in memory.
 /// Readers go over it with [`iter`](Page::iter); a store makes it with a [`PageBuilder`]. Cloning
-/// shares the events.
+/// shares the events. Times are exact to the microsecond, whatever was pushed.
 #[derive(Clone, Default, Debug)]
 pub struct Page {
     blocks: Vec<Arc<EventBlock>>,
