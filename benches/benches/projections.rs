@@ -183,6 +183,7 @@ fn filled_by_hand(directory: &Path, events: u64) -> Connection {
             version: index / ACCOUNTS + 1,
             name: "deposited",
             payload: format!("{{\"amount\":{index}}}"),
+            balance: None,
         })
         .collect();
     for chunk in rows.chunks(10_000) {

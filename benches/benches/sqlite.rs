@@ -335,6 +335,7 @@ fn rows(accounts: u64, events: u64) -> Vec<Row> {
         version: index / accounts + 1,
         name: "deposited",
         payload: serde_json::to_string(&Deposited { amount: index }).unwrap(),
+        balance: None,
     };
     (0..events).map(row).collect()
 }

@@ -41,6 +41,8 @@ pub struct Row {
     pub version: u64,
     pub name: &'static str,
     pub payload: String,
+    /// The balance after it, if that is kept in a row that is written in the same transaction.
+    pub balance: Option<u64>,
 }
 
 pub fn open(path: &Path) -> Result<Connection, Error> {
@@ -59,6 +61,10 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
             payload     TEXT    NOT NULL,
             recorded_at INTEGER NOT NULL,
             UNIQUE (account, version)
+         );
+         CREATE TABLE IF NOT EXISTS kept_balances (
+            account INTEGER PRIMARY KEY,
+            balance INTEGER NOT NULL
          );",
     )?;
     Ok(connection)
@@ -79,6 +85,14 @@ fn insert(connection: &Connection, row: &Row) -> Result<(), Error> {
             row.payload,
             recorded_at.unwrap_or_default().as_micros() as i64,
         ])?;
+    if let Some(balance) = row.balance {
+        connection
+            .prepare_cached(
+                "INSERT INTO kept_balances (account, balance) VALUES (?1, ?2)
+                 ON CONFLICT (account) DO UPDATE SET balance = ?2",
+            )?
+            .execute([row.account as i64, balance as i64])?;
+    }
     Ok(())
 }
 
@@ -99,9 +113,14 @@ pub fn insert_all<'a>(
 pub struct Known {
     account: Account,
     version: u64,
+    keeps_balance: bool,
 }
 
 impl Known {
+    fn keeping(keeps_balance: bool) -> Self {
+        Self { keeps_balance, ..Self::default() }
+    }
+
     /// Decides on the state that is known, and applies.
     fn deposit(&mut self, account: u64, amount: u64) -> Result<Row, Error> {
         self.account.balance.checked_add(amount).ok_or(by_hand::Error::Overflow)?;
@@ -123,7 +142,8 @@ impl Known {
         self.version += 1;
         let payload =
             serde_json::to_string(&Amount { amount: *amount }).map_err(by_hand::Error::from)?;
-        Ok(Row { account, version: self.version, name, payload })
+        let balance = self.keeps_balance.then_some(self.account.balance);
+        Ok(Row { account, version: self.version, name, payload, balance })
     }
 }
 
@@ -145,20 +165,31 @@ fn decode(name: &str, payload: &str) -> Result<Event, Error> {
 pub struct Single {
     connection: Connection,
     known: HashMap<u64, Known>,
+    keeps_balances: bool,
 }
 
 impl Single {
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self { connection: open(path)?, known: HashMap::new() })
+        Ok(Self { connection: open(path)?, known: HashMap::new(), keeps_balances: false })
+    }
+
+    /// Writes the balance in the transaction of each event.
+    pub fn keeping_balances(self) -> Self {
+        Self { keeps_balances: true, ..self }
+    }
+
+    fn known(&mut self, account: u64) -> &mut Known {
+        let keeps = self.keeps_balances;
+        self.known.entry(account).or_insert_with(|| Known::keeping(keeps))
     }
 
     pub fn deposit(&mut self, account: u64, amount: u64) -> Result<(), Error> {
-        let row = self.known.entry(account).or_default().deposit(account, amount)?;
+        let row = self.known(account).deposit(account, amount)?;
         insert_all(&mut self.connection, [&row])
     }
 
     pub fn withdraw(&mut self, account: u64, amount: u64) -> Result<(), Error> {
-        let row = self.known.entry(account).or_default().withdraw(account, amount)?;
+        let row = self.known(account).withdraw(account, amount)?;
         insert_all(&mut self.connection, [&row])
     }
 }
@@ -167,6 +198,7 @@ impl Single {
 pub struct Grouped {
     rows: mpsc::Sender<(Row, oneshot::Sender<bool>)>,
     known: Mutex<HashMap<u64, Arc<tokio::sync::Mutex<Known>>>>,
+    keeps_balances: bool,
 }
 
 impl Grouped {
@@ -182,7 +214,12 @@ impl Grouped {
                 }
             }
         });
-        Ok(Self { rows, known: Mutex::default() })
+        Ok(Self { rows, known: Mutex::default(), keeps_balances: false })
+    }
+
+    /// Writes the balance in the transaction of each event.
+    pub fn keeping_balances(self) -> Self {
+        Self { keeps_balances: true, ..self }
     }
 
     /// The account stays locked until its event is stored.
@@ -205,7 +242,8 @@ impl Grouped {
     }
 
     fn known(&self, account: u64) -> Arc<tokio::sync::Mutex<Known>> {
-        Arc::clone(ignore_poison(&self.known).entry(account).or_default())
+        let new = || Arc::new(tokio::sync::Mutex::new(Known::keeping(self.keeps_balances)));
+        Arc::clone(ignore_poison(&self.known).entry(account).or_insert_with(new))
     }
 }
 

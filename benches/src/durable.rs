@@ -104,6 +104,89 @@ impl ProjectRows<Sqlite, Withdrawn> for BalanceRows {
     }
 }
 
+/// [`BalanceDocument`], changed in the step that appends.
+#[derive(Projection, Default, Serialize, Deserialize)]
+#[projection(
+    name = "balance-documents-inline",
+    events(Deposited, Withdrawn),
+    documents,
+    inline,
+    register = false
+)]
+pub struct InlineBalanceDocument {
+    pub balance: u64,
+}
+
+impl Project<Deposited> for InlineBalanceDocument {
+    fn project(&mut self, event: &Deposited, _: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.balance += event.amount;
+        Ok(())
+    }
+}
+
+impl Project<Withdrawn> for InlineBalanceDocument {
+    fn project(&mut self, event: &Withdrawn, _: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.balance -= event.amount;
+        Ok(())
+    }
+}
+
+/// [`BalanceRows`], changed in the step that appends.
+#[derive(Projection)]
+#[projection(
+    name = "balance-rows-inline",
+    events(Deposited, Withdrawn),
+    rows = Sqlite,
+    inline,
+    register = false
+)]
+pub struct InlineBalanceRows;
+
+impl RowTables<Sqlite> for InlineBalanceRows {
+    const TABLES: &'static [&'static str] = &["inline_balances"];
+
+    fn create(rows: &mut SqliteTransaction<'_>) -> Result<(), ProjectError> {
+        rows.execute_batch(
+            "CREATE TABLE {inline_balances} (account INTEGER PRIMARY KEY, balance INTEGER NOT NULL)",
+        )?;
+        Ok(())
+    }
+}
+
+fn add_inline(
+    rows: &mut SqliteTransaction<'_>,
+    recorded: &Recorded<'_>,
+    change: i64,
+) -> Result<(), ProjectError> {
+    let account: i64 = recorded.stream.parse_id()?;
+    rows.execute(
+        "INSERT INTO {inline_balances} (account, balance) VALUES (?1, ?2)
+         ON CONFLICT (account) DO UPDATE SET balance = balance + ?2",
+        params![account, change],
+    )?;
+    Ok(())
+}
+
+impl ProjectRows<Sqlite, Deposited> for InlineBalanceRows {
+    fn project(
+        rows: &mut SqliteTransaction<'_>,
+        event: &Deposited,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError> {
+        add_inline(rows, recorded, event.amount.cast_signed())
+    }
+}
+
+impl ProjectRows<Sqlite, Withdrawn> for InlineBalanceRows {
+    fn project(
+        rows: &mut SqliteTransaction<'_>,
+        event: &Withdrawn,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ProjectError> {
+        add_inline(rows, recorded, -event.amount.cast_signed())
+    }
+}
+
 #[derive(serde::Deserialize)]
 struct Amount {
     amount: u64,

@@ -27,11 +27,18 @@
 //! | `RecordedAppend` | [`RecordedAppend`] | copies: times, versions, retries, their races |
 //! | `ProjectionStore` | [`ProjectionStore`] | commits of several records, identity and opening, their races |
 //! | `ProjectionRows` | `ProjectionStore` whose `Rows` are not [`NoRows`], and of the fixture [`RowFixture`] | rows written with records, generations |
+//! | `InlineStore` | [`InlineStore`] | steps of inline projections: each way of appending, refusals, what is read and told, enlisting |
+//! | `InlineConditionalAppend`, `InlineRecordedAppend` | `InlineStore`, and the port of that name | steps of what is appended that way |
+//! | `InlineRows` | `InlineStore` whose `Rows` are [`InlineRows`], and of the fixture [`RowFixture`] | rows written in the step of an append |
+//! | `FencedStore` | [`FencedStore`] | the fence: each way of appending, retries behind it, its order with appends |
+//! | `FencedConditionalAppend`, `FencedRecordedAppend` | `FencedStore`, and the port of that name | the fence against what is appended that way |
 //! | `DurableEventStore` | `EventStore`, and of the fixture [`Reopen`] | all is there after the store was opened again |
 //! | `DurableStateStore` | `StateStore`, and of the fixture [`Reopen`] | likewise |
 //! | `DurableRecordedAppend` | `RecordedAppend`, and of the fixture [`Reopen`] | likewise |
 //! | `DurableProjectionStore` | `ProjectionStore`, and of the fixture [`Reopen`] | likewise |
 //! | `DurableProjectionRows` | `ProjectionRows`, and of the fixture [`Reopen`] | likewise |
+//! | `DurableInlineStore` | `InlineStore`, and of the fixture [`Reopen`] | likewise |
+//! | `DurableFencedStore` | `FencedStore`, and of the fixture [`Reopen`] | likewise |
 //!
 //! What is asked for and not there does not compile. What is there and not asked for is a test that
 //! fails: `every_capability_is_declared`. So no check is ever skipped.
@@ -54,11 +61,18 @@ mod content;
 mod copies;
 mod copy_races;
 mod failure;
+mod fences;
 mod fixture;
 mod histories;
 mod history;
 mod identities;
 mod immediate;
+mod inline_appends;
+mod inline_enlisting;
+mod inline_places;
+mod inline_probe;
+mod inline_rows;
+mod inline_steps;
 mod lists;
 mod news;
 mod order;
@@ -71,6 +85,8 @@ mod removals;
 mod reopened_commits;
 mod reopened_copies;
 mod reopened_events;
+mod reopened_fences;
+mod reopened_inline;
 mod reopened_records;
 mod reopened_rows;
 mod retry;
@@ -83,12 +99,14 @@ mod state_commit_races;
 mod state_commits;
 mod subject;
 mod tests_macro;
+mod ways;
 
 use crate::conformance::check::list_checks;
 #[cfg(doc)]
 use crate::store::NoRows;
 use crate::store::{
-    ConditionalAppend, EventStore, ProjectionStore, RecordedAppend, StateStore, StreamRemoval,
+    ConditionalAppend, EventStore, FencedStore, InlineRows, InlineStore, ProjectionStore,
+    RecordedAppend, StateStore, StreamRemoval,
 };
 
 pub use self::check::Check;
@@ -97,8 +115,9 @@ pub use self::fixture::{Fixture, Reopen, RowFixture, RowsOf};
 pub use self::rule::{Contract, Rule};
 #[doc(hidden)]
 pub use self::tests_macro::{
-    Capabilities, NotConditional, NotEventStore, NotProjectionStore, NotRecorded, NotRemovable,
-    NotReopen, NotStateStore, test,
+    Capabilities, NotConditional, NotEventStore, NotFenced, NotFencedConditional,
+    NotFencedRecorded, NotInline, NotInlineConditional, NotInlineRecorded, NotInlineRows,
+    NotProjectionStore, NotRecorded, NotRemovable, NotReopen, NotStateStore, test,
 };
 #[doc(inline)]
 pub use crate::store_tests;
@@ -166,4 +185,61 @@ pub fn projection_rows<F: RowFixture>() -> Vec<Check<F>> {
 /// The checks of rows of a user's own in a store that can be opened again.
 pub fn durable_projection_rows<F: RowFixture + Reopen>() -> Vec<Check<F>> {
     crate::__durable_projection_rows_checks!(list_checks! Projections durable_projection_rows)
+}
+
+/// The checks of a store that changes projections in the step that appends their events.
+pub fn inline_store<F: Fixture<Store: InlineStore>>() -> Vec<Check<F>> {
+    crate::__inline_store_checks!(list_checks! Inlines inline_store)
+}
+
+/// The check of such a store that also has append conditions.
+pub fn inline_conditional_append<F>() -> Vec<Check<F>>
+where
+    F: Fixture<Store: InlineStore + ConditionalAppend>,
+{
+    crate::__inline_conditional_append_checks!(list_checks! Inlines inline_conditional_append)
+}
+
+/// The check of such a store that also takes over events of others.
+pub fn inline_recorded_append<F>() -> Vec<Check<F>>
+where
+    F: Fixture<Store: InlineStore + RecordedAppend>,
+{
+    crate::__inline_recorded_append_checks!(list_checks! Inlines inline_recorded_append)
+}
+
+/// The checks of rows that are changed in the step that appends.
+pub fn inline_rows<F: RowFixture<Store: InlineStore<Rows: InlineRows>>>() -> Vec<Check<F>> {
+    crate::__inline_rows_checks!(list_checks! Inlines inline_rows)
+}
+
+/// The checks of a store of inline projections that can be opened again.
+pub fn durable_inline_store<F: Reopen<Store: InlineStore>>() -> Vec<Check<F>> {
+    crate::__durable_inline_store_checks!(list_checks! Inlines durable_inline_store)
+}
+
+/// The checks of a store that can be closed to new events.
+pub fn fenced_store<F: Fixture<Store: FencedStore>>() -> Vec<Check<F>> {
+    crate::__fenced_store_checks!(list_checks! Fences fenced_store)
+}
+
+/// The check of such a store that also has append conditions.
+pub fn fenced_conditional_append<F>() -> Vec<Check<F>>
+where
+    F: Fixture<Store: FencedStore + ConditionalAppend>,
+{
+    crate::__fenced_conditional_append_checks!(list_checks! Fences fenced_conditional_append)
+}
+
+/// The check of such a store that also takes over events of others.
+pub fn fenced_recorded_append<F>() -> Vec<Check<F>>
+where
+    F: Fixture<Store: FencedStore + RecordedAppend>,
+{
+    crate::__fenced_recorded_append_checks!(list_checks! Fences fenced_recorded_append)
+}
+
+/// The checks of a fence in a store that can be opened again.
+pub fn durable_fenced_store<F: Reopen<Store: FencedStore>>() -> Vec<Check<F>> {
+    crate::__durable_fenced_store_checks!(list_checks! Fences durable_fenced_store)
 }

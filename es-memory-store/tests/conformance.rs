@@ -1,4 +1,4 @@
-//! The memory store is held to the contracts of both ports.
+//! The memory store is held to the contracts of its ports.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,9 @@ use es_memory_store::MemoryStore;
 
 es_core::conformance::store_tests!(
     || async { MemoryStore::new() } =>
-    EventStore, ConditionalAppend, StreamRemoval, StateStore, RecordedAppend, ProjectionStore
+    EventStore, ConditionalAppend, StreamRemoval, StateStore, RecordedAppend, ProjectionStore,
+    InlineStore, InlineConditionalAppend, InlineRecordedAppend,
+    FencedStore, FencedConditionalAppend, FencedRecordedAppend
 );
 
 /// What the suite can not know: it has no hold of the clock.

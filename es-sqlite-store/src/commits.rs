@@ -24,7 +24,7 @@ use crate::names::Names;
 use crate::pages::{self, Found, Reader, bound};
 use crate::record::{self, Extras, Fields, stream_seal, type_seal};
 use crate::rows::{Sqlite, Texts};
-use crate::state_records;
+use crate::step_records::StepRecords;
 
 /// More streams than this are forgotten and looked up again.
 const MOST_STREAMS: usize = 65_536;
@@ -71,11 +71,12 @@ struct EventType {
     seal: u64,
 }
 
-/// The inline projections, and what their rows' work needs.
+/// The inline projections, and what their steps need.
 #[derive(Default)]
 pub(crate) struct Inlines {
     pub(crate) set: InlineSet,
     pub(crate) texts: Texts,
+    pub(crate) records: StepRecords,
 }
 
 /// The writer's transaction as inline projections see it.
@@ -84,11 +85,14 @@ struct Step<'a> {
     names: &'a mut Names,
     head: Position,
     texts: &'a mut Texts,
+    records: &'a mut StepRecords,
+    /// Whether rows may have been written.
+    has_savepoint: bool,
 }
 
 impl InlineStep<Sqlite> for Step<'_> {
     fn get(&mut self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
-        Ok(state_records::get(self.connection, key)?)
+        Ok(self.records.get(self.connection, key)?)
     }
 
     fn read(&mut self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
@@ -101,23 +105,35 @@ impl InlineStep<Sqlite> for Step<'_> {
         commit: StateCommit,
         rows: Option<&RowWork<Sqlite>>,
     ) -> Result<Revision, StateError> {
-        state_records::commit(self.connection, &commit, rows, self.texts)?
+        if rows.is_some() && !self.has_savepoint {
+            let begun = self.connection.prepare_cached("SAVEPOINT es_inline");
+            begun.and_then(|mut begin| begin.execute([])).map_err(Failure::from)?;
+            self.has_savepoint = true;
+        }
+        self.records.commit(self.connection, commit, rows, self.texts)?
     }
 }
 
-/// Does something that leaves nothing behind in the transaction if it fails.
-fn all_or_nothing<T, E>(
-    connection: &Connection,
-    work: impl FnOnce() -> Result<T, E>,
-) -> Result<Result<T, E>, Failure> {
-    connection.prepare_cached("SAVEPOINT es_inline")?.execute([])?;
-    let done = work();
-    if done.is_err() {
-        connection.prepare_cached("ROLLBACK TO es_inline")?.execute([])?;
+impl Step<'_> {
+    /// Does something that leaves nothing behind in the transaction if it fails.
+    fn all_or_nothing<T, E>(
+        mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<Result<T, E>, Failure> {
+        self.records.begin(self.connection)?;
+        let done = work(&mut self);
+        if done.is_err() {
+            self.records.undo();
+        }
+        // All of it fails if SQLite has ended the transaction: then nothing of it may be answered.
+        if self.has_savepoint || self.connection.is_autocommit() {
+            if done.is_err() {
+                self.connection.prepare_cached("ROLLBACK TO es_inline")?.execute([])?;
+            }
+            self.connection.prepare_cached("RELEASE es_inline")?.execute([])?;
+        }
+        Ok(done)
     }
-    // Both fail if SQLite has ended the transaction: then nothing of it may be answered.
-    connection.prepare_cached("RELEASE es_inline")?.execute([])?;
-    Ok(done)
 }
 
 /// Why a commit is not stored: it is refused, or the store fails.
@@ -374,9 +390,8 @@ impl Log {
             versions: &versions,
             recorded_at: record::time(recorded_at).unwrap_or_default(),
         };
-        let Inlines { set, texts } = inlines;
-        let mut step = Step { connection, names: &mut self.names, head: self.head, texts };
-        all_or_nothing(connection, || set.append(&mut step, &place))??;
+        let (set, step) = self.step(connection, inlines);
+        step.all_or_nothing(|step| set.append(step, &place))??;
         Ok(())
     }
 
@@ -388,10 +403,19 @@ impl Log {
         inline: &Inline,
         stay: bool,
     ) -> Result<Result<(), StateError>, Failure> {
-        let Inlines { set, texts } = inlines;
-        let mut step = Step { connection, names: &mut self.names, head: self.head, texts };
-        let head = step.head;
-        all_or_nothing(connection, || set.enlist(&mut step, inline, stay, head))
+        let head = self.head;
+        let (set, step) = self.step(connection, inlines);
+        step.all_or_nothing(|step| set.enlist(step, inline, stay, head))
+    }
+
+    fn step<'a>(
+        &'a mut self,
+        connection: &'a Connection,
+        inlines: &'a mut Inlines,
+    ) -> (&'a mut InlineSet, Step<'a>) {
+        let Inlines { set, texts, records } = inlines;
+        let (names, head) = (&mut self.names, self.head);
+        (set, Step { connection, names, head, texts, records, has_savepoint: false })
     }
 
     /// The first answer to the commit if it is stored.

@@ -58,6 +58,7 @@ mod removed;
 mod rows;
 mod schema;
 mod state_records;
+mod step_records;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -19,6 +19,8 @@ const GET: &str =
 const REVISION: &str = "SELECT revision FROM state_records WHERE space = ?1 AND name = ?2";
 const NEXT_REVISION: &str =
     "UPDATE store SET last_revision = last_revision + 1 RETURNING last_revision";
+const LAST_REVISION: &str = "SELECT last_revision FROM store";
+const SET_LAST_REVISION: &str = "UPDATE store SET last_revision = ?1";
 const PUT: &str = "INSERT INTO state_records (space, name, revision, value, checksum)
     VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (space, name) DO UPDATE
@@ -94,7 +96,7 @@ pub(crate) fn commit(
 
 /// Does the rows' work. If it gives up, nothing of it stays, and the neighbours in the transaction
 /// are not touched.
-fn run(
+pub(crate) fn run(
     connection: &Connection,
     rows: &RowWork<Sqlite>,
     texts: &mut Texts,
@@ -109,6 +111,35 @@ fn run(
     Ok(done.map_err(|_| StateError::Abandoned))
 }
 
+/// The greatest revision that any record has had.
+pub(crate) fn last_revision(connection: &Connection) -> Result<i64, Failure> {
+    Ok(connection.prepare_cached(LAST_REVISION)?.query_row([], |row| row.get(0))?)
+}
+
+pub(crate) fn set_last_revision(connection: &Connection, revision: i64) -> Result<(), Failure> {
+    connection.prepare_cached(SET_LAST_REVISION)?.execute([revision])?;
+    Ok(())
+}
+
+/// Writes a record as it is, whatever was there.
+pub(crate) fn write(
+    connection: &Connection,
+    key: &StateKey,
+    record: &StateRecord,
+) -> Result<(), Failure> {
+    let (revision, value) = (record.revision.get().cast_signed(), record.value.as_ref());
+    let checksum = checksum(key, revision, value);
+    let fields = params![key.space(), key.name(), revision, value, checksum];
+    connection.prepare_cached(PUT)?.execute(fields)?;
+    Ok(())
+}
+
+/// Removes a record, if it is there.
+pub(crate) fn erase(connection: &Connection, key: &StateKey) -> Result<(), Failure> {
+    connection.prepare_cached(REMOVE)?.execute([key.space(), key.name()])?;
+    Ok(())
+}
+
 pub(crate) fn remove(
     connection: &Connection,
     key: &StateKey,
@@ -117,7 +148,7 @@ pub(crate) fn remove(
     if let Err(conflict) = check(connection, key, expected)? {
         return Ok(Err(conflict));
     }
-    connection.prepare_cached(REMOVE)?.execute([key.space(), key.name()])?;
+    erase(connection, key)?;
     Ok(Ok(()))
 }
 

@@ -474,7 +474,11 @@ impl Writer {
 
     /// Writes in the transaction that has begun, and waits until it is on disk.
     fn write<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Ended> {
-        match work(self) {
+        let done = work(self).and_then(|done| {
+            self.inlines.records.write(&self.connection)?;
+            Ok(done)
+        });
+        match done {
             Ok(done) => self.commit().map(|()| done),
             Err(failure) => {
                 self.roll_back();
@@ -533,6 +537,7 @@ impl Writer {
                 // A hand at the file: whatever it has done.
                 None => false,
             };
+            self.inlines.records.forget();
             if !caught_up {
                 self.log = Log::load(&self.connection, Arc::clone(&self.recent_ids))?;
             }
@@ -546,6 +551,11 @@ impl Writer {
         let now = clock.now();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
+            if let Job::Put { .. } | Job::Remove { .. } | Job::Commit { .. } = job {
+                // It reads and writes records itself.
+                inlines.records.write(connection)?;
+                inlines.records.forget();
+            }
             outcomes.push(match job {
                 Job::Append { commits, conditions, .. } => Outcome::Append(
                     log.append_chain(connection, inlines, commits, conditions, now)?,
@@ -604,6 +614,7 @@ impl Writer {
     fn roll_back(&mut self) {
         self.stale = true;
         self.inlines.set.rolled_back();
+        self.inlines.records.forget();
         // After some errors SQLite has done it itself.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")

@@ -77,17 +77,24 @@ impl RowFixture for Files {
 es_core::conformance::store_tests!(
     Files::new() =>
     EventStore, ConditionalAppend, StreamRemoval, StateStore, RecordedAppend, ProjectionStore, ProjectionRows,
+    InlineStore, InlineConditionalAppend, InlineRecordedAppend, InlineRows,
+    FencedStore, FencedConditionalAppend, FencedRecordedAppend,
     DurableEventStore, DurableStateStore, DurableRecordedAppend, DurableProjectionStore,
-    DurableProjectionRows
+    DurableProjectionRows, DurableInlineStore, DurableFencedStore
 );
 
 /// What is appended in place is appended as any other.
 mod in_place {
     use std::path::Path;
 
+    use es_core::bytes::Bytes;
+    use es_core::uuid::Uuid;
     use es_core::{
-        AppendError, Appended, Commit, EventId, EventStore, InPlaceAppend, Position, Query,
-        QueryPage, QueryRange, ReadError, RecordedEvent, StreamId, StreamPage, StreamRange,
+        AppendError, Appended, Commit, DynInlineStore, DynProjectionStore, EventId, EventStore,
+        ExpectedRevision, Fence, FenceError, FencedStore, InPlaceAppend, Inline, InlineStore,
+        NoRows, Position, ProjectionStore, Query, QueryPage, QueryRange, ReadError, RecordedEvent,
+        Revision, RowWork, StateCommit, StateKey, StatePage, StateRecord, StateStore, StreamId,
+        StreamPage, StreamRange,
     };
 
     use es_sqlite_store::Durability;
@@ -132,6 +139,93 @@ mod in_place {
         async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
             self.0.wait_beyond(position).await
         }
+
+        fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+            self.0.in_place()
+        }
+
+        fn projection_store(&self) -> Option<&dyn DynProjectionStore> {
+            Some(self)
+        }
+    }
+
+    impl StateStore for InPlace {
+        async fn get(&self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
+            self.0.get(key).await
+        }
+
+        async fn put(
+            &self,
+            key: &StateKey,
+            value: Bytes,
+            expected: ExpectedRevision,
+        ) -> Result<Revision, StateError> {
+            self.0.put(key, value, expected).await
+        }
+
+        async fn remove(
+            &self,
+            key: &StateKey,
+            expected: ExpectedRevision,
+        ) -> Result<(), StateError> {
+            self.0.remove(key, expected).await
+        }
+
+        async fn list(
+            &self,
+            space: &str,
+            after: Option<&str>,
+            limit: usize,
+        ) -> Result<StatePage, StateError> {
+            self.0.list(space, after, limit).await
+        }
+    }
+
+    impl ProjectionStore for InPlace {
+        type Rows = NoRows;
+
+        async fn identity(&self) -> Result<Uuid, StateError> {
+            ProjectionStore::identity(&self.0).await
+        }
+
+        fn inline_store(&self) -> Option<&dyn DynInlineStore> {
+            Some(self)
+        }
+
+        async fn get_many(
+            &self,
+            keys: &[StateKey],
+        ) -> Result<Vec<Option<StateRecord>>, StateError> {
+            self.0.get_many(keys).await
+        }
+
+        async fn commit(
+            &self,
+            commit: StateCommit,
+            _: Option<RowWork<NoRows>>,
+        ) -> Result<Revision, StateError> {
+            self.0.commit(commit, None).await
+        }
+    }
+
+    impl InlineStore for InPlace {
+        async fn enlist(&self, inline: Inline, stay: bool) -> Result<(), StateError> {
+            self.0.enlist(inline, stay).await
+        }
+    }
+
+    impl FencedStore for InPlace {
+        async fn fence(&self, successor: &str) -> Result<(Fence, Position), FenceError> {
+            self.0.fence(successor).await
+        }
+
+        async fn fenced(&self) -> Result<Option<Fence>, ReadError> {
+            self.0.fenced().await
+        }
+
+        async fn lift_fence(&self) -> Result<Option<Fence>, FenceError> {
+            self.0.lift_fence().await
+        }
     }
 
     /// No power is lost here.
@@ -159,6 +253,9 @@ mod in_place {
     }
 
     es_core::conformance::store_tests!(
-        InPlaceFiles(Files::new()) => EventStore, DurableEventStore
+        InPlaceFiles(Files::new()) =>
+        EventStore, StateStore, ProjectionStore, InlineStore, FencedStore,
+        DurableEventStore, DurableStateStore, DurableProjectionStore, DurableInlineStore,
+        DurableFencedStore
     );
 }

@@ -3,18 +3,21 @@
 mod appending;
 mod bug;
 mod copies;
+mod fences;
+mod inline;
 mod log;
 mod reading;
 mod records;
 mod rows;
 mod state_commits;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use es_core::conformance::{Fixture, Reopen};
 use es_core::jiff::Timestamp;
 use es_core::uuid::Uuid;
-use es_core::{EventId, Position};
+use es_core::{EventId, Position, StreamId};
 use tokio::sync::watch;
 
 pub use self::bug::Bug;
@@ -31,6 +34,8 @@ pub struct BrokenStore {
     tables: Mutex<Tables>,
     /// Whose turn it is to commit, in a store that has something like it.
     turn: tokio::sync::Mutex<()>,
+    /// A lock for each stream, in a store that has something like it.
+    locks: Mutex<HashMap<StreamId, Arc<tokio::sync::Mutex<()>>>>,
     identity: Uuid,
     opening: Uuid,
 }
@@ -68,6 +73,7 @@ impl Reopen for Broken {
     async fn reopen(&self, mut store: BrokenStore) -> BrokenStore {
         {
             let mut log = lock(&store.log);
+            inline::forget(&mut log);
             match self.0 {
                 Some(Bug::LastCommitLost) => {
                     if let Some(last) = log.events.pop() {
@@ -80,13 +86,19 @@ impl Reopen for Broken {
                     log.events.iter_mut().for_each(|event| event.recorded_at = now);
                 }
                 Some(Bug::LastTimeForgotten) => log.last_time_forgotten = true,
+                Some(Bug::EmptyStoreNotOpened) => log.is_unusable = log.events.is_empty(),
+                Some(Bug::FenceForgotten) => log.fence = None,
+                Some(Bug::FenceComesBack) => {
+                    let lifted = log.lifted.take();
+                    log.fence = log.fence.take().or(lifted);
+                }
                 _ => {}
             }
         }
         {
             let mut records = lock(&store.records);
             match self.0 {
-                Some(Bug::RecordsLost) => records.by_key.clear(),
+                Some(Bug::RecordsLost | Bug::InlineRecordsLost) => records.by_key.clear(),
                 Some(Bug::LastStateCommitTorn) => _ = records.by_key.pop_last(),
                 Some(Bug::RevisionsForgotten | Bug::CommitRevisionsForgotten) => {
                     let revisions = records.by_key.values().map(|record| record.revision.get());

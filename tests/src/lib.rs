@@ -9,6 +9,7 @@ pub mod faulty;
 pub mod history;
 pub mod in_place;
 pub mod list_store;
+pub mod mail;
 pub mod partitioned;
 pub mod paused;
 pub mod tally;

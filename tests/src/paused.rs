@@ -1,6 +1,5 @@
 //! A store whose commits of projections can be held up, as those of a process that is stopped.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use es_core::bytes::Bytes;
@@ -18,7 +17,7 @@ use tokio::sync::watch;
 pub struct PausedStore {
     inner: Arc<MemoryStore>,
     runs: watch::Sender<bool>,
-    refused: AtomicU64,
+    refused: watch::Sender<bool>,
     trouble: Mutex<Option<Trouble>>,
 }
 
@@ -29,6 +28,8 @@ pub enum Trouble {
     Commits(&'static str),
     /// Commits that change a record with this in its key panic.
     Panics(&'static str),
+    /// The record with this key is read as something that nobody writes there.
+    Unreadable(&'static str),
     /// Nothing can be read.
     Reads,
 }
@@ -38,7 +39,7 @@ impl PausedStore {
         Self {
             inner,
             runs: watch::Sender::new(true),
-            refused: AtomicU64::new(0),
+            refused: watch::Sender::new(false),
             trouble: Mutex::default(),
         }
     }
@@ -61,9 +62,10 @@ impl PausedStore {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many commits were refused because somebody else was faster.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::SeqCst)
+    /// Waits until a commit was refused because somebody else was faster.
+    pub async fn has_been_refused(&self) {
+        // An error would mean that the sender is gone, which is borrowed here.
+        let _ = self.refused.subscribe().wait_for(|refused| *refused).await;
     }
 }
 
@@ -106,7 +108,13 @@ impl EventStore for PausedStore {
 
 impl StateStore for PausedStore {
     async fn get(&self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
-        self.inner.get(key).await
+        let mut record = self.inner.get(key).await?;
+        if let (Some(record), Some(Trouble::Unreadable(other))) = (&mut record, self.trouble())
+            && key.to_string() == other
+        {
+            record.value = Bytes::from_static(b"?");
+        }
+        Ok(record)
     }
 
     async fn put(
@@ -161,7 +169,7 @@ impl ProjectionStore for PausedStore {
         }
         let answer = self.inner.commit(commit, rows).await;
         if let Err(StateError::Conflict { .. }) = &answer {
-            self.refused.fetch_add(1, Ordering::SeqCst);
+            self.refused.send_replace(true);
         }
         answer
     }

@@ -40,15 +40,17 @@ pub fn digest(before: u64, position: Position) -> u64 {
 
 impl Project<Raised> for Tally {
     fn project(&mut self, event: &Raised, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.note(recorded)?;
         self.value += event.by;
-        self.note(recorded)
+        Ok(())
     }
 }
 
 impl Project<Lowered> for Tally {
     fn project(&mut self, event: &Lowered, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.note(recorded)?;
         self.value -= event.by;
-        self.note(recorded)
+        Ok(())
     }
 }
 
@@ -256,5 +258,78 @@ impl ProjectRows<Sqlite, Lowered> for InlineTallyRows {
         recorded: &Recorded<'_>,
     ) -> Result<(), ProjectError> {
         add_inline(rows, recorded, -event.by.cast_signed())
+    }
+}
+
+/// [`InlineTally`] and [`InlineTallyRows`] in the next version of a program.
+pub mod next {
+    use super::*;
+
+    #[derive(Projection, Default, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+    #[projection(
+        name = "tally-inline",
+        version = 2,
+        events(Raised, Lowered),
+        documents,
+        inline,
+        register = false
+    )]
+    pub struct InlineTally {
+        pub tally: Tally,
+    }
+
+    impl Project<Raised> for InlineTally {
+        fn project(&mut self, event: &Raised, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
+            self.tally.project(event, recorded)
+        }
+    }
+
+    impl Project<Lowered> for InlineTally {
+        fn project(
+            &mut self,
+            event: &Lowered,
+            recorded: &Recorded<'_>,
+        ) -> Result<(), ProjectError> {
+            self.tally.project(event, recorded)
+        }
+    }
+
+    #[derive(Projection)]
+    #[projection(
+        name = "tally-rows-inline",
+        version = 2,
+        events(Raised, Lowered),
+        rows = Sqlite,
+        inline,
+        register = false
+    )]
+    pub struct InlineTallyRows;
+
+    impl RowTables<Sqlite> for InlineTallyRows {
+        const TABLES: &'static [&'static str] = super::InlineTallyRows::TABLES;
+
+        fn create(rows: &mut SqliteTransaction<'_>) -> Result<(), ProjectError> {
+            super::InlineTallyRows::create(rows)
+        }
+    }
+
+    impl ProjectRows<Sqlite, Raised> for InlineTallyRows {
+        fn project(
+            rows: &mut SqliteTransaction<'_>,
+            event: &Raised,
+            recorded: &Recorded<'_>,
+        ) -> Result<(), ProjectError> {
+            add_inline(rows, recorded, event.by.cast_signed())
+        }
+    }
+
+    impl ProjectRows<Sqlite, Lowered> for InlineTallyRows {
+        fn project(
+            rows: &mut SqliteTransaction<'_>,
+            event: &Lowered,
+            recorded: &Recorded<'_>,
+        ) -> Result<(), ProjectError> {
+            add_inline(rows, recorded, -event.by.cast_signed())
+        }
     }
 }

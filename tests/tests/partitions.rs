@@ -19,7 +19,7 @@ use es_memory_store::MemoryStore;
 use es_sqlite_store::{Durability, SqliteStore};
 use es_tests::counter::{Counter, CounterEvent, LowerByOnes, Raise};
 use es_tests::partitioned::{PartedRows, PartedTally, StepRows, Steps};
-use es_tests::paused::PausedStore;
+use es_tests::paused::{PausedStore, Trouble};
 use es_tests::tally::Tally;
 use proptest::prelude::*;
 
@@ -32,10 +32,6 @@ async fn over<S: EventStore>(store: &Arc<S>) -> Runtime<S> {
     let registry = registry.projection::<Steps>().build().unwrap();
     let builder = Runtime::builder_shared(Arc::clone(store)).registry(registry);
     builder.projection_lease(LEASE).start().await.unwrap()
-}
-
-fn status<S: EventStore>(runtime: &Runtime<S>, name: &str) -> ProjectionStatus {
-    runtime.projection_handle(name).unwrap().status()
 }
 
 /// What the partitioned read models must be: a plain fold over the log.
@@ -238,27 +234,23 @@ async fn what_fails_stops_its_key_and_what_can_not_be_told_stops_every_partition
     let stopped = runtime.wait_for::<Fussy>(&late).within(PATIENCE).await.unwrap_err();
     assert!(matches!(stopped, WaitError::Parked { key: None, .. }), "{stopped}");
     let handle = runtime.projection_handle("fussy").unwrap();
-    let mut parked = BTreeSet::new();
-    while parked.len() < 3 {
-        let letters = handle.dead_letters().await.unwrap();
-        let stops = letters.iter().filter(|letter| letter.key.is_none());
-        parked = stops.map(|letter| letter.partition.unwrap()).collect();
-        tokio::task::yield_now().await;
-    }
+    let stopped = |status: &ProjectionStatus| {
+        status.dead_letters.iter().filter(|letter| letter.key.is_none()).count() == 3
+    };
+    handle.until(PATIENCE, stopped).await.unwrap();
     handle.skip(Position::new(21), "nobody knows how many", "ada").await.unwrap();
-    until(|| handle.status().dead_letters.len() == 1).await;
+    handle.until(PATIENCE, |status| status.dead_letters.len() == 1).await.unwrap();
     runtime.wait_for::<Fussy>(&late).within(PATIENCE).await.unwrap();
     let documents = runtime.documents::<Fussy>().unwrap();
     assert_eq!(documents.get(1).await.unwrap(), Some(Fussy { sum: 2 }));
     handle.skip(Position::new(5), "an unlucky number", "ada").await.unwrap();
-    until(|| handle.status().dead_letters.is_empty()).await;
+    handle.until(PATIENCE, |status| status.dead_letters.is_empty()).await.unwrap();
     runtime.wait_until_current::<Fussy>().within(PATIENCE).await.unwrap();
     assert_eq!(documents.all().await.unwrap().len(), 19);
 }
 
 /// The partitions that a process works on.
-fn held<S: EventStore>(runtime: &Runtime<S>, name: &str) -> BTreeSet<u32> {
-    let status = status(runtime, name);
+fn held(status: &ProjectionStatus) -> BTreeSet<u32> {
     let works = |state: &ProjectionState| {
         matches!(state, ProjectionState::Live | ProjectionState::CatchingUp)
     };
@@ -266,14 +258,28 @@ fn held<S: EventStore>(runtime: &Runtime<S>, name: &str) -> BTreeSet<u32> {
     partitions.filter(|it| works(&it.state)).map(|it| it.partition).collect()
 }
 
-/// Waits until something is so.
-async fn until(what: impl Fn() -> bool) {
-    let waiting = async {
-        while !what() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+/// Waits until a process works on so many partitions.
+async fn holds<S: EventStore>(runtime: &Runtime<S>, name: &str, count: usize) {
+    let handle = runtime.projection_handle(name).unwrap();
+    handle.until(PATIENCE, |status| held(status).len() == count).await.unwrap();
+}
+
+/// Waits until two processes work on two partitions each, and not on the same ones.
+async fn shared<S: EventStore, T: EventStore>(first: &Runtime<S>, second: &Runtime<T>) {
+    let handle = first.projection_handle("steps").unwrap();
+    loop {
+        holds(first, "steps", 2).await;
+        holds(second, "steps", 2).await;
+        let others = held(&second.projection_handle("steps").unwrap().status());
+        // The first one may have changed its mind meanwhile.
+        let others_and_own = |status: &ProjectionStatus| {
+            (held(status).len(), others.len()) == (2, 2) && held(status).is_disjoint(&others)
+        };
+        if others_and_own(&handle.status()) {
+            return;
         }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,11 +287,9 @@ async fn processes_share_the_partitions_and_take_over_those_of_one_that_is_stopp
     let store = Arc::new(MemoryStore::new());
     let processes = [0, 1].map(|_| Arc::new(PausedStore::new(Arc::clone(&store))));
     let first = over(&processes[0]).await;
-    until(|| held(&first, "steps").len() == 4).await;
+    holds(&first, "steps", 4).await;
     let second = over(&processes[1]).await;
-    let shared = || held(&first, "steps").len() == 2 && held(&second, "steps").len() == 2;
-    until(shared).await;
-    assert!(held(&first, "steps").is_disjoint(&held(&second, "steps")));
+    shared(&first, &second).await;
     for round in 0..200 {
         let process = if round % 2 == 0 { &first } else { &second };
         let receipt = process.execute(Raise { counter: round % 9, by: round }).await.unwrap();
@@ -302,11 +306,11 @@ async fn processes_share_the_partitions_and_take_over_those_of_one_that_is_stopp
     for round in 0..50 {
         second.execute(Raise { counter: round % 9, by: round }).await.unwrap();
     }
-    until(|| held(&second, "steps").len() == 4).await;
+    holds(&second, "steps", 4).await;
     check(&second).await;
     processes[0].wake();
-    until(|| processes[0].refused() > 0).await;
-    until(shared).await;
+    processes[0].has_been_refused().await;
+    shared(&first, &second).await;
     for round in 0..50 {
         first.execute(Raise { counter: round % 9, by: round }).await.unwrap();
     }
@@ -315,7 +319,7 @@ async fn processes_share_the_partitions_and_take_over_those_of_one_that_is_stopp
 
     // One that leaves says so: nobody waits for its time.
     first.shutdown().await;
-    until(|| held(&second, "steps").len() == 4).await;
+    holds(&second, "steps", 4).await;
     check(&second).await;
 }
 
@@ -430,4 +434,45 @@ async fn rows_by_stream_and_by_a_declared_key_are_those_of_a_fold_also_resumed_a
     }
     check_rows(&runtime).await;
     runtime.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_has_failed_for_good_is_brought_back_by_whoever_resumes_it() {
+    let memory = Arc::new(MemoryStore::new());
+    let store = Arc::new(PausedStore::new(Arc::clone(&memory)));
+    // Another process, which works no more.
+    let elsewhere = over(&memory).await;
+    elsewhere.execute(Raise { counter: 1, by: 1 }).await.unwrap();
+    check(&elsewhere).await;
+    elsewhere.shutdown().await;
+    let other = elsewhere.projection_handle("steps").unwrap();
+    let failed = |status: &ProjectionStatus| {
+        let failed = |state: &ProjectionState| matches!(state, ProjectionState::Failed { reason } if !reason.may_pass());
+        status.partitions.iter().filter(|it| failed(&it.state)).count() == 1
+    };
+    for from_elsewhere in [false, true] {
+        // Its checkpoint is not what anybody writes there.
+        store.set_trouble(Some(Trouble::Unreadable("checkpoint/steps/1/0")));
+        let runtime = over(&store).await;
+        let handle = runtime.projection_handle("steps").unwrap();
+        handle.until(PATIENCE, failed).await.unwrap();
+        for round in 0..40 {
+            runtime.execute(Raise { counter: round % 9, by: round % 11 + 1 }).await.unwrap();
+        }
+        // The others go on.
+        let head = store.head().await.unwrap();
+        let others =
+            |status: &ProjectionStatus| status.partitions[1..].iter().all(|it| it.position == head);
+        handle.until(PATIENCE, others).await.unwrap();
+        assert!(failed(&handle.status()));
+        store.set_trouble(None);
+        if from_elsewhere {
+            other.resume().await.unwrap()
+        } else {
+            handle.resume().await.unwrap()
+        }
+        handle.until(PATIENCE, |status| !failed(status)).await.unwrap();
+        check(&runtime).await;
+        runtime.shutdown().await;
+    }
 }

@@ -15,7 +15,7 @@ use es_sqlite_store::{Durability, Sqlite, SqliteStore, SqliteTransaction};
 use es_tests::counter::{Counter, Raise, Raised};
 use es_tests::paused::{PausedStore, Trouble};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The positions of events, and whether each was a replay.
 type Told = Vec<(u64, bool)>;
@@ -259,7 +259,9 @@ async fn what_the_served_generation_has_applied_is_a_replay_to_the_one_that_is_b
 async fn on_memory(store: &Arc<PausedStore>) -> Runtime<PausedStore> {
     let registry = Registry::builder().aggregate::<Counter>().projection::<State>();
     let registry = registry.projection::<Document>().projection::<Parted>().build().unwrap();
-    Runtime::builder_shared(Arc::clone(store)).registry(registry).start().await.unwrap()
+    let builder = Runtime::builder_shared(Arc::clone(store)).registry(registry);
+    // One that has failed does not give its lease back.
+    builder.projection_lease(Duration::from_millis(200)).start().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

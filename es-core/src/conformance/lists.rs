@@ -373,3 +373,151 @@ macro_rules! __durable_projection_rows_checks {
         }
     };
 }
+
+/// The checks of a store that changes projections in the step that appends.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __inline_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store inline_appends {
+                an_append_runs_the_steps = 1
+                a_chain_runs_the_steps = 1
+                an_append_at_once_runs_the_steps = 1
+                an_append_in_place_runs_the_steps = 1
+                what_one_step_refuses_the_others_have_not_done = 2
+                a_refused_step_does_not_touch_the_commits_beside_it = 2
+            }
+            store inline_steps {
+                nobody_finds_events_without_their_records = 3
+                an_append_that_is_dropped_leaves_both_or_neither = 3
+                a_step_is_known_to_be_stored_when_its_append_is_answered = 5
+                a_step_is_known_to_be_stored_before_anybody_hears_of_its_events = 5
+            }
+            store inline_places {
+                a_step_reads_what_all_before_it_have_stored = 4
+                a_step_is_told_where_its_events_are_read_later = 6
+            }
+            store inline_enlisting {
+                enlisting_leaves_no_event_out_while_others_append = 7
+                who_does_not_stay_is_brought_up_and_takes_part_in_no_append = 7
+                enlisting_that_fails_leaves_nothing_behind = 7
+                the_runtime_finds_the_inline_store = 8
+            }
+        }
+    };
+}
+
+/// The check of a store that has both inline projections and append conditions.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __inline_conditional_append_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store inline_appends {
+                an_append_under_conditions_runs_the_steps = 1
+            }
+        }
+    };
+}
+
+/// The check of a store that has inline projections and takes over events.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __inline_recorded_append_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store inline_appends {
+                a_copy_runs_the_steps = 1
+            }
+        }
+    };
+}
+
+/// The checks of rows in a store that changes projections in the step that appends.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __inline_rows_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture inline_rows {
+                rows_are_written_in_the_step_of_an_append = 3
+                a_refused_step_leaves_no_rows = 2
+            }
+        }
+    };
+}
+
+/// The checks of a store of inline projections that can be opened again.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __durable_inline_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture reopened_inline {
+                what_was_changed_with_events_is_there_after_the_store_was_opened_again = 3
+            }
+        }
+    };
+}
+
+/// The checks of a store that can be closed to new events.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fenced_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store fences {
+                no_append_passes_a_fence = 1
+                no_chain_passes_a_fence = 1
+                no_append_at_once_passes_a_fence = 1
+                no_append_in_place_passes_a_fence = 1
+                a_fence_and_appends_come_in_one_order = 1
+                a_commit_that_is_stored_is_answered_behind_a_fence = 2
+                a_fence_is_put_up_once = 4
+                reads_and_records_are_not_fenced = 5
+                a_fence_that_is_lifted_is_gone = 6
+            }
+        }
+    };
+}
+
+/// The check of a store that has both a fence and append conditions.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fenced_conditional_append_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store fences {
+                no_append_under_conditions_passes_a_fence = 1
+            }
+        }
+    };
+}
+
+/// The check of a store that has a fence and takes over events.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fenced_recorded_append_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            store fences {
+                no_copy_passes_a_fence = 1
+            }
+        }
+    };
+}
+
+/// The checks of a store with a fence that can be opened again.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __durable_fenced_store_checks {
+    ($($callback:ident)::+ ! $($arguments:tt)*) => {
+        $($callback)::+! { $($arguments)*
+            fixture reopened_fences {
+                a_fence_holds_after_the_store_was_opened_again = 3
+                a_fence_that_was_lifted_does_not_come_back = 3
+            }
+        }
+    };
+}

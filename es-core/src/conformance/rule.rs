@@ -22,6 +22,10 @@ pub enum Contract {
     Rows,
     /// The contract of [`StreamRemoval`](crate::StreamRemoval#contract).
     Removals,
+    /// The contract of [`InlineStore`](crate::InlineStore#contract).
+    Inlines,
+    /// The contract of [`FencedStore`](crate::FencedStore#contract).
+    Fences,
 }
 
 impl Contract {
@@ -34,6 +38,8 @@ impl Contract {
         Self::Projections,
         Self::Rows,
         Self::Removals,
+        Self::Inlines,
+        Self::Fences,
     ];
 
     /// The name of the trait.
@@ -46,6 +52,8 @@ impl Contract {
             Self::Projections => "ProjectionStore",
             Self::Rows => "RowFamily",
             Self::Removals => "StreamRemoval",
+            Self::Inlines => "InlineStore",
+            Self::Fences => "FencedStore",
         }
     }
 
@@ -63,6 +71,8 @@ impl Contract {
             Self::Copies => include_str!("../store/recorded_append.rs"),
             Self::Projections | Self::Rows => include_str!("../store/projection_store.rs"),
             Self::Removals => include_str!("../store/stream_removal.rs"),
+            Self::Inlines => include_str!("../store/inline_store.rs"),
+            Self::Fences => include_str!("../store/fence.rs"),
         }
     }
 
@@ -131,6 +141,8 @@ mod tests {
             (Contract::Projections, 8),
             (Contract::Rows, 4),
             (Contract::Removals, 7),
+            (Contract::Inlines, 8),
+            (Contract::Fences, 6),
         ];
         assert!(counts.iter().map(|(contract, _)| contract).eq(Contract::ALL));
         for (contract, count) in counts {

@@ -243,13 +243,13 @@ impl<S: EventStore> Subject<S> {
     ) -> Result<StreamPage, Breach> {
         let answer = self.store.read_stream(stream, range).await;
         let page = self.read("`read_stream`", answer)?;
-        self.under(8).is_page(&page.events, range.limit, page.next.is_some())?;
+        self.as_event_store(8).is_page(&page.events, range.limit, page.next.is_some())?;
         Ok(page)
     }
 
     pub(super) async fn page(&self, query: &Query, range: QueryRange) -> Result<QueryPage, Breach> {
         let page = self.read("`read`", self.store.read(query, range).await)?;
-        self.under(8).is_page(&page.events, range.limit, page.more)?;
+        self.as_event_store(8).is_page(&page.events, range.limit, page.more)?;
         Ok(page)
     }
 
@@ -277,7 +277,7 @@ impl<S: EventStore> Subject<S> {
             match page.next {
                 Some(next) => {
                     let expected = range.from.plus(page.events.len() as u64);
-                    self.under(8).same("the version to go on with", expected, next)?;
+                    self.as_event_store(8).same("the version to go on with", expected, next)?;
                     range = range.continued(next);
                 }
                 None => return Ok(events),
@@ -301,7 +301,7 @@ impl<S: EventStore> Subject<S> {
             let page = self.page(query, range).await?;
             for recorded in page.events.iter() {
                 let last = events.last().map_or(after, |last| last.position);
-                self.under(10).require(
+                self.as_event_store(10).require(
                     recorded.position > last,
                     format_args!("an event above position {last}"),
                     format_args!("one at position {}", recorded.position),

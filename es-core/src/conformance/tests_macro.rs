@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::conformance::check::Check;
 use crate::conformance::fixture::{Fixture, Reopen};
 use crate::store::{
-    ConditionalAppend, EventStore, NoRows, ProjectionStore, RecordedAppend, StateStore,
-    StreamRemoval,
+    ConditionalAppend, EventStore, FencedStore, InlineRows, InlineStore, NoRows, ProjectionStore,
+    RecordedAppend, StateStore, StreamRemoval,
 };
 
 /// How long one check may take. Most take a moment; some append thousands of commits.
@@ -39,8 +39,9 @@ macro_rules! store_tests {
         fn every_capability_is_declared() {
             #[allow(unused_imports)]
             use $crate::conformance::{
-                NotConditional, NotEventStore, NotProjectionStore, NotRecorded, NotRemovable,
-                NotReopen, NotStateStore,
+                NotConditional, NotEventStore, NotFenced, NotFencedConditional, NotFencedRecorded,
+                NotInline, NotInlineConditional, NotInlineRecorded, NotInlineRows,
+                NotProjectionStore, NotRecorded, NotRemovable, NotReopen, NotStateStore,
             };
 
             let of = $crate::conformance::Capabilities::of(&$fixture);
@@ -52,11 +53,20 @@ macro_rules! store_tests {
                 (of.is_recorded(), "RecordedAppend"),
                 (of.is_projection_store(), "ProjectionStore"),
                 (of.has_rows(), "ProjectionRows"),
+                (of.is_inline(), "InlineStore"),
+                (of.is_inline_conditional(), "InlineConditionalAppend"),
+                (of.is_inline_recorded(), "InlineRecordedAppend"),
+                (of.has_inline_rows(), "InlineRows"),
+                (of.is_fenced(), "FencedStore"),
+                (of.is_fenced_conditional(), "FencedConditionalAppend"),
+                (of.is_fenced_recorded(), "FencedRecordedAppend"),
                 (of.is_event_store() && of.is_durable(), "DurableEventStore"),
                 (of.is_state_store() && of.is_durable(), "DurableStateStore"),
                 (of.is_recorded() && of.is_durable(), "DurableRecordedAppend"),
                 (of.is_projection_store() && of.is_durable(), "DurableProjectionStore"),
                 (of.has_rows() && of.is_durable(), "DurableProjectionRows"),
+                (of.is_inline() && of.is_durable(), "DurableInlineStore"),
+                (of.is_fenced() && of.is_durable(), "DurableFencedStore"),
             ];
             $crate::conformance::Capabilities::declared(&found, &[$(stringify!($capability)),+]);
         }
@@ -126,6 +136,37 @@ macro_rules! __tests_of {
             @ durable_projection_rows $fixture => __durable_projection_rows_checks
         }
     };
+    (InlineStore, $fixture:expr) => {
+        $crate::__tests_of! { @ inline_store $fixture => __inline_store_checks }
+    };
+    (InlineConditionalAppend, $fixture:expr) => {
+        $crate::__tests_of! {
+            @ inline_conditional_append $fixture => __inline_conditional_append_checks
+        }
+    };
+    (InlineRecordedAppend, $fixture:expr) => {
+        $crate::__tests_of! { @ inline_recorded_append $fixture => __inline_recorded_append_checks }
+    };
+    (InlineRows, $fixture:expr) => {
+        $crate::__tests_of! { @ inline_rows $fixture => __inline_rows_checks }
+    };
+    (DurableInlineStore, $fixture:expr) => {
+        $crate::__tests_of! { @ durable_inline_store $fixture => __durable_inline_store_checks }
+    };
+    (FencedStore, $fixture:expr) => {
+        $crate::__tests_of! { @ fenced_store $fixture => __fenced_store_checks }
+    };
+    (FencedConditionalAppend, $fixture:expr) => {
+        $crate::__tests_of! {
+            @ fenced_conditional_append $fixture => __fenced_conditional_append_checks
+        }
+    };
+    (FencedRecordedAppend, $fixture:expr) => {
+        $crate::__tests_of! { @ fenced_recorded_append $fixture => __fenced_recorded_append_checks }
+    };
+    (DurableFencedStore, $fixture:expr) => {
+        $crate::__tests_of! { @ durable_fenced_store $fixture => __durable_fenced_store_checks }
+    };
     (@ $module:ident $fixture:expr => $($checks:ident),+) => {
         mod $module {
             #[allow(unused_imports)]
@@ -141,7 +182,7 @@ macro_rules! __tests_of {
     ($other:ident, $fixture:expr) => {
         ::core::compile_error! { ::core::concat!(
             "`", ::core::stringify!($other), "` is no capability that the suite has checks for\n",
-            "help: write `EventStore`, `ConditionalAppend`, `StreamRemoval`, `StateStore`, `RecordedAppend`, `ProjectionStore` or `ProjectionRows`, or one of them with `Durable` before it"
+            "help: write `EventStore`, `ConditionalAppend`, `StreamRemoval`, `StateStore`, `RecordedAppend`, `ProjectionStore`, `ProjectionRows`, `InlineStore`, `InlineRows` or `FencedStore`, or one of them with `Durable` before it"
         ) }
     };
 }
@@ -273,4 +314,15 @@ question!(is_conditional, NotConditional, Fixture<Store: ConditionalAppend>);
 question!(is_removable, NotRemovable, Fixture<Store: StreamRemoval + ConditionalAppend>);
 question!(is_state_store, NotStateStore, Fixture<Store: StateStore>);
 question!(is_recorded, NotRecorded, Fixture<Store: RecordedAppend>);
+question!(is_inline, NotInline, Fixture<Store: InlineStore>);
+question!(
+    is_inline_conditional, NotInlineConditional, Fixture<Store: InlineStore + ConditionalAppend>
+);
+question!(is_inline_recorded, NotInlineRecorded, Fixture<Store: InlineStore + RecordedAppend>);
+question!(has_inline_rows, NotInlineRows, Fixture<Store: InlineStore<Rows: InlineRows>>);
+question!(is_fenced, NotFenced, Fixture<Store: FencedStore>);
+question!(
+    is_fenced_conditional, NotFencedConditional, Fixture<Store: FencedStore + ConditionalAppend>
+);
+question!(is_fenced_recorded, NotFencedRecorded, Fixture<Store: FencedStore + RecordedAppend>);
 question!(is_durable, NotReopen, Reopen);

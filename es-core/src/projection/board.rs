@@ -67,6 +67,16 @@ impl Board {
         });
     }
 
+    /// The state of the projection and of each of its partitions.
+    pub(crate) fn set_all(&self, state: ProjectionState) {
+        self.update(|status| {
+            for partition in Arc::make_mut(&mut status.partitions) {
+                partition.state = state.clone();
+            }
+            status.state = state;
+        });
+    }
+
     pub(crate) fn ring(&self) {
         self.bell.send_modify(|count| *count += 1);
     }

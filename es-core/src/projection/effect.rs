@@ -39,11 +39,11 @@ pub trait EffectProjection: Projection<Home = Effects> {
     ///
     /// # Errors
     /// When that `React` fails.
-    fn react_event(
-        &self,
-        event: &Self::Event,
-        occasion: &Occasion<'_>,
-    ) -> impl Future<Output = Result<(), ProjectError>> + Send;
+    fn react_event<'a>(
+        &'a self,
+        event: &'a Self::Event,
+        occasion: &'a Occasion<'a>,
+    ) -> impl Future<Output = Result<(), ProjectError>> + Send + 'a;
 }
 
 /// What a program does outside because of one event: send a mail, call a service, push a message.

@@ -88,9 +88,32 @@ impl InlinePlace<'_> {
 /// An inline projection as it takes part in the appends of a store; see
 /// [`InlineStore`](crate::InlineStore).
 #[derive(Clone)]
-pub struct Inline(Arc<Member>);
+pub struct Inline(Arc<dyn Member>);
 
-struct Member {
+/// Who takes part in the steps of a store: an inline projection, and what the conformance suite has in
+/// the place of one.
+pub(crate) trait Member: Send + Sync {
+    /// See [`Inline::bring_up`].
+    fn bring_up(&self, step: &mut dyn AnyStep, head: Position) -> Result<(), StateError>;
+    /// See [`Inline::append`].
+    fn append(&self, step: &mut dyn AnyStep, place: &InlinePlace<'_>) -> Result<(), AppendError>;
+    /// See [`Inline::keep`].
+    fn keep(&self);
+    /// See [`Inline::undo`].
+    fn undo(&self);
+    /// See [`Inline::committed`].
+    fn committed(&self);
+    /// See [`Inline::rolled_back`].
+    fn rolled_back(&self);
+    /// See [`Inline::has_fallen`].
+    fn has_fallen(&self) -> bool;
+    /// See [`Inline::is_over`].
+    fn is_over(&self) -> bool;
+    /// See [`Inline::end`].
+    fn end(&self);
+}
+
+struct Projecting {
     host: Arc<dyn Host>,
     query: Query,
     /// Instead of taking part, a generation that was built becomes live.
@@ -198,18 +221,25 @@ impl Inline {
     fn with(host: Arc<dyn Host>, swap: Option<Swap>) -> Self {
         let query = host.query();
         let (over, known) = (AtomicBool::new(false), Mutex::default());
-        Self(Arc::new(Member { host, query, swap, over, known }))
+        Self(Arc::new(Projecting { host, query, swap, over, known }))
     }
 
     /// Whether it could not be brought up to the head.
     pub(crate) fn has_fallen(&self) -> bool {
-        matches!(ignore_poison(self.0.known.lock()).open.is, Is::Fallen(_))
+        self.0.has_fallen()
     }
 
     /// It takes part no more.
     pub(crate) fn end(&self) {
-        self.0.over.store(true, Ordering::SeqCst);
-        self.0.host.board().set_inline(None);
+        self.0.end();
+    }
+}
+
+/// For the suite.
+#[cfg(feature = "conformance")]
+impl From<Arc<dyn Member>> for Inline {
+    fn from(member: Arc<dyn Member>) -> Self {
+        Self(member)
     }
 }
 
@@ -220,7 +250,7 @@ impl Inline {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.0.over.load(Ordering::SeqCst)
+        self.0.is_over()
     }
 
     /// Applies what lies between the checkpoint and the head.
@@ -229,25 +259,7 @@ impl Inline {
         step: &mut dyn AnyStep,
         head: Position,
     ) -> Result<(), StateError> {
-        let mut known = ignore_poison(self.0.known.lock());
-        let mut now = known.open.clone();
-        now.is = Is::In;
-        let done = catch_unwind(AssertUnwindSafe(|| {
-            self.0.go_on(step, &mut now, head, None)?;
-            match &self.0.swap {
-                Some(swap) => self.0.swap(step, swap),
-                None => Ok(()),
-            }
-        }));
-        match done {
-            Ok(Ok(())) => now.seen = now.seen.max(head),
-            Ok(Err(Halt::Failed(error))) => return Err(error),
-            Ok(Err(Halt::Fallen(why))) => now.is = Is::Fallen(why),
-            Ok(Err(Halt::Refused(failure))) => now.is = Is::Fallen(failure.error),
-            Err(panic) => return Err(StateError::Permanent(self.0.panicked(&*panic))),
-        }
-        known.open = now;
-        Ok(())
+        self.0.bring_up(step, head)
     }
 
     /// Applies the events of a commit.
@@ -256,10 +268,58 @@ impl Inline {
         step: &mut dyn AnyStep,
         place: &InlinePlace<'_>,
     ) -> Result<(), AppendError> {
-        let mut known = ignore_poison(self.0.known.lock());
+        self.0.append(step, place)
+    }
+
+    /// The commit is taken.
+    pub(crate) fn keep(&self) {
+        self.0.keep();
+    }
+
+    /// The commit is refused.
+    pub(crate) fn undo(&self) {
+        self.0.undo();
+    }
+
+    /// The step is stored.
+    pub(crate) fn committed(&self) {
+        self.0.committed();
+    }
+
+    /// Nothing of the step is stored.
+    pub(crate) fn rolled_back(&self) {
+        self.0.rolled_back();
+    }
+}
+
+impl Member for Projecting {
+    fn bring_up(&self, step: &mut dyn AnyStep, head: Position) -> Result<(), StateError> {
+        let mut known = ignore_poison(self.known.lock());
+        let mut now = known.open.clone();
+        now.is = Is::In;
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            self.go_on(step, &mut now, head, None)?;
+            match &self.swap {
+                Some(swap) => self.swap(step, swap),
+                None => Ok(()),
+            }
+        }));
+        match done {
+            Ok(Ok(())) => now.seen = now.seen.max(head),
+            Ok(Err(Halt::Failed(error))) => return Err(error),
+            Ok(Err(Halt::Fallen(why))) => now.is = Is::Fallen(why),
+            Ok(Err(Halt::Refused(failure))) => now.is = Is::Fallen(failure.error),
+            Err(panic) => return Err(StateError::Permanent(self.panicked(&*panic))),
+        }
+        known.open = now;
+        Ok(())
+    }
+
+    fn append(&self, step: &mut dyn AnyStep, place: &InlinePlace<'_>) -> Result<(), AppendError> {
+        let mut known = ignore_poison(self.known.lock());
         let mut now = known.open.clone();
         if now.is == Is::In {
-            let page = place.matching(&self.0.query);
+            let page = place.matching(&self.query);
             if page.is_empty() {
                 // Events of others before it are still to be looked at.
                 if now.seen == place.before {
@@ -267,16 +327,16 @@ impl Inline {
                 }
             } else {
                 let done = catch_unwind(AssertUnwindSafe(|| {
-                    self.0.go_on(step, &mut now, place.before, Some(page))
+                    self.go_on(step, &mut now, place.before, Some(page))
                 }));
                 match done {
                     Ok(Ok(())) => now.seen = place.last(),
                     Ok(Err(Halt::Fallen(why))) => now.is = Is::Fallen(why),
                     Ok(Err(Halt::Refused(failure))) => {
-                        return Err(self.0.refusal(*failure, place));
+                        return Err(self.refusal(*failure, place));
                     }
                     Ok(Err(Halt::Failed(error))) => return Err(failed(error)),
-                    Err(panic) => return Err(AppendError::Permanent(self.0.panicked(&*panic))),
+                    Err(panic) => return Err(AppendError::Permanent(self.panicked(&*panic))),
                 }
             }
         }
@@ -284,25 +344,23 @@ impl Inline {
         Ok(())
     }
 
-    /// The commit is taken.
-    pub(crate) fn keep(&self) {
-        let mut known = ignore_poison(self.0.known.lock());
+    fn keep(&self) {
+        let mut known = ignore_poison(self.known.lock());
         known.open = known.tried.clone();
     }
 
-    /// The commit is refused.
-    pub(crate) fn undo(&self) {
-        let mut known = ignore_poison(self.0.known.lock());
+    fn undo(&self) {
+        let mut known = ignore_poison(self.known.lock());
         known.tried = known.open.clone();
     }
 
-    pub(crate) fn committed(&self) {
-        let mut known = ignore_poison(self.0.known.lock());
+    fn committed(&self) {
+        let mut known = ignore_poison(self.known.lock());
         if known.stored == known.open {
             return;
         }
         known.stored = known.open.clone();
-        let board = self.0.host.board();
+        let board = self.host.board();
         match &known.stored.is {
             Is::In => board.set_inline(Some(Standing {
                 position: known.stored.seen,
@@ -310,7 +368,7 @@ impl Inline {
                 applied_until: known.stored.applied_until,
             })),
             Is::Fallen(error) => {
-                let projection = self.0.host.projection().name;
+                let projection = self.host.projection().name;
                 tracing::warn!(target: TARGET, projection, %error, "inline projection is left to its worker");
                 board.set_inline(None);
                 board.ring();
@@ -322,13 +380,26 @@ impl Inline {
         }
     }
 
-    pub(crate) fn rolled_back(&self) {
-        let mut known = ignore_poison(self.0.known.lock());
+    fn rolled_back(&self) {
+        let mut known = ignore_poison(self.known.lock());
         known.open = known.stored.clone();
+    }
+
+    fn has_fallen(&self) -> bool {
+        matches!(ignore_poison(self.known.lock()).open.is, Is::Fallen(_))
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.host.board().set_inline(None);
     }
 }
 
-impl Member {
+impl Projecting {
     /// Applies what others have appended up to `before`, and then the events of the commit.
     fn go_on(
         &self,

@@ -44,13 +44,13 @@ pub(crate) fn run<S: EventStore>(place: Workplace<S>) -> impl Future<Output = ()
             tracing::error!(target: TARGET, projection = place.name(), error = %failure, "projection failed");
             let pause = back_off.pause_after(&failure);
             bell.mark_unchanged();
-            place.host.board().set_state(ProjectionState::Failed { reason: failure });
+            place.host.board().set_all(ProjectionState::Failed { reason: failure });
             let resting =
                 asked_or_after(&place, &mut bell, asked, pause.map(|it| Instant::now() + it));
             if place.unless_stopped(resting).await.is_err() {
                 break;
             }
-            place.host.board().set_state(ProjectionState::CatchingUp);
+            place.host.board().set_all(ProjectionState::CatchingUp);
         }
         if let Some(inline) = &place.inline {
             inline.end();

@@ -25,6 +25,22 @@ const FEW_KINDS: usize = 16;
 /// show them with [`PageBuilder::share`](crate::PageBuilder::share) where they lie.
 ///
 /// Times are kept to the microsecond.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use es_core::{Alike, EventBlock, PageBuilder, Recorded};
+///
+/// fn page_of(events: &[Recorded<'_>]) -> es_core::Page {
+///     let mut block = EventBlock::with_capacity(events.len());
+///     let fitting = events.iter().take_while(|event| block.push(event, Alike::default())).count();
+///     block.seal();
+///     let mut page = PageBuilder::default();
+///     page.share(&Arc::new(block), 0..fitting);
+///     page.build()
+/// }
+/// # assert!(page_of(&[]).is_empty());
+/// ```
 #[derive(Clone, Default, Debug)]
 pub struct EventBlock {
     entries: Vec<Entry>,
@@ -504,4 +520,14 @@ impl EventBlock {
 #[inline]
 fn both_halves(upper: u32, lower: u32) -> u64 {
     u64::from(upper) << 32 | u64::from(lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_takes_52_bytes_beside_its_payload() {
+        assert_eq!(size_of::<Entry>(), 52);
+    }
 }

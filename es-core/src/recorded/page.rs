@@ -182,13 +182,20 @@ impl PageBuilder {
             None => Alike::default(),
         };
         if !self.open.push(&recorded, alike) {
-            self.close();
-            self.open = EventBlock::with_capacity(self.room.saturating_sub(self.page.len()));
-            // One that is empty takes every event.
-            let taken = self.open.push(&recorded, Alike::default());
-            debug_assert!(taken, "an empty block refused an event");
+            self.push_behind(&recorded);
         }
         self.page.payload_bytes += recorded.payload.as_bytes().len();
+    }
+
+    /// Copies an event that does not fit in the open block into the next one.
+    #[cold]
+    #[inline(never)]
+    fn push_behind(&mut self, recorded: &Recorded<'_>) {
+        self.close();
+        self.open = EventBlock::with_capacity(self.room.saturating_sub(self.page.len()));
+        // One that is empty takes every event.
+        let taken = self.open.push(recorded, Alike::default());
+        debug_assert!(taken, "an empty block refused an event");
     }
 
     /// Adds events of a block to the end of the page and copies nothing. Places that the block does not

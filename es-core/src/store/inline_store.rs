@@ -24,13 +24,22 @@ use crate::version::{Position, Version};
 /// # Contract
 /// 1. From the answer to [`enlist`](Self::enlist) with `stay` on, every append through this store
 ///    runs [`InlineSet::append`], whichever method makes it: after everything about the commit is
-///    checked, in the same atomic step, and once for each commit that is stored.
+///    checked, in the same atomic step, and once for each commit that is stored. A commit that is
+///    stored already runs nothing, and neither does one that is refused for another reason.
 /// 2. When that fails the commit is refused with what it failed with. Nothing of it is stored,
 ///    nor of what inline projections did for it; commits that share its transaction are not touched.
-/// 3. What inline projections change is stored with the events of the commit, or not at all.
-/// 4. Steps come one after another: what a step reads is what all before it have stored.
+/// 3. What inline projections change, records and rows, is stored with the events of the commit, or
+///    not at all: who finds the one finds the other, also when the append was dropped halfway.
+/// 4. Steps come one after another: what a step reads is what all before it have stored, and nothing
+///    of its own commit.
 /// 5. [`InlineSet::committed`] is called when the step is stored, before the append is answered and
 ///    before anybody hears of its events; [`InlineSet::rolled_back`] when nothing of it is.
+/// 6. The [`InlinePlace`] of a step is where the events are read later: their positions, their
+///    versions and their time.
+/// 7. [`enlist`](Self::enlist) runs [`InlineSet::enlist`] in a step of its own, between two appends,
+///    with the head that is there. When that fails nothing of it is stored, and no append runs it;
+///    without `stay` no append runs it either.
+/// 8. [`ProjectionStore::inline_store`] gives this store.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can not change a projection in the step that appends its events",
     label = "keeps no inline projections",

@@ -80,7 +80,7 @@ pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
         &match projection.effects {
             true => quote! {
                 let _ = (__event, __occasion);
-                ::core::result::Result::Ok(())
+                ::core::future::ready(::core::result::Result::Ok(()))
             },
             false => quote! {
                 let _ = (__event, __recorded);

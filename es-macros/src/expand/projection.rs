@@ -1,6 +1,6 @@
 //! `impl Projection`
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -103,13 +103,13 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
             #[automatically_derived]
             #[allow(deprecated, unused_qualifications)]
             impl #es_core::EffectProjection for #ident {
-                fn react_event(
-                    &self,
-                    __event: &#events,
-                    __occasion: &#es_core::Occasion<'_>,
+                fn react_event<'__a>(
+                    &'__a self,
+                    __event: &'__a #events,
+                    __occasion: &'__a #es_core::Occasion<'__a>,
                 ) -> impl ::core::future::Future<
                     Output = ::core::result::Result<(), #es_core::ProjectError>,
-                > + ::core::marker::Send {
+                > + ::core::marker::Send + '__a {
                     #project
                 }
             }
@@ -147,13 +147,21 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
     }
 }
 
+/// Something of ours that stands where a function of the user's is named. It is ours also when a macro
+/// of the user's has written that name.
+fn given(name: &str, span: Span) -> Ident {
+    Ident::new(name, Span::call_site().located_at(span))
+}
+
 /// What decides the partition of an event.
 fn partition_key(projection: &Projection<'_>) -> Option<TokenStream> {
     let Projection { crate_path: es_core, events, .. } = projection;
     let events = &events.set.ident;
     // The call stands where the function is named: so does what is wrong with it.
     let function = projection.partition.value()?;
-    let key = quote_spanned!(function.span()=> __keys.extend([#function(__event, __recorded)]));
+    let span = function.span();
+    let [keys, event, recorded] = ["__keys", "__event", "__recorded"].map(|it| given(it, span));
+    let key = quote_spanned!(span=> #keys.extend([#function(#event, #recorded)]));
     Some(quote! {
         const PARTITIONED_BY_STREAM: ::core::primitive::bool = false;
 
@@ -177,7 +185,9 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
         // The call stands where the function is named: so does what is wrong with it.
         Some(key) => {
             let span = key.span();
-            quote_spanned!(span=> __keys.extend(#key(__event, __recorded)))
+            let [keys, event, recorded] =
+                ["__keys", "__event", "__recorded"].map(|it| given(it, span));
+            quote_spanned!(span=> #keys.extend(#key(#event, #recorded)))
         }
         None => quote! {
             let _ = (__event, __recorded, __keys);
@@ -185,7 +195,8 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
     };
     let is_void = documents.remove_when.value().map(|function| {
         let span = function.span();
-        let call = quote_spanned!(span=> #function(self));
+        let this = given("self", span);
+        let call = quote_spanned!(span=> #function(#this));
         quote! {
             fn is_void(&self) -> ::core::primitive::bool {
                 #call

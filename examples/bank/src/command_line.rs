@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
@@ -200,6 +200,24 @@ pub enum Action {
         #[command(flatten)]
         options: ImportOptions,
     },
+}
+
+impl Action {
+    /// The file of movements that it is about, if it names one.
+    pub fn input(&self) -> Option<&Path> {
+        match self {
+            Self::Import { file, .. } => Some(file),
+            Self::Demo { file, .. } => file.as_deref(),
+            Self::Balances { source }
+            | Self::Statement { source, .. }
+            | Self::Audit { source, .. }
+            | Self::WhyNegative { source, .. }
+            | Self::Export { source, .. }
+            | Self::Copy { source, .. }
+            | Self::Summary { source } => source.from.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// How to import a file.

@@ -21,7 +21,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::account::{Account, AccountError, AccountId, Close, Purpose};
 use crate::archiving;
-use crate::command_line::{Action, CommandLine, ImportOptions, Source, StoreChoice};
+use crate::command_line::{Action, CommandLine, ImportOptions, StoreChoice};
 use crate::import::{ImportError, Imported, import};
 use crate::movements::{InputError, Movements};
 use crate::projections::{self, Balance, Balances, Days, Purposes, Sums};
@@ -120,6 +120,8 @@ impl Failure {
 /// See [`Failure`]. What was printed until then stands.
 pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(), Failure> {
     let CommandLine { store, archive, action } = command_line;
+    // A file of movements that is none is found before a file of accounts is made.
+    let input = action.input().map(Movements::read).transpose()?;
     let outcome = match (store, action) {
         (_, Action::Segments { dir }) => {
             report::write_segments(out, &Archive::open(dir)?.list()?).map_err(Failure::from)
@@ -128,7 +130,7 @@ pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(),
             Err(Failure::NothingToKeep)
         }
         (StoreChoice::Memory, action) | (_, action @ Action::Demo { .. }) => {
-            act(start(MemoryStore::new()).await?, action, out).await
+            act(start(MemoryStore::new()).await?, action, input, out).await
         }
         (StoreChoice::Sqlite(file), Action::Archive { which, dir }) => {
             let runtime = start(SqliteStore::open(file)?).await?;
@@ -149,9 +151,9 @@ pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(),
             Some(directory) => {
                 let archive = Archive::open(directory)?;
                 let store = ReadThrough::new(SqliteStore::open(file)?, archive);
-                act(start(store).await?, action, out).await
+                act(start(store).await?, action, input, out).await
             }
-            None => act(start(SqliteStore::open(file)?).await?, action, out).await,
+            None => act(start(SqliteStore::open(file)?).await?, action, input, out).await,
         },
     };
     out.flush()?;
@@ -232,9 +234,10 @@ impl Store for ReadThrough<SqliteStore> {
 async fn act<S: Store>(
     runtime: Runtime<S>,
     action: &Action,
+    input: Option<Movements>,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let outcome = act_on(&runtime, action, out).await;
+    let outcome = act_on(&runtime, action, input, out).await;
     runtime.shutdown().await;
     outcome
 }
@@ -242,51 +245,52 @@ async fn act<S: Store>(
 async fn act_on<S: Store>(
     runtime: &Runtime<S>,
     action: &Action,
+    input: Option<Movements>,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let done = match action {
-        Action::Import { file, options } => {
-            Some(import_and_tell(runtime, Movements::read(file)?, options, out).await?)
+        Action::Import { options, .. } => {
+            Some(import_and_tell(runtime, or_sample(input)?, options, out).await?)
         }
-        Action::Demo { file, options } => {
-            let movements = read_or_sample(file.as_deref())?;
+        Action::Demo { options, .. } => {
+            let movements = or_sample(input)?;
             let done = Some(import_and_tell(runtime, movements, options, out).await?);
             report::write_balances(out, &balances(runtime).await?)?;
             done
         }
-        Action::Balances { source } => {
-            let done = fill(runtime, source).await?;
+        Action::Balances { .. } => {
+            let done = fill(runtime, input).await?;
             report::write_balances(out, &balances(runtime).await?)?;
             done
         }
-        Action::Statement { account, until, source } => {
-            let done = fill(runtime, source).await?;
+        Action::Statement { account, until, .. } => {
+            let done = fill(runtime, input).await?;
             exists(runtime, *account).await?;
             let lines = report::statement(runtime, *account, until).await?;
             report::write_statement(out, &lines)?;
             done
         }
-        Action::Audit { account, source } => {
-            let done = fill(runtime, source).await?;
+        Action::Audit { account, .. } => {
+            let done = fill(runtime, input).await?;
             exists(runtime, *account).await?;
             report::write_audit(out, &report::audit(runtime, *account).await?)?;
             done
         }
-        Action::WhyNegative { account, source } => {
-            let done = fill(runtime, source).await?;
+        Action::WhyNegative { account, .. } => {
+            let done = fill(runtime, input).await?;
             exists(runtime, *account).await?;
             let first = report::first_overdraft(runtime, *account).await?;
             report::write_first_overdraft(out, first.as_ref())?;
             done
         }
-        Action::Export { file, format, source } => {
-            let done = fill(runtime, source).await?;
+        Action::Export { file, format, .. } => {
+            let done = fill(runtime, input).await?;
             let Exported { events, digest, .. } = export_to(runtime, file, *format).await?;
             writeln!(out, "events={events} digest={digest}")?;
             done
         }
-        Action::Copy { to, source } => {
-            let done = fill(runtime, source).await?;
+        Action::Copy { to, .. } => {
+            let done = fill(runtime, input).await?;
             let target = SqliteStore::open(to)?;
             let copy = Copy::new(&**runtime.store(), &target);
             let copied = copy.run(|_| {}).await?.copied;
@@ -294,8 +298,8 @@ async fn act_on<S: Store>(
             writeln!(out, "copied={copied} events={events} digest={digest}")?;
             done
         }
-        Action::Summary { source } => {
-            let done = fill(runtime, source).await?;
+        Action::Summary { .. } => {
+            let done = fill(runtime, input).await?;
             report::write_totals(out, &S::sums(runtime).await?)?;
             done
         }
@@ -427,16 +431,19 @@ impl Done {
     }
 }
 
-fn read_or_sample(file: Option<&Path>) -> Result<Movements, InputError> {
-    file.map_or_else(Movements::sample, Movements::read)
+fn or_sample(input: Option<Movements>) -> Result<Movements, InputError> {
+    input.map_or_else(Movements::sample, Ok)
 }
 
 /// Imports into a store that is empty what a report is to be about.
-async fn fill<S: Store>(runtime: &Runtime<S>, source: &Source) -> Result<Option<Done>, Failure> {
-    if source.from.is_none() && !S::STARTS_EMPTY {
+async fn fill<S: Store>(
+    runtime: &Runtime<S>,
+    input: Option<Movements>,
+) -> Result<Option<Done>, Failure> {
+    if input.is_none() && !S::STARTS_EMPTY {
         return Ok(None);
     }
-    import_with_progress(runtime, read_or_sample(source.from.as_deref())?, 1).await.map(Some)
+    import_with_progress(runtime, or_sample(input)?, 1).await.map(Some)
 }
 
 /// The balances after everything that is in the store.

@@ -1,10 +1,14 @@
 //! Appending to a broken store.
 
+use std::sync::Arc;
+
 use es_core::{
-    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, ImmediateAppend, Position,
+    AppendCondition, AppendError, Appended, Commit, ConditionalAppend, ExpectedVersion,
+    ImmediateAppend, InPlaceAppend, Position, StoreFailure, VersionConflict,
 };
 
 use crate::broken::bug::Bug;
+use crate::broken::inline::{Made, Way};
 use crate::broken::{BrokenStore, lock};
 
 impl BrokenStore {
@@ -19,8 +23,33 @@ impl BrokenStore {
         &self,
         commit: &Commit,
         conditions: &[AppendCondition],
+        way: Way,
     ) -> Result<Appended, AppendError> {
+        let mut held = Vec::new();
         match self.bug {
+            Some(Bug::OneWriterAtATime | Bug::OneWriterOfAnyAtATime) => {
+                let to = commit.first();
+                let before = {
+                    let log = lock(&self.log);
+                    (log.head(), log.version(&to.stream))
+                };
+                tokio::task::yield_now().await;
+                let of_any = self.has(Bug::OneWriterOfAnyAtATime);
+                if lock(&self.log).head() != before.0
+                    && of_any == (to.expected == ExpectedVersion::Any)
+                {
+                    let (stream, expected, actual) = (to.stream.clone(), to.expected, before.1);
+                    return Err(VersionConflict { stream, expected, actual }.into());
+                }
+            }
+            Some(Bug::LockedAsNamed) => {
+                for to in commit.streams() {
+                    let stream =
+                        Arc::clone(lock(&self.locks).entry(to.stream.clone()).or_default());
+                    held.push(stream.lock_owned().await);
+                    tokio::task::yield_now().await;
+                }
+            }
             Some(
                 Bug::TornCommit
                 | Bug::TornForReaders
@@ -58,16 +87,50 @@ impl BrokenStore {
             }
             _ => {}
         }
+        let (appended, made) = self.append_locked(commit, conditions, way)?;
+        if appended.repeated {
+            return Ok(appended);
+        }
+        if made.is_some() {
+            tokio::task::yield_now().await;
+            self.keep_steps(&mut lock(&self.log), made);
+        }
+        self.tell(appended.last_position);
+        if self.has(Bug::InlineToldAfterNews) {
+            tokio::task::yield_now().await;
+            lock(&self.log).inline.committed();
+        }
+        Ok(appended)
+    }
+
+    /// What steps have made, and is not kept yet, comes with the answer.
+    fn append_locked(
+        &self,
+        commit: &Commit,
+        conditions: &[AppendCondition],
+        way: Way,
+    ) -> Result<(Appended, Option<Made>), AppendError> {
         let mut log = lock(&self.log);
+        if log.is_unusable {
+            return Err(AppendError::Permanent(StoreFailure::new("there is no log")));
+        }
         if self.has(Bug::VersionBeforeRetry) {
             log.check_versions(commit)?;
         }
         if self.has(Bug::ConditionBeforeRetry) {
             log.check_conditions(commit, conditions)?;
         }
-        if let Some(first_answer) = log.repeated(commit)? {
-            return Ok(first_answer);
+        if self.has(Bug::FenceBeforeRetry) {
+            self.check_fence(&mut log, commit, way)?;
         }
+        if let Some(first_answer) = log.repeated(commit)? {
+            if self.has(Bug::InlineRunOnRetry) {
+                let made = self.run_steps(&mut log, commit, way)?;
+                self.keep_steps(&mut log, made);
+            }
+            return Ok((first_answer, None));
+        }
+        self.check_fence(&mut log, commit, way)?;
         if self.has(Bug::BurntEventIds)
             && let Some(event) = commit
                 .streams()
@@ -81,6 +144,10 @@ impl BrokenStore {
         let versions = if skips_versions { Ok(()) } else { log.check_versions(commit) };
         let checked = versions.and_then(|()| log.check_conditions(commit, conditions));
         if let Err(refused) = checked {
+            if self.has(Bug::InlineRunBeforeChecks) {
+                let made = self.run_steps(&mut log, commit, way)?;
+                self.keep_steps(&mut log, made);
+            }
             let burns = matches!(refused, AppendError::Condition(_));
             if self.has(Bug::BurntPosition) && !burns
                 || self.has(Bug::ConditionBurnsPosition) && burns
@@ -90,7 +157,14 @@ impl BrokenStore {
             log.refused.extend(commit.streams().flat_map(|to| &to.events).map(|event| event.id));
             return Err(refused);
         }
+        let made = self.run_steps(&mut log, commit, way)?;
         let appended = log.add(commit);
+        let made = if self.has(Bug::InlineRecordsLater) {
+            made
+        } else {
+            self.keep_steps(&mut log, made);
+            None
+        };
         if self.has(Bug::ConditionFailedByOwnEvents)
             && let Err(refused) = log.check_conditions(commit, conditions)
         {
@@ -104,8 +178,7 @@ impl BrokenStore {
             log.conditional
                 .extend(commit.streams().flat_map(|to| &to.events).map(|event| event.id));
         }
-        self.tell(appended.last_position);
-        Ok(appended)
+        Ok((appended, made))
     }
 
     /// One stream after another.
@@ -187,16 +260,31 @@ impl BrokenStore {
 
 impl ImmediateAppend for BrokenStore {
     fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
+        self.append_without_waiting(commit, Way::AtOnce)
+    }
+}
+
+impl InPlaceAppend for BrokenStore {
+    fn try_append(&self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
+        Some(self.append_without_waiting(commit, Way::InPlace))
+    }
+}
+
+impl BrokenStore {
+    fn append_without_waiting(&self, commit: &Commit, way: Way) -> Result<Appended, AppendError> {
         let mut log = lock(&self.log);
         if !self.has(Bug::ImmediateDuplicateOnRetry)
             && let Some(first_answer) = log.repeated(commit)?
         {
             return Ok(first_answer);
         }
+        self.check_fence(&mut log, commit, way)?;
         if !self.has(Bug::ImmediateVersionsNotChecked) {
             log.check_versions(commit)?;
         }
+        let made = self.run_steps(&mut log, commit, way)?;
         let mut appended = log.add(commit);
+        self.keep_steps(&mut log, made);
         drop(log);
         if !self.has(Bug::ImmediateNewsMissed) {
             self.tell(appended.last_position);
@@ -214,6 +302,6 @@ impl ConditionalAppend for BrokenStore {
         commit: &Commit,
         conditions: &[AppendCondition],
     ) -> Result<Appended, AppendError> {
-        self.append_guarded(commit, conditions).await
+        self.append_guarded(commit, conditions, Way::Guarded).await
     }
 }

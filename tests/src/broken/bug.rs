@@ -49,6 +49,16 @@ bugs! {
     PositionsWithGaps => "event_store::append::positions_rise_and_those_of_a_commit_are_contiguous",
     /// The events of a commit are stored from the last to the first.
     EventsReordered => "event_store::append::a_commit_to_several_streams_is_stored_whole",
+    /// A stream begins with the version that the store is at.
+    VersionsOfTheStore => "event_store::append::versions_count_up_from_one_in_each_stream",
+    /// The answer ends with the first event.
+    AnswerOfFirstEvent => "event_store::append::the_answer_says_where_the_events_are_read",
+    /// Whatever was appended meanwhile, to whatever stream, is a conflict.
+    OneWriterAtATime => "event_store::races::writers_of_different_streams_never_conflict",
+    /// So it is for one who expects nothing.
+    OneWriterOfAnyAtATime => "event_store::races::who_expects_nothing_is_never_refused",
+    /// Streams are locked in the order in which a commit names them.
+    LockedAsNamed => "event_store::races::commits_that_cross_are_stored_whole",
     /// Versions are kept in sixteen bits.
     ShortVersions => "event_store::append::versions_go_beyond_sixteen_bits",
     /// Of a large commit the first thousand events are stored.
@@ -92,6 +102,11 @@ bugs! {
     ChainGoesOn => "event_store::chains::a_chain_ends_with_its_first_refusal",
     ChainRolledBack => "event_store::chains::a_chain_ends_at_an_event_id_that_is_taken",
     ChainWithoutLink => "event_store::chains::a_link_is_not_taken_because_a_stranger_wrote_as_much",
+    ChainAnsweredWithLast => "event_store::chains::a_chain_is_appended_in_order",
+    ChainOfNothingAnswered => "event_store::chains::a_chain_of_nothing_has_no_answer",
+    ChainAnswersTooFew => "event_store::chains::a_chain_goes_across_streams",
+    /// Of a long chain the beginning is appended.
+    LongChainCut => "event_store::chains::a_long_chain_is_one_round",
     ChainAnswersAll => "event_store::chains::a_chain_ends_with_its_first_refusal",
     // Reading.
     /// A position is drawn first, and its event appears later.
@@ -100,6 +115,8 @@ bugs! {
     ReadNotSnapshot => "event_store::histories::calls_at_once_take_effect_one_after_another",
     StaleHead => "event_store::order::what_was_acknowledged_is_seen_at_once",
     StaleFind => "event_store::order::every_way_of_reading_gives_the_same_event",
+    EmptyStoreHasAHead => "event_store::reading::an_empty_store_has_nothing",
+    MissingStreamIsAnError => "event_store::reading::a_stream_that_does_not_exist_is_empty",
     /// A limited read says that there is no more, so that its token is the head.
     TokenIsHead => "event_store::reading::the_token_of_a_limited_read_is_its_last_event",
     MoreThoughThereIsNone => "event_store::reading::every_range_of_positions_is_read_in_both_directions",
@@ -117,6 +134,7 @@ bugs! {
     RecordedAtFalls => "event_store::order::recorded_at_never_falls",
     RecordedAtToNanosecond => "event_store::order::recorded_at_never_falls",
     // Queries.
+    EmptyItemSelectsNothing => "event_store::queries::without_names_and_tags_every_event_is_selected",
     TagPrefix => "event_store::queries::names_and_tags_are_compared_whole",
     TagsWithOr => "event_store::queries::tags_combine_with_and",
     NamesWithAnd => "event_store::queries::names_combine_with_or",
@@ -126,6 +144,9 @@ bugs! {
     IgnoresCase => "event_store::content::odd_texts_come_back_and_stay_apart",
     LikePattern => "event_store::queries::names_and_tags_are_compared_whole",
     // Content.
+    StreamByPrefix => "event_store::content::streams_whose_ids_begin_alike_stay_apart",
+    /// The id of zeros is taken for none.
+    IdOfZerosIsNone => "event_store::content::event_ids_are_any_sixteen_bytes",
     PayloadCut => "event_store::content::the_largest_payload_comes_back",
     PayloadReformatted => "event_store::content::payloads_are_any_bytes",
     IdCut => "event_store::content::texts_of_the_greatest_length_come_back",
@@ -135,6 +156,7 @@ bugs! {
     OccurredAtToMillisecond => "event_store::content::times_come_back_to_the_microsecond",
     LongTagLost => "event_store::content::texts_of_the_greatest_length_come_back",
     // Waiting.
+    NewsIsTheNextPosition => "event_store::news::news_that_is_there_is_told_at_once",
     NewsMissed => "event_store::news::whoever_waits_is_told_of_the_next_event",
     NewsOfChainsMissed => "event_store::news::chains_are_news_too",
     NewsTooEarly => "event_store::news::nobody_is_told_before_there_is_an_event_after_the_position",
@@ -166,6 +188,9 @@ bugs! {
     RemoveNotChecked => "state_store::records::a_record_is_removed_at_the_expected_revision_only",
     RecordConflictWithoutActual => "state_store::records::each_expected_revision_admits_what_it_says",
     RecordKeysJoined => "state_store::records::keys_are_any_texts_and_differ_when_their_bytes_do",
+    RecordKeysCutAtNul => "state_store::records::a_text_with_a_nul_character_comes_back_or_is_refused",
+    /// Whatever was written meanwhile, to whatever record, is a conflict.
+    OneRecordAtATime => "state_store::record_races::writers_of_different_records_never_conflict",
     RecordValueCut => "state_store::records::a_record_comes_back_as_it_was_written",
     RecordStale => "state_store::records::what_was_acknowledged_is_seen_at_once",
     ListUnsorted => "state_store::records::a_list_is_sorted_complete_and_stays_in_its_space",
@@ -246,8 +271,66 @@ bugs! {
     DiscardedByPrefix => "projection_rows::row_families::what_is_discarded_is_one_generation",
     DiscardedOneTable => "projection_rows::row_families::what_is_discarded_is_one_generation",
     DifferencesOneWay => "projection_rows::row_families::differences_are_counted_in_both_directions",
+    // Inline projections.
+    InlineRunOnRetry => "inline_store::inline_appends::an_append_runs_the_steps",
+    /// Steps are run for a commit that is then refused.
+    InlineRunBeforeChecks => "inline_store::inline_appends::an_append_runs_the_steps",
+    /// An event is stored although a step has refused it.
+    InlineRefusalStored => "inline_store::inline_appends::an_append_runs_the_steps",
+    InlineRefusalLeavesRecords => "inline_store::inline_appends::an_append_runs_the_steps",
+    /// What a step has failed with is made a text.
+    InlineRefusalAsText => "inline_store::inline_appends::an_append_runs_the_steps",
+    InlineNotInChains => "inline_store::inline_appends::a_chain_runs_the_steps",
+    InlineNotAtOnce => "inline_store::inline_appends::an_append_at_once_runs_the_steps",
+    InlineNotInPlace => "inline_store::inline_appends::an_append_in_place_runs_the_steps",
+    InlineNotUnderConditions => "inline_conditional_append::inline_appends::an_append_under_conditions_runs_the_steps",
+    InlineNotForCopies => "inline_recorded_append::inline_appends::a_copy_runs_the_steps",
+    /// Of what a refused step has changed the last is undone.
+    InlineUndoesLastChangeOnly => "inline_store::inline_appends::what_one_step_refuses_the_others_have_not_done",
+    /// So are the records of the commit before it.
+    InlineRolledBackTooFar => "inline_store::inline_appends::a_refused_step_does_not_touch_the_commits_beside_it",
+    /// The records are written a moment after the events.
+    InlineRecordsLater => "inline_store::inline_steps::nobody_finds_events_without_their_records",
+    /// It is said with the next append that a step is stored.
+    InlineToldLater => "inline_store::inline_steps::a_step_is_known_to_be_stored_when_its_append_is_answered",
+    InlineToldAfterNews => "inline_store::inline_steps::a_step_is_known_to_be_stored_before_anybody_hears_of_its_events",
+    /// A step reads records as they were before it.
+    InlineReadsOldRecords => "inline_store::inline_places::a_step_reads_what_all_before_it_have_stored",
+    /// The events are added first.
+    InlineSeesOwnEvents => "inline_store::inline_places::a_step_reads_what_all_before_it_have_stored",
+    InlinePlaceWithoutVersions => "inline_store::inline_places::a_step_is_told_where_its_events_are_read_later",
+    InlineTimeOfItsOwn => "inline_store::inline_places::a_step_is_told_where_its_events_are_read_later",
+    /// Between the head that is read and the projection that takes part others append.
+    InlineEnlistedLater => "inline_store::inline_enlisting::enlisting_leaves_no_event_out_while_others_append",
+    InlineStaysAnyway => "inline_store::inline_enlisting::who_does_not_stay_is_brought_up_and_takes_part_in_no_append",
+    InlineFailedEnlistingLeavesRecords => "inline_store::inline_enlisting::enlisting_that_fails_leaves_nothing_behind",
+    InlineStoreHidden => "inline_store::inline_enlisting::the_runtime_finds_the_inline_store",
+    InlineRowsForgotten => "inline_rows::inline_rows::rows_are_written_in_the_step_of_an_append",
+    InlineRowsNotRolledBack => "inline_rows::inline_rows::a_refused_step_leaves_no_rows",
+    // The fence.
+    FenceLetsOneThrough => "fenced_store::fences::no_append_passes_a_fence",
+    /// What the fence refuses uses up positions.
+    FenceBurnsPosition => "fenced_store::fences::no_append_passes_a_fence",
+    FenceNotForChains => "fenced_store::fences::no_chain_passes_a_fence",
+    FenceNotAtOnce => "fenced_store::fences::no_append_at_once_passes_a_fence",
+    FenceNotInPlace => "fenced_store::fences::no_append_in_place_passes_a_fence",
+    FenceNotUnderConditions => "fenced_conditional_append::fences::no_append_under_conditions_passes_a_fence",
+    FenceNotForCopies => "fenced_recorded_append::fences::no_copy_passes_a_fence",
+    /// The head that is answered is that of a moment before.
+    FenceAtAnOldHead => "fenced_store::fences::a_fence_and_appends_come_in_one_order",
+    /// What is stored already is refused too.
+    FenceBeforeRetry => "fenced_store::fences::a_commit_that_is_stored_is_answered_behind_a_fence",
+    FenceReplaced => "fenced_store::fences::a_fence_is_put_up_once",
+    FenceStampedAnew => "fenced_store::fences::a_fence_is_put_up_once",
+    FenceStopsRecords => "fenced_store::fences::reads_and_records_are_not_fenced",
+    FenceStays => "fenced_store::fences::a_fence_that_is_lifted_is_gone",
     // After the store was opened again.
+    InlineRecordsLost => "durable_inline_store::reopened_inline::what_was_changed_with_events_is_there_after_the_store_was_opened_again",
+    FenceForgotten => "durable_fenced_store::reopened_fences::a_fence_holds_after_the_store_was_opened_again",
+    /// A fence that was lifted is there again.
+    FenceComesBack => "durable_fenced_store::reopened_fences::a_fence_that_was_lifted_does_not_come_back",
     LastCommitLost => "durable_event_store::reopened_events::everything_is_there_after_the_store_was_opened_again",
+    EmptyStoreNotOpened => "durable_event_store::reopened_events::an_empty_store_can_be_opened_again",
     EventIdsForgotten => "durable_event_store::reopened_events::a_commit_is_repeated_after_the_store_was_opened_again",
     RecordsLost => "durable_state_store::reopened_records::every_record_is_there_after_the_store_was_opened_again",
     /// Of the last commit one record is not there.
@@ -317,7 +400,31 @@ impl Bug {
         ),
         (
             Self::ConditionNotAtomic,
+            "conditional_append::condition_races::unconditional_writers_are_seen_by_every_decision",
+        ),
+        (
+            Self::ConditionConflictsWithAll,
+            "conditional_append::condition_races::decisions_on_different_boundaries_never_conflict",
+        ),
+        (
+            Self::ConditionNotAtomic,
+            "conditional_append::condition_races::numbers_are_given_out_without_a_hole_or_a_double",
+        ),
+        (
+            Self::ConditionAfterOffByOne,
+            "conditional_append::condition_histories::any_sequence_of_calls_is_answered_as_the_contract_says",
+        ),
+        (
+            Self::ConditionNotAtomic,
+            "conditional_append::condition_histories::calls_at_once_take_effect_one_after_another",
+        ),
+        (
+            Self::ConditionNotAtomic,
             "conditional_append::condition_races::two_rules_that_read_what_the_other_writes_do_not_both_win",
+        ),
+        (
+            Self::InlineRecordsLater,
+            "inline_store::inline_steps::an_append_that_is_dropped_leaves_both_or_neither",
         ),
         (Self::SwapNotAtomic, "state_store::record_races::no_increment_of_a_counter_is_lost"),
         (Self::ListCut, "state_store::record_races::a_list_is_complete_while_others_write"),

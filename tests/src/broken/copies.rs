@@ -6,6 +6,7 @@ use es_core::{
 };
 
 use crate::broken::bug::Bug;
+use crate::broken::inline::Way;
 use crate::broken::{BrokenStore, lock};
 
 impl RecordedAppend for BrokenStore {
@@ -78,7 +79,7 @@ impl BrokenStore {
             tokio::task::yield_now().await;
         }
         if self.has(Bug::CopyTornByDropping) {
-            return self.append_guarded(commit, &[]).await;
+            return self.append_guarded(commit, &[], Way::Copied).await;
         }
         let appended = self.copy_now(commit, recorded_at)?;
         if !self.has(Bug::CopyNewsMissed) {
@@ -100,6 +101,7 @@ impl BrokenStore {
             }
             return Ok(first_answer);
         }
+        self.check_fence(&mut log, commit, Way::Copied)?;
         let checks = !matches!(
             self.bug,
             Some(
@@ -114,8 +116,14 @@ impl BrokenStore {
         }
         let before = log.events.len();
         log.copied_at = Some(recorded_at);
+        let made = self.run_steps(&mut log, commit, Way::Copied);
+        if made.is_err() {
+            log.copied_at = None;
+        }
+        let made = made?;
         let mut appended = log.add(commit);
         log.copied_at = None;
+        self.keep_steps(&mut log, made);
         if self.has(Bug::CopyWithoutTags) {
             log.events[before..].iter_mut().for_each(|event| event.tags = Tags::default());
         }

@@ -7,11 +7,12 @@ use es_core::bytes::Bytes;
 use es_core::jiff::Timestamp;
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionFailed, EventId, ExpectedVersion,
-    Metadata, NewEvent, Position, Query, QueryItem, RecordedEvent, StoreFailure, StreamId, Tag,
-    Version, VersionConflict,
+    Fence, InlineSet, Metadata, NewEvent, Position, Query, QueryItem, RecordedEvent, StoreFailure,
+    StreamId, Tag, Version, VersionConflict,
 };
 
 use crate::broken::bug::Bug;
+use crate::broken::records::Records;
 
 #[derive(Default)]
 pub(super) struct Log {
@@ -30,6 +31,19 @@ pub(super) struct Log {
     pub(super) copied_at: Option<Timestamp>,
     /// The time of the last event is not known.
     pub(super) last_time_forgotten: bool,
+    /// The time that the steps of inline projections were told.
+    pub(super) stamp: Option<Timestamp>,
+    /// What takes part in appends.
+    pub(super) inline: InlineSet,
+    /// The records before the last step that is stored.
+    pub(super) before_last_step: Option<Records>,
+    /// What keeps new events out, and what did so last.
+    pub(super) fence: Option<Fence>,
+    pub(super) lifted: Option<Fence>,
+    /// Nothing can be appended.
+    pub(super) is_unusable: bool,
+    /// Something has passed the fence.
+    pub(super) passed: bool,
 }
 
 pub(super) fn microseconds(time: Timestamp) -> Timestamp {
@@ -93,7 +107,11 @@ impl Log {
 
     pub(super) fn version(&self, stream: &StreamId) -> Version {
         let stream = stream_as_written(self.bug, stream);
-        let last = self.events.iter().rfind(|event| event.stream == stream);
+        let last = self.events.iter().rfind(|event| match self.bug {
+            Some(Bug::VersionsOfTheStore) => true,
+            Some(Bug::StreamByPrefix) => event.stream.as_str().starts_with(stream.as_str()),
+            _ => event.stream == stream,
+        });
         last.map_or(Version::ZERO, |event| event.version)
     }
 
@@ -279,6 +297,9 @@ impl Log {
                     _ => wanted.iter().all(has_tag),
                 };
                 match self.bug {
+                    Some(Bug::EmptyItemSelectsNothing) => {
+                        by_name && by_tag && !(names.is_empty() && wanted.is_empty())
+                    }
                     Some(Bug::NameAndTagWithOr) if !names.is_empty() && !wanted.is_empty() => {
                         by_name || by_tag
                     }
@@ -294,7 +315,7 @@ impl Log {
             Some(last) if !self.last_time_forgotten => last.recorded_at,
             _ => Timestamp::MIN,
         };
-        let now = self.copied_at.unwrap_or_else(Timestamp::now);
+        let now = self.copied_at.or(self.stamp).unwrap_or_else(Timestamp::now);
         let recorded_at = match self.bug {
             // The caller has looked at it.
             Some(Bug::CopyTimeFalls | Bug::CopyTimeNotAtomic) if self.copied_at.is_some() => {
@@ -358,9 +379,10 @@ impl Log {
         let before = self.events.len();
         let mut versions: Vec<_> = commit.streams().map(|to| self.add_to_stream(to)).collect();
         let first_position = self.events.get(before).map_or(self.head(), |first| first.position);
+        let of_first = self.has(Bug::AnswerOfFirstEvent);
         Appended {
             first_position,
-            last_position: self.head(),
+            last_position: if of_first { first_position } else { self.head() },
             version: versions.remove(0),
             more_versions: versions,
             repeated: false,

@@ -4,11 +4,13 @@ use std::ops::ControlFlow;
 
 use es_core::{
     AppendError, Appended, ChainLink, Commit, Direction, DynProjectionStore, EventId, EventStore,
-    ImmediateAppend, ImmediateRead, Page, Position, Query, QueryPage, QueryRange, ReadError,
-    Recorded, RecordedEvent, StoreFailure, StreamId, StreamPage, StreamRange, StreamVisit, Version,
+    ImmediateAppend, ImmediateRead, InPlaceAppend, Page, Position, Query, QueryPage, QueryRange,
+    ReadError, Recorded, RecordedEvent, StoreFailure, StreamId, StreamPage, StreamRange,
+    StreamVisit, Version,
 };
 
 use crate::broken::bug::Bug;
+use crate::broken::inline::Way;
 use crate::broken::log::stream_as_written;
 use crate::broken::{BrokenStore, lock};
 
@@ -39,18 +41,23 @@ impl BrokenStore {
 
 impl EventStore for BrokenStore {
     async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
-        self.append_guarded(commit, &[]).await
+        self.append_guarded(commit, &[], Way::Alone).await
     }
 
     async fn append_chain(&self, commits: &[Commit]) -> Vec<Result<Appended, AppendError>> {
         let head_before = *self.head.borrow();
         let before = lock(&self.log).events.len();
+        if commits.is_empty() && self.has(Bug::ChainOfNothingAnswered) {
+            let failure = StoreFailure::new("there is nothing to append");
+            return vec![Err(AppendError::Permanent(failure))];
+        }
+        let most = if self.has(Bug::LongChainCut) { 256 } else { usize::MAX };
         let mut answers = Vec::with_capacity(commits.len());
         let mut link = ChainLink::default();
-        for commit in commits {
+        for commit in commits.iter().take(most) {
             let linked = if self.has(Bug::ChainWithoutLink) { Ok(()) } else { link.check(commit) };
             let answer = match linked {
-                Ok(()) => self.append(commit).await,
+                Ok(()) => self.append_guarded(commit, &[], Way::Chained).await,
                 Err(conflict) => Err(conflict.into()),
             };
             if let Ok(appended) = &answer {
@@ -79,6 +86,14 @@ impl EventStore for BrokenStore {
                 }
             }
         }
+        let last = answers.iter().rev().find_map(|answer| Some(answer.as_ref().ok()?.version));
+        for appended in answers.iter_mut().flatten() {
+            match (self.bug, last) {
+                (Some(Bug::ChainAnsweredWithLast), Some(last)) => appended.version = last,
+                (Some(Bug::ChainAnswersTooFew), _) => appended.more_versions.clear(),
+                _ => {}
+            }
+        }
         if self.has(Bug::NewsOfChainsMissed) {
             self.head.send_replace(head_before);
         }
@@ -92,11 +107,19 @@ impl EventStore for BrokenStore {
     ) -> Result<StreamPage, ReadError> {
         let log = lock(&self.log);
         let asked = stream_as_written(self.bug, stream);
+        let is_of = |event: &RecordedEvent| match self.bug {
+            Some(Bug::StreamByPrefix) => event.stream.as_str().starts_with(asked.as_str()),
+            _ => event.stream == asked,
+        };
+        if self.has(Bug::MissingStreamIsAnError) && !log.events.iter().any(is_of) {
+            let missing = format!("there is no stream {stream}");
+            return Err(ReadError::Permanent(StoreFailure::new(missing)));
+        }
         let from = if self.has(Bug::FromExcluded) { range.from.next() } else { range.from };
         let wanted: Vec<_> = log
             .events
             .iter()
-            .filter(|event| event.stream == asked && event.version >= from)
+            .filter(|event| is_of(event) && event.version >= from)
             .filter(|event| {
                 event.version < range.to || event.version == range.to && !self.has(Bug::ToExcluded)
             })
@@ -166,16 +189,28 @@ impl EventStore for BrokenStore {
         if self.has(Bug::StaleFind) && log.stale_id == Some(event_id) {
             return Ok(None);
         }
+        if self.has(Bug::IdOfZerosIsNone) && event_id.as_uuid().is_nil() {
+            return Ok(None);
+        }
         Ok(log.find(event_id).cloned())
     }
 
     async fn head(&self) -> Result<Position, ReadError> {
         let log = lock(&self.log);
-        Ok(if self.has(Bug::StaleHead) { log.stale_head } else { log.head() })
+        Ok(match self.bug {
+            Some(Bug::StaleHead) => log.stale_head,
+            Some(Bug::EmptyStoreHasAHead) => log.head().max(Position::new(1)),
+            _ => log.head(),
+        })
     }
 
     async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
         match self.bug {
+            Some(Bug::NewsIsTheNextPosition) => {
+                let mut head = self.head.subscribe();
+                _ = head.wait_for(|head| *head > position).await;
+                return Ok(position.next());
+            }
             Some(Bug::NewsTooEarly) => return Ok(lock(&self.log).head()),
             Some(Bug::NewsMissed) => {
                 // Looks once, and hears of nothing later.
@@ -217,6 +252,14 @@ impl EventStore for BrokenStore {
         }
     }
 
+    fn in_place(&self) -> Option<&dyn InPlaceAppend> {
+        match self.bug {
+            None | Some(Bug::InlineNotInPlace | Bug::FenceNotInPlace) => Some(self),
+            // It would go round the bug.
+            Some(_) => None,
+        }
+    }
+
     fn immediate(&self) -> Option<&dyn ImmediateAppend> {
         match self.bug {
             None
@@ -224,7 +267,9 @@ impl EventStore for BrokenStore {
                 Bug::ImmediateVersionsNotChecked
                 | Bug::ImmediateDuplicateOnRetry
                 | Bug::ImmediateNewsMissed
-                | Bug::ImmediateAnswersTooFew,
+                | Bug::ImmediateAnswersTooFew
+                | Bug::InlineNotAtOnce
+                | Bug::FenceNotAtOnce,
             ) => Some(self),
             // It would go round the bug.
             Some(_) => None,

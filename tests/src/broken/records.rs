@@ -10,7 +10,7 @@ use es_core::{
 use crate::broken::bug::Bug;
 use crate::broken::{BrokenStore, lock};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Records {
     pub(super) by_key: BTreeMap<StateKey, StateRecord>,
     /// The keys in the order in which they were made.
@@ -41,7 +41,10 @@ impl BrokenStore {
     }
 
     pub(super) fn key(&self, key: &StateKey) -> StateKey {
-        if self.has(Bug::RecordKeysJoined) {
+        if self.has(Bug::RecordKeysCutAtNul) {
+            let cut = |text: &str| text.split('\0').next().unwrap_or_default().to_owned();
+            StateKey::new(cut(key.space()), cut(key.name()))
+        } else if self.has(Bug::RecordKeysJoined) {
             StateKey::new("", format!("{}/{}", key.space(), key.name()))
         } else {
             key.clone()
@@ -69,6 +72,15 @@ impl StateStore for BrokenStore {
         let mut value = value;
         if self.has(Bug::RecordValueCut) {
             value.truncate(64 * 1024);
+        }
+        if self.has(Bug::OneRecordAtATime) {
+            let before = lock(&self.records).last_revision;
+            tokio::task::yield_now().await;
+            let records = lock(&self.records);
+            if records.last_revision != before {
+                let actual = records.by_key.get(key).map(|record| record.revision);
+                return Err(StateError::Conflict { key: key.clone(), expected, actual });
+            }
         }
         if self.has(Bug::SwapNotAtomic) {
             self.check_record(&lock(&self.records), key, expected)?;

@@ -2,8 +2,8 @@
 
 use es_core::uuid::Uuid;
 use es_core::{
-    ExpectedRevision, ProjectionStore, Revision, RowWork, StateChange, StateCommit, StateError,
-    StateKey, StateRecord, StoreFailure,
+    DynInlineStore, ExpectedRevision, ProjectionStore, Revision, RowWork, StateChange, StateCommit,
+    StateError, StateKey, StateRecord, StoreFailure,
 };
 
 use crate::broken::bug::Bug;
@@ -17,6 +17,10 @@ impl ProjectionStore for BrokenStore {
     async fn identity(&self) -> Result<Uuid, StateError> {
         let full = !lock(&self.log).events.is_empty();
         Ok(if self.has(Bug::IdentityChanges) && full { self.opening } else { self.identity })
+    }
+
+    fn inline_store(&self) -> Option<&dyn DynInlineStore> {
+        if self.has(Bug::InlineStoreHidden) { None } else { Some(self) }
     }
 
     fn opening(&self) -> Option<Uuid> {
@@ -51,6 +55,9 @@ impl ProjectionStore for BrokenStore {
         }
         for change in &mut commit.changes {
             change.key = self.committed_key(&change.key);
+        }
+        if self.has(Bug::FenceStopsRecords) && lock(&self.log).fence.is_some() {
+            return Err(StateError::Permanent(StoreFailure::new("the store is fenced")));
         }
         match self.bug {
             Some(Bug::CommitTorn | Bug::CommitTornForReaders | Bug::CommitTornByDropping) => {
@@ -103,7 +110,11 @@ impl BrokenStore {
         }
     }
 
-    fn check_commit(&self, records: &Records, commit: &StateCommit) -> Result<(), StateError> {
+    pub(super) fn check_commit(
+        &self,
+        records: &Records,
+        commit: &StateCommit,
+    ) -> Result<(), StateError> {
         for (key, expected) in &commit.checks {
             if !self.has(Bug::CommitChecksIgnored) {
                 self.check_record(records, key, *expected)?;
@@ -186,7 +197,7 @@ impl BrokenStore {
 }
 
 /// Writes records that were checked, and answers with their revision.
-fn write(bug: Option<Bug>, records: &mut Records, changes: &[StateChange]) -> Revision {
+pub(super) fn write(bug: Option<Bug>, records: &mut Records, changes: &[StateChange]) -> Revision {
     let of_records = changes.iter().filter_map(|change| records.by_key.get(&change.key));
     let of_records = of_records.map(|record| record.revision.get()).max();
     records.last_revision += 1;

@@ -33,6 +33,18 @@ fn printed(arguments: &[&str]) -> String {
 }
 
 #[test]
+fn a_file_that_is_not_there_leaves_no_file_of_accounts_behind() {
+    let (path, store) = database("not_made.db");
+    for arguments in [["import", "no_such.csv"].as_slice(), &["balances", "--from", "no_such.csv"]]
+    {
+        let run = bank(&[&["--store", &store], arguments].concat());
+        assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
+        assert!(run.err.starts_with("error: no_such.csv: can not be read: "), "{}", run.err);
+        assert!(!path.exists(), "{arguments:?}");
+    }
+}
+
+#[test]
 fn what_is_imported_into_a_file_is_there_in_the_next_run_with_all_read_models() {
     let (_, store) = database("read_models.db");
     let sample = file("sample_for_sqlite.csv", SAMPLE);
