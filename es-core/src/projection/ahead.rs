@@ -344,7 +344,7 @@ impl<S: EventStore> Helper<S> {
                 return Some(Help::Decode(ahead.begin_to_decode(&mut stock, next)));
             }
             let comes = stock.is_read || stock.more && stock.failed.is_none();
-            if !comes && !(self.decodes && is_left) {
+            if !(comes || self.decodes && is_left) {
                 return None;
             }
             stock.idle += 1;
