@@ -102,8 +102,7 @@ impl<S: EventStore> Feed<S> {
         let Some(Backlog { bytes, behind, more }) = self.ahead.without_help() else { return };
         let decodes = *CORES > 1 && (bytes >= FEW_BYTES || more && behind >= FAR_BEHIND);
         // One core is not busy while a store is waited for.
-        let threads =
-            if decodes { MOST_HELP.min(*CORES - 1) } else { usize::from(waits && more) };
+        let threads = if decodes { MOST_HELP.min(*CORES - 1) } else { usize::from(waits && more) };
         for _ in 0..threads {
             let permit = Arc::clone(&self.readers).try_acquire_owned().ok();
             Ahead::help(&self.ahead, decodes, permit);
