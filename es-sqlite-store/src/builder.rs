@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use crate::commits::{Inlines, Log};
 use crate::error::{Failure, OpenError};
 use crate::event_ids::RecentIds;
-use crate::head::Head;
+use crate::head::{Head, Settling};
 use crate::lock::{WriterLock, beside, is_denied};
 use crate::news::News;
 use crate::presence::Presence;
@@ -182,6 +182,7 @@ impl SqliteStoreBuilder {
         connection.busy_timeout(Duration::ZERO).map_err(|error| failed(error.into()))?;
         let checkpoint_pages = self.checkpoint_bytes / PAGE_BYTES;
         let checkpoint_pages = i32::try_from(checkpoint_pages).unwrap_or(i32::MAX).max(1);
+        let (storing, settling) = watch::channel(None);
         let writer = Writer {
             connection,
             log,
@@ -200,6 +201,7 @@ impl SqliteStoreBuilder {
             stale: self.shared,
             others: self.shared.then(Others::unknown),
             inlines: Inlines::default(),
+            storing,
         };
         let turns = Arc::new(Turns::new(writer));
         let writer = turns.start(jobs).map_err(io_failed)?;
@@ -210,6 +212,7 @@ impl SqliteStoreBuilder {
             writer: Some(writer),
             news,
             head: Head::new(published, self.shared),
+            settling: Settling::new(settling),
             read_ahead: ReadAhead::new(),
             recent_ids,
             identity,

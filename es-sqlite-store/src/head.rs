@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use crate::error::Failure;
-use crate::pages;
+use crate::pages::{self, Reader};
 use crate::readers::Readers;
 
 /// The head of the log, and its news.
@@ -17,6 +17,42 @@ use crate::readers::Readers;
 pub(crate) struct Head {
     published: watch::Receiver<Position>,
     shared: bool,
+}
+
+/// The head that is about to be stored together with what inline projections have changed.
+///
+/// Their records and rows are in the file a moment before the events are published. Whoever reads them in
+/// that moment is answered after it, or would find a read model that is ahead of the log.
+#[derive(Clone)]
+pub(crate) struct Settling(watch::Receiver<Option<Position>>);
+
+impl Settling {
+    pub(crate) fn new(storing: watch::Receiver<Option<Position>>) -> Self {
+        Self(storing)
+    }
+
+    /// Reads something that is no event.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        readers: &Readers,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let mut storing = self.0.clone();
+        let now = storing.clone();
+        let (answer, seen) = readers
+            .read(move |reader| {
+                let answer = read(reader)?;
+                let is_storing = now.borrow().is_some();
+                let seen = is_storing.then(|| pages::head(reader.connection)).transpose()?;
+                Ok((answer, seen))
+            })
+            .await?;
+        if let Some(seen) = seen {
+            // An error would mean that the writer is gone, and nobody publishes any more.
+            let _ = storing.wait_for(|head| head.is_none_or(|head| head > seen)).await;
+        }
+        Ok(answer)
+    }
 }
 
 impl Head {

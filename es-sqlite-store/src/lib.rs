@@ -83,7 +83,7 @@ pub use crate::builder::SqliteStoreBuilder;
 use crate::error::Failure;
 pub use crate::error::{Damage, MaintenanceError, OpenError};
 use crate::event_ids::RecentIds;
-use crate::head::Head;
+use crate::head::{Head, Settling};
 use crate::lock::WriterLock;
 pub use crate::maintenance::{MAX_DAMAGE, Size, Verified};
 use crate::news::News;
@@ -104,6 +104,7 @@ pub struct SqliteStore {
     turns: Arc<Turns>,
     writer: Option<JoinHandle<()>>,
     head: Head,
+    settling: Settling,
     read_ahead: ReadAhead,
     recent_ids: Arc<RecentIds>,
     identity: Uuid,
@@ -256,7 +257,7 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
-        let read = self.readers()?.read(move |reader| {
+        let read = self.settling.read(self.readers()?, move |reader| {
             let snapshot = reader.connection.unchecked_transaction()?;
             Ok(read(&snapshot)?)
         });
@@ -394,7 +395,7 @@ impl ProjectionStore for SqliteStore {
 
     async fn get_many(&self, keys: &[StateKey]) -> Result<Vec<Option<StateRecord>>, StateError> {
         let keys = keys.to_vec();
-        let read = self.readers()?.read(move |reader| {
+        let read = self.settling.read(self.readers()?, move |reader| {
             // One snapshot for all of them.
             let snapshot = reader.connection.unchecked_transaction()?;
             keys.iter().map(|key| state_records::get(&snapshot, key)).collect()
@@ -522,7 +523,8 @@ impl ConditionalAppend for SqliteStore {
 impl StateStore for SqliteStore {
     async fn get(&self, key: &StateKey) -> Result<Option<StateRecord>, StateError> {
         let key = key.clone();
-        Ok(self.readers()?.read(move |reader| state_records::get(reader.connection, &key)).await?)
+        let read = move |reader: &mut Reader<'_>| state_records::get(reader.connection, &key);
+        Ok(self.settling.read(self.readers()?, read).await?)
     }
 
     async fn put(
@@ -549,11 +551,9 @@ impl StateStore for SqliteStore {
         limit: usize,
     ) -> Result<StatePage, StateError> {
         let (space, after) = (space.to_owned(), after.map(str::to_owned));
-        Ok(self
-            .readers()?
-            .read(move |reader| {
-                state_records::list(reader.connection, &space, after.as_deref(), limit)
-            })
-            .await?)
+        let read = move |reader: &mut Reader<'_>| {
+            state_records::list(reader.connection, &space, after.as_deref(), limit)
+        };
+        Ok(self.settling.read(self.readers()?, read).await?)
     }
 }

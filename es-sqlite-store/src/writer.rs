@@ -362,6 +362,8 @@ pub(crate) struct Writer {
     /// What is known of others who write to the file, if it is shared.
     pub(crate) others: Option<Others>,
     pub(crate) inlines: Inlines,
+    /// The head that is about to be stored with what they have changed.
+    pub(crate) storing: watch::Sender<Option<Position>>,
 }
 
 /// Others who share the file: they must get their turn too.
@@ -492,6 +494,7 @@ impl Writer {
         self.log.committed();
         self.inlines.set.committed();
         raise(&self.head, self.log.head());
+        self.is_settled();
     }
 
     /// Begins a transaction, and waits for others who hold SQLite's lock.
@@ -595,6 +598,9 @@ impl Writer {
     }
 
     fn commit(&mut self) -> Result<(), Ended> {
+        if !self.inlines.set.is_empty() {
+            self.storing.send_replace(Some(self.log.head()));
+        }
         let begun = Instant::now();
         let committed =
             self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
@@ -611,7 +617,13 @@ impl Writer {
         Err(if certain { Ended::RolledBack(error.into()) } else { Ended::Unknown(error.into()) })
     }
 
+    /// What is in the file is published, or nothing of it is known to be there.
+    fn is_settled(&self) {
+        self.storing.send_if_modified(|head| head.take().is_some());
+    }
+
     fn roll_back(&mut self) {
+        self.is_settled();
         self.stale = true;
         self.inlines.set.rolled_back();
         self.inlines.records.forget();
