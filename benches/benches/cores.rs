@@ -88,8 +88,7 @@ async fn project(mode: &str, file: &Path) -> (Duration, Duration) {
     match mode {
         "memory" => {
             let store = Arc::new(MemoryStore::new());
-            let mut commits = commits();
-            while let Some(commit) = commits.next() {
+            for commit in commits() {
                 store.append(&commit).await.unwrap();
             }
             in_memory(store).await
