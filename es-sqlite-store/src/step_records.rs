@@ -154,3 +154,114 @@ impl StepRecords {
 fn size(key: &StateKey, record: Option<&StateRecord>) -> usize {
     key.name().len() + record.map_or(0, |record| record.value.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use es_core::bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::schema::Schema;
+
+    fn key(number: u8) -> StateKey {
+        StateKey::new("space", number.to_string())
+    }
+
+    #[derive(Clone, Debug)]
+    enum Call {
+        /// A step that puts values, or removes where there is none; and whether it is undone.
+        Step(Vec<(u8, Option<u16>)>, bool),
+        Write,
+        /// Somebody else writes one record, and what is known is forgotten.
+        Elsewhere(u8, u16),
+    }
+
+    fn calls() -> impl Strategy<Value = Vec<Call>> {
+        let change = (0..6_u8, prop::option::of(any::<u16>()));
+        let call = prop_oneof![
+            6 => (prop::collection::vec(change, 1..4), any::<bool>())
+                .prop_map(|(changes, undone)| Call::Step(changes, undone)),
+            2 => Just(Call::Write),
+            1 => (0..6_u8, any::<u16>()).prop_map(|(key, value)| Call::Elsewhere(key, value)),
+        ];
+        prop::collection::vec(call, 1..40)
+    }
+
+    fn values(connection: &Connection) -> BTreeMap<String, (u64, Bytes)> {
+        let page = state_records::list(connection, "space", None, 100).unwrap();
+        let records = page.records.into_iter();
+        let value = |(key, record): (StateKey, StateRecord)| {
+            (key.name().to_owned(), (record.revision.get(), record.value))
+        };
+        records.map(value).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What is written at the end is what would have been written step by step, and no revision
+        /// comes twice.
+        #[test]
+        fn what_steps_change_is_written_as_if_at_once(calls in calls()) {
+            let mut connection = Connection::open_in_memory().unwrap();
+            Schema::CURRENT.migrate(&mut connection, 0).unwrap();
+            let mut records = StepRecords::default();
+            let mut texts = Texts::default();
+            let (mut model, mut last) = (BTreeMap::new(), 0);
+            for call in calls {
+                match call {
+                    Call::Step(changes, undone) => {
+                        records.begin(&connection).unwrap();
+                        let before = model.clone();
+                        for (number, value) in changes {
+                            let value = value.map(|value| Bytes::from(value.to_string()));
+                            let found = records.get(&connection, &key(number)).unwrap();
+                            let found = found.map(|record| (record.revision.get(), record.value));
+                            prop_assert_eq!(found.as_ref(), model.get(&number.to_string()));
+                            let expected = found.map_or(ExpectedRevision::Missing, |(revision, _)| {
+                                ExpectedRevision::Exact(Revision::new(revision))
+                            });
+                            let mut commit = StateCommit::default();
+                            match value.clone() {
+                                Some(value) => commit.put(key(number), value, expected),
+                                None => commit.remove(key(number), expected),
+                            }
+                            let done = records.commit(&connection, commit, None, &mut texts);
+                            let revision = done.unwrap().unwrap().get();
+                            prop_assert!(revision > last);
+                            last = revision;
+                            match value {
+                                Some(value) => {
+                                    model.insert(number.to_string(), (revision, value));
+                                }
+                                None => _ = model.remove(&number.to_string()),
+                            }
+                        }
+                        if undone {
+                            records.undo();
+                            model = before;
+                        }
+                    }
+                    Call::Write => {
+                        records.write(&connection).unwrap();
+                        prop_assert_eq!(&values(&connection), &model);
+                    }
+                    Call::Elsewhere(number, value) => {
+                        records.write(&connection).unwrap();
+                        records.forget();
+                        let value = Bytes::from(value.to_string());
+                        let any = ExpectedRevision::Any;
+                        let put = state_records::put(&connection, &key(number), &value, any);
+                        let revision = put.unwrap().unwrap().get();
+                        model.insert(number.to_string(), (revision, value));
+                        last = last.max(revision);
+                    }
+                }
+            }
+            records.write(&connection).unwrap();
+            prop_assert_eq!(values(&connection), model);
+        }
+    }
+}
