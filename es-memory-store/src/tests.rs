@@ -5,7 +5,9 @@
 mod conformance {
     es_core::conformance::store_tests!(
         || async { crate::MemoryStore::new() } =>
-        EventStore, ConditionalAppend, StreamRemoval, StateStore, RecordedAppend, ProjectionStore
+        EventStore, ConditionalAppend, StreamRemoval, StateStore, RecordedAppend, ProjectionStore,
+        InlineStore, InlineConditionalAppend, InlineRecordedAppend,
+        FencedStore, FencedConditionalAppend, FencedRecordedAppend
     );
 }
 
