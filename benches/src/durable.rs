@@ -70,17 +70,22 @@ impl RowTables<Sqlite> for BalanceRows {
     }
 }
 
+/// For the rows that a worker changes.
+const ADD: &str = "INSERT INTO {balances} (account, balance) VALUES (?1, ?2)
+     ON CONFLICT (account) DO UPDATE SET balance = balance + ?2";
+
+/// For those that every append changes.
+const ADD_INLINE: &str = "INSERT INTO {inline_balances} (account, balance) VALUES (?1, ?2)
+     ON CONFLICT (account) DO UPDATE SET balance = balance + ?2";
+
 fn add(
     rows: &mut SqliteTransaction<'_>,
+    sql: &'static str,
     recorded: &Recorded<'_>,
     change: i64,
 ) -> Result<(), ProjectError> {
     let account: i64 = recorded.stream.parse_id()?;
-    rows.execute(
-        "INSERT INTO {balances} (account, balance) VALUES (?1, ?2)
-         ON CONFLICT (account) DO UPDATE SET balance = balance + ?2",
-        params![account, change],
-    )?;
+    rows.execute(sql, params![account, change])?;
     Ok(())
 }
 
@@ -90,7 +95,7 @@ impl ProjectRows<Sqlite, Deposited> for BalanceRows {
         event: &Deposited,
         recorded: &Recorded<'_>,
     ) -> Result<(), ProjectError> {
-        add(rows, recorded, event.amount.cast_signed())
+        add(rows, ADD, recorded, event.amount.cast_signed())
     }
 }
 
@@ -100,7 +105,7 @@ impl ProjectRows<Sqlite, Withdrawn> for BalanceRows {
         event: &Withdrawn,
         recorded: &Recorded<'_>,
     ) -> Result<(), ProjectError> {
-        add(rows, recorded, -event.amount.cast_signed())
+        add(rows, ADD, recorded, -event.amount.cast_signed())
     }
 }
 
@@ -153,27 +158,13 @@ impl RowTables<Sqlite> for InlineBalanceRows {
     }
 }
 
-fn add_inline(
-    rows: &mut SqliteTransaction<'_>,
-    recorded: &Recorded<'_>,
-    change: i64,
-) -> Result<(), ProjectError> {
-    let account: i64 = recorded.stream.parse_id()?;
-    rows.execute(
-        "INSERT INTO {inline_balances} (account, balance) VALUES (?1, ?2)
-         ON CONFLICT (account) DO UPDATE SET balance = balance + ?2",
-        params![account, change],
-    )?;
-    Ok(())
-}
-
 impl ProjectRows<Sqlite, Deposited> for InlineBalanceRows {
     fn project(
         rows: &mut SqliteTransaction<'_>,
         event: &Deposited,
         recorded: &Recorded<'_>,
     ) -> Result<(), ProjectError> {
-        add_inline(rows, recorded, event.amount.cast_signed())
+        add(rows, ADD_INLINE, recorded, event.amount.cast_signed())
     }
 }
 
@@ -183,7 +174,7 @@ impl ProjectRows<Sqlite, Withdrawn> for InlineBalanceRows {
         event: &Withdrawn,
         recorded: &Recorded<'_>,
     ) -> Result<(), ProjectError> {
-        add_inline(rows, recorded, -event.amount.cast_signed())
+        add(rows, ADD_INLINE, recorded, -event.amount.cast_signed())
     }
 }
 

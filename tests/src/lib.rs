@@ -12,6 +12,8 @@ pub mod list_store;
 pub mod mail;
 pub mod partitioned;
 pub mod paused;
+#[cfg(unix)]
+pub mod process;
 pub mod tally;
 pub mod wrapped;
 

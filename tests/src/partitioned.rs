@@ -9,9 +9,9 @@ use es_sqlite_store::rusqlite::params;
 use es_sqlite_store::{Sqlite, SqliteTransaction};
 
 use crate::counter::{Lowered, Raised};
-use crate::tally::digest;
+use crate::tally::{Tally, digest};
 
-/// What [`Tally`](crate::tally::Tally) holds, in three partitions.
+/// [`Tally`], in three partitions.
 #[derive(Projection, Default, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[projection(
     name = "parted-tally",
@@ -21,35 +21,18 @@ use crate::tally::digest;
     register = false
 )]
 pub struct PartedTally {
-    pub value: u64,
-    pub events: u64,
-    pub version: u64,
-    pub digest: u64,
-}
-
-impl PartedTally {
-    fn note(&mut self, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
-        if recorded.version.get() != self.version + 1 {
-            return Err(ProjectError::new(format!("after version {}", self.version)));
-        }
-        self.version += 1;
-        self.events += 1;
-        self.digest = digest(self.digest, recorded.position);
-        Ok(())
-    }
+    pub tally: Tally,
 }
 
 impl Project<Raised> for PartedTally {
     fn project(&mut self, event: &Raised, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
-        self.value += event.by;
-        self.note(recorded)
+        self.tally.project(event, recorded)
     }
 }
 
 impl Project<Lowered> for PartedTally {
     fn project(&mut self, event: &Lowered, recorded: &Recorded<'_>) -> Result<(), ProjectError> {
-        self.value -= event.by;
-        self.note(recorded)
+        self.tally.project(event, recorded)
     }
 }
 

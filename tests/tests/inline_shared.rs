@@ -4,44 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use es_core::{Position, Registry, Runtime};
 use es_sqlite_store::rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use es_sqlite_store::{Durability, SqliteStore};
+use es_tests::process::Process;
 use es_tests::tally::{InlineTally, InlineTallyRows, Tally, digest, next};
 
 /// Longer than anything takes on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Process {
-    child: Child,
-    number: usize,
-}
-
-impl Process {
-    fn signal(&self, signal: &str) {
-        let process = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
-    }
-
-    fn end(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // A test that fails leaves nobody behind.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Those who append, and what they have said.
 struct Processes {
@@ -59,24 +33,17 @@ impl Processes {
     }
 
     fn start(&mut self, role: &str) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_share_inline"))
-            .arg(&self.file)
-            .arg(role)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
         let (number, saying) = (self.appended.len(), self.saying.clone());
         self.appended.push(0);
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
+        Process::start(
+            env!("CARGO_BIN_EXE_share_inline"),
+            &[self.file.as_os_str(), role.as_ref()],
+            number,
+            move |line| {
                 let position = line.strip_prefix("appended ").unwrap().parse().unwrap();
-                if saying.send((number, position)).is_err() {
-                    return;
-                }
-            }
-        });
-        Process { child, number }
+                saying.send((number, position)).is_ok()
+            },
+        )
     }
 
     /// Listens until something is so, or for this long.

@@ -4,14 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use es_core::{EventStore, Registry, Runtime};
 use es_sqlite_store::{Durability, SqliteStore};
+use es_tests::process::Process;
 use es_tests::tally::{Tally, TallyRows, assert_read_models_hold_the_fold};
 
 /// Longer than anything takes on a machine that is busy.
@@ -22,31 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TAKEOVER: Duration = Duration::from_secs(2);
 
 const PROJECTIONS: [&str; 2] = ["tally", "tally-rows"];
-
-struct Process {
-    child: Child,
-    number: usize,
-}
-
-impl Process {
-    fn signal(&self, signal: &str) {
-        let process = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
-    }
-
-    fn end(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // A test that fails leaves nobody behind.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// What processes have said of themselves.
 struct Processes {
@@ -67,23 +41,14 @@ impl Processes {
     }
 
     fn start(&mut self, role: &str) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_share_a_file"))
-            .arg(&self.file)
-            .arg(role)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
         let (number, saying) = (self.started, self.saying.clone());
         self.started += 1;
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                if saying.send((number, line)).is_err() {
-                    return;
-                }
-            }
-        });
-        Process { child, number }
+        Process::start(
+            env!("CARGO_BIN_EXE_share_a_file"),
+            &[self.file.as_os_str(), role.as_ref()],
+            number,
+            move |line| saying.send((number, line)).is_ok(),
+        )
     }
 
     /// Listens until something is so, or for this long.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Barrier;
 
-use crate::conformance::failure::Verdict;
+use crate::conformance::failure::{Breach, Verdict};
 use crate::conformance::records::key;
 use crate::conformance::subject::{Subject, joined, together};
-use crate::store::{ExpectedRevision, StateError, StateKey, StateStore};
+use crate::store::{ExpectedRevision, Revision, StateError, StateKey, StateRecord, StateStore};
 
 const WRITERS: usize = 8;
 
@@ -57,32 +57,36 @@ pub(super) async fn of_many_with_one_expected_revision_exactly_one_wins<S: State
 pub(super) async fn no_increment_of_a_counter_is_lost<S: StateStore>(
     subject: Subject<S>,
 ) -> Verdict {
-    const EACH: u64 = 50;
+    count_together(subject, 50, |subject, _, next, expected| async move {
+        subject.store.put(&key("counter"), next, expected).await
+    })
+    .await
+}
+
+/// Many raise one counter, each so often. `write` is told which of them writes.
+pub(super) async fn count_together<S, W, F>(subject: Subject<S>, each: u64, write: W) -> Verdict
+where
+    S: StateStore,
+    W: Fn(Subject<S>, usize, Bytes, ExpectedRevision) -> F + Copy + Send + 'static,
+    F: Future<Output = Result<Revision, StateError>> + Send + 'static,
+{
+    let all = each * WRITERS as u64;
     subject.put(&key("counter"), "0", ExpectedRevision::Missing).await?;
-    let writers = (0..WRITERS).map(|_| {
+    let writers = (0..WRITERS).map(|writer| {
         let subject = subject.clone();
         async move {
             let (mut done, mut refused) = (0, 0);
-            while done < EACH {
+            while done < each {
                 // Each conflict is because of a write that somebody else made.
                 subject.require(
-                    refused <= EACH * WRITERS as u64,
-                    format_args!(
-                        "at most one conflict for each of {} writes",
-                        EACH * WRITERS as u64
-                    ),
+                    refused <= all,
+                    format_args!("at most one conflict for each of {all} writes"),
                     format_args!("{refused} conflicts of one writer"),
                 )?;
-                let Some(record) = subject.get(&key("counter")).await? else {
-                    return Err(subject.breach("the counter to be there", "it is gone"));
-                };
-                let text = String::from_utf8_lossy(&record.value).into_owned();
-                let Ok(count) = text.parse::<u64>() else {
-                    return Err(subject.breach("a number that was written", text));
-                };
+                let record = subject.get(&key("counter")).await?;
+                let (count, expected) = number(&subject, record.as_ref())?;
                 let next = Bytes::from((count + 1).to_string());
-                let expected = ExpectedRevision::Exact(record.revision);
-                match subject.store.put(&key("counter"), next, expected).await {
+                match write(subject.clone(), writer, next, expected).await {
                     Ok(_) => done += 1,
                     Err(StateError::Conflict { .. }) => refused += 1,
                     Err(other) => return Err(subject.breach("a write or a conflict", other)),
@@ -92,9 +96,21 @@ pub(super) async fn no_increment_of_a_counter_is_lost<S: StateStore>(
         }
     });
     together(writers).await?;
-    let value = subject.get(&key("counter")).await?.map(|record| record.value);
-    let expected = (EACH * WRITERS as u64).to_string();
-    subject.same("the counter", Some(Bytes::from(expected)), value)
+    let record = subject.get(&key("counter")).await?;
+    let (count, _) = number(&subject, record.as_ref())?;
+    subject.same("the counter", all as i64, count)
+}
+
+/// The number that a record holds, and the revision that whoever changes it must expect.
+pub(super) fn number<S: StateStore>(
+    subject: &Subject<S>,
+    record: Option<&StateRecord>,
+) -> Result<(i64, ExpectedRevision), Breach> {
+    let text = record.map(|record| String::from_utf8_lossy(&record.value).into_owned());
+    match (record, text.as_deref().and_then(|text| text.parse().ok())) {
+        (Some(record), Some(number)) => Ok((number, ExpectedRevision::Exact(record.revision))),
+        _ => Err(subject.breach("a number that was written", format_args!("{text:?}"))),
+    }
 }
 
 pub(super) async fn writers_of_different_records_never_conflict<S: StateStore>(

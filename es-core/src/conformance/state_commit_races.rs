@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Barrier;
 
-use crate::conformance::failure::{Breach, Verdict};
+use crate::conformance::failure::Verdict;
+use crate::conformance::record_races::{count_together, number};
 use crate::conformance::records::key;
 use crate::conformance::subject::{Subject, joined, together};
 use crate::store::{ExpectedRevision, ProjectionStore, StateCommit, StateError, StateRecord};
@@ -147,55 +148,18 @@ pub(super) async fn no_reader_sees_a_part_of_a_commit<S: ProjectionStore>(
     Ok(())
 }
 
-fn number<S: ProjectionStore>(
-    subject: &Subject<S>,
-    record: Option<&StateRecord>,
-) -> Result<(i64, ExpectedRevision), Breach> {
-    let text = record.map(|record| String::from_utf8_lossy(&record.value).into_owned());
-    match (record, text.as_deref().and_then(|text| text.parse().ok())) {
-        (Some(record), Some(number)) => Ok((number, ExpectedRevision::Exact(record.revision))),
-        _ => Err(subject.breach("a number that was written", format_args!("{text:?}"))),
-    }
-}
-
 /// One counter that some raise with a commit and some with a single write.
 pub(super) async fn no_increment_is_lost_between_commits_and_single_writes<S: ProjectionStore>(
     subject: Subject<S>,
 ) -> Verdict {
-    const EACH: u64 = 40;
-    subject.put(&key("counter"), "0", ExpectedRevision::Missing).await?;
-    let writers = (0..WRITERS).map(|writer| {
-        let subject = subject.clone();
-        async move {
-            let (mut done, mut refused) = (0, 0);
-            while done < EACH {
-                // Each conflict is because of a write that somebody else made.
-                subject.require(
-                    refused <= EACH * WRITERS as u64,
-                    format_args!("at most one conflict for each of {} writes", EACH * 8),
-                    format_args!("{refused} conflicts of one writer"),
-                )?;
-                let record = subject.get(&key("counter")).await?;
-                let (count, expected) = number(&subject, record.as_ref())?;
-                let next = Bytes::from((count + 1).to_string());
-                let answer = if writer % 2 == 0 {
-                    let mut commit = StateCommit::default();
-                    commit.put(key("counter"), next, expected);
-                    subject.store.commit(commit, None).await
-                } else {
-                    subject.store.put(&key("counter"), next, expected).await
-                };
-                match answer {
-                    Ok(_) => done += 1,
-                    Err(StateError::Conflict { .. }) => refused += 1,
-                    Err(other) => return Err(subject.breach("a write or a conflict", other)),
-                }
-            }
-            Ok(())
+    count_together(subject, 40, |subject, writer, next, expected| async move {
+        if writer % 2 == 0 {
+            let mut commit = StateCommit::default();
+            commit.put(key("counter"), next, expected);
+            subject.store.commit(commit, None).await
+        } else {
+            subject.store.put(&key("counter"), next, expected).await
         }
-    });
-    together(writers).await?;
-    let record = subject.get(&key("counter")).await?;
-    let (count, _) = number(&subject, record.as_ref())?;
-    subject.same("the counter", (EACH * WRITERS as u64) as i64, count)
+    })
+    .await
 }
