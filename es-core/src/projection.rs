@@ -19,6 +19,7 @@ mod handle;
 mod handover;
 pub(crate) mod host;
 pub(crate) mod inline;
+mod keys;
 mod lease;
 mod ledger;
 mod membership;
@@ -42,9 +43,7 @@ use crate::fingerprint::Fingerprint;
 use crate::recorded::Recorded;
 
 pub use self::dead_letter::DeadLetter;
-pub use self::document::{
-    Document, DocumentProjection, Documents, DocumentsPage, Keys, ReadModelError,
-};
+pub use self::document::{Document, DocumentProjection, Documents, DocumentsPage, ReadModelError};
 pub use self::effect::{EffectProjection, Occasion, React, boxed};
 pub use self::error::ProjectError;
 pub use self::failure::ProjectionFailure;
@@ -53,6 +52,7 @@ pub use self::host::{
     AnyHost, DocumentsIn, Effects, HomeOf, InDocuments, InMemory, InRows, Inlined,
 };
 pub use self::inline::{Inline, InlinePlace};
+pub use self::keys::{IntoKey, IntoKeys, Keys};
 pub use self::row::{ProjectRows, RowProjection, RowTables};
 pub use self::status::{
     PartitionStatus, ProjectionHome, ProjectionState, ProjectionStatus, RebuildProgress,

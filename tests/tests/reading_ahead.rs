@@ -75,6 +75,25 @@ impl Project<Written> for Books {
     }
 }
 
+/// Documents whose key stands in the event: one that can not be read parks all of them.
+#[derive(Projection, Default, Serialize, Deserialize)]
+#[projection(name = "shelf", events(Written), documents(key = book), register = false)]
+struct Shelf {
+    pages: u64,
+}
+
+fn book(event: &ShelfEvent, _: &Recorded<'_>) -> [u64; 1] {
+    let ShelfEvent::Written(written) = event;
+    [written.number.0 % 3]
+}
+
+impl Project<Written> for Shelf {
+    fn project(&mut self, _: &Written, _: &Recorded<'_>) -> Result<(), ProjectError> {
+        self.pages += 1;
+        Ok(())
+    }
+}
+
 /// Most are short, some long, and some so long that they fill a piece alone.
 fn length(number: u64) -> usize {
     match number % 1_000 {
@@ -177,13 +196,35 @@ async fn an_event_that_panics_ahead_of_the_others_parks_where_it_stands() {
             "{status:?}"
         );
         handle.skip(position, "a bug", "test").await.unwrap();
-        let mut handled = status;
-        while !handled.dead_letters.is_empty() {
-            tokio::task::yield_now().await;
-            handled = handle.status();
-        }
+        handle.until(PATIENCE, |status| status.dead_letters.is_empty()).await.unwrap();
     }
     assert_both_hold(&runtime, (0..EVENTS).filter(|number| *number != SPITEFUL)).await;
+}
+
+/// With one thread for work that blocks, nobody else gets it as long as it is kept.
+#[test]
+fn a_projection_that_is_parked_keeps_no_thread() {
+    for name in ["book", "shelf"] {
+        let mut tokio = tokio::runtime::Builder::new_multi_thread();
+        let tokio = tokio.enable_all().max_blocking_threads(1).build().unwrap();
+        tokio.block_on(async {
+            let store = Arc::new(MemoryStore::new());
+            // So many that there is always more to read ahead.
+            write(&*store, 0..SPITEFUL + 30_000).await;
+            let registry = match name {
+                "book" => Registry::builder().projection::<Book>(),
+                _ => Registry::builder().projection::<Shelf>(),
+            };
+            let runtime = start(&store, registry).await;
+            let handle = runtime.projection_handle(name).unwrap();
+            let status = handle.settled(PATIENCE).await;
+            assert!(matches!(status.state, ProjectionState::Parked { .. }), "{status:?}");
+            let other = tokio::task::spawn_blocking(|| ());
+            let ran = tokio::time::timeout(PATIENCE, other).await;
+            assert!(ran.is_ok(), "{name} keeps the thread");
+            runtime.shutdown().await;
+        });
+    }
 }
 
 async fn nothing_is_left_of_the_threads<S: EventStore>(store: S) {
@@ -195,9 +236,7 @@ async fn nothing_is_left_of_the_threads<S: EventStore>(store: S) {
         // Some are stopped before they have begun, some in the middle of it.
         let far_enough = Position::new(round * 2_000);
         let handle = runtime.projection_handle("book").unwrap();
-        while handle.status().position < far_enough {
-            tokio::task::yield_now().await;
-        }
+        handle.until(PATIENCE, |status| status.position >= far_enough).await.unwrap();
         runtime.shutdown().await;
         let states = runtime.projections();
         assert!(states.iter().all(|status| status.state == ProjectionState::Stopped), "{states:?}");

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::marker::PhantomData;
 use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::projection::partition::Partition;
 use crate::projection::session::{
     ChangedDocuments, Changes, Failure, KeySet, Part, Session, guarded,
 };
-use crate::projection::{ProjectionHome, ProjectionStatus, StateProjection};
+use crate::projection::{Keys, ProjectionHome, ProjectionStatus, StateProjection};
 use crate::query::Query;
 use crate::recorded::{Page, Recorded};
 use crate::store::{DynProjectionStore, EventStore, StateError, StateRecord};
@@ -77,28 +77,6 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> Document
     }
 }
 
-/// Keys of documents.
-#[derive(Default, Debug)]
-pub struct Keys(Vec<String>);
-
-impl Keys {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-
-    /// Adds keys, which are texts; one that is there already is not added again.
-    pub fn extend<K: Display>(&mut self, keys: impl IntoIterator<Item = K>) {
-        for key in keys {
-            let mut text = String::new();
-            // A `Display` that fails has written what it could.
-            let _ = write!(text, "{key}");
-            if !self.0.contains(&text) {
-                self.0.push(text);
-            }
-        }
-    }
-}
-
 /// A projection in documents, in this process.
 pub(crate) struct DocumentHost<P> {
     board: Board,
@@ -141,14 +119,14 @@ impl<P: DocumentProjection> Host for DocumentHost<P> {
         let mut keys = Keys::default();
         for (_, recorded, event) in batch.events::<P::Event>() {
             match event {
-                _ if P::BY_STREAM => keys.extend([recorded.stream.id()]),
+                _ if P::BY_STREAM => keys.add(recorded.stream.id()),
                 Ok(events) => {
                     events.as_slice().iter().for_each(|event| P::keys(event, &recorded, &mut keys));
                 }
                 Err(_) => {}
             }
         }
-        keys.0
+        keys.into_texts()
     }
 
     fn concerns(&self, batch: &Batch, partition: Partition) -> bool {
@@ -158,7 +136,7 @@ impl<P: DocumentProjection> Host for DocumentHost<P> {
                 let mut keys = Keys::default();
                 // Where it belongs can not be told: it stops all of them.
                 keys_of::<P>(index, event, &recorded, &mut keys).is_err()
-                    || keys.0.iter().any(|key| partition.holds(key))
+                    || keys.iter().any(|key| partition.holds(key))
             }),
             Err(_) => true,
         })
@@ -220,7 +198,7 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
                     // One that panics will fail where it is applied.
                     let mut keys = Keys::default();
                     if keys_of::<P>(index, event, &recorded, &mut keys).is_ok() {
-                        keys.0.iter().for_each(|key| miss(key, recorded.position));
+                        keys.iter().for_each(|key| miss(key, recorded.position));
                     }
                 }
             }
@@ -261,7 +239,7 @@ impl<P: DocumentProjection> Session for DocumentSession<P> {
                 for event in event.as_ref().map_err(unread)?.as_slice() {
                     let mut keys = Keys::default();
                     keys_of::<P>(index, event, &recorded, &mut keys)?;
-                    for key in &keys.0 {
+                    for key in keys.iter() {
                         if part.holds_key(key, recorded.position) {
                             self.project(index, event, &recorded, key, part)?;
                             applied = true;

@@ -73,9 +73,7 @@ impl<S: EventStore> Feed<S> {
     /// The batch that follows a position.
     pub(crate) async fn next(&mut self, after: Position) -> Result<Fetched, ReadError> {
         if self.after != after {
-            self.ahead.close();
-            self.ahead = Arc::new(Ahead::new(self.reader.clone(), after));
-            self.after = after;
+            self.go_to(after);
         }
         loop {
             match self.ahead.next_task() {
@@ -94,6 +92,17 @@ impl<S: EventStore> Feed<S> {
                 }
             }
         }
+    }
+
+    /// Lets go of what is ahead, and of the threads that wait to do more: nobody knows when it goes on.
+    pub(crate) fn rest(&mut self) {
+        self.go_to(self.after);
+    }
+
+    fn go_to(&mut self, after: Position) {
+        self.ahead.close();
+        self.ahead = Arc::new(Ahead::new(self.reader.clone(), after));
+        self.after = after;
     }
 
     /// Has threads read and decode what is ahead, if that is worth it.

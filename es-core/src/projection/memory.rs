@@ -87,6 +87,7 @@ impl<S: EventStore> Work<'_, S> {
                     place.pause(attempts).await?;
                     self.replay(before(failure.position)).await?;
                 } else {
+                    feed.rest();
                     self.park(failure, attempts, &mut bell).await?;
                 }
                 continue;

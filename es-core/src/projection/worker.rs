@@ -307,6 +307,7 @@ impl<'a, S: EventStore> Shift<'a, S> {
                 let parked = self.step(ledger, &fetched).await?;
                 drop(turn);
                 if parked {
+                    self.feed.rest();
                     self.report(ledger);
                     self.wait_for_a_decision(ledger, bell).await?;
                     continue;

@@ -161,7 +161,7 @@ fn partition_key(projection: &Projection<'_>) -> Option<TokenStream> {
     let function = projection.partition.value()?;
     let span = function.span();
     let [keys, event, recorded] = ["__keys", "__event", "__recorded"].map(|it| given(it, span));
-    let key = quote_spanned!(span=> #keys.extend([#function(#event, #recorded)]));
+    let key = quote_spanned!(span=> #keys.add(#function(#event, #recorded)));
     Some(quote! {
         const PARTITIONED_BY_STREAM: ::core::primitive::bool = false;
 
