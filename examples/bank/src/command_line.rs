@@ -218,6 +218,16 @@ impl Action {
             _ => None,
         }
     }
+
+    /// The file that balances are to be written to, if it names one.
+    pub fn balances(&self) -> Option<&Path> {
+        match self {
+            Self::Import { options, .. } | Self::Demo { options, .. } => {
+                options.balances.as_deref()
+            }
+            _ => None,
+        }
+    }
 }
 
 /// How to import a file.

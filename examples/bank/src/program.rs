@@ -83,6 +83,8 @@ pub enum Failure {
     Transfer(#[from] TransferError),
     #[error(transparent)]
     Export(#[from] ExportError),
+    #[error("{}: `--balances` would write over what is read or kept there; name another file", .0.display())]
+    WritesOver(PathBuf),
     #[error("{}: can not be written: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
     #[error("the standard output can not be written: {0}")]
@@ -120,6 +122,7 @@ impl Failure {
 /// See [`Failure`]. What was printed until then stands.
 pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(), Failure> {
     let CommandLine { store, archive, action } = command_line;
+    spares_what_is_there(store, action)?;
     // A file of movements that is none is found before a file of accounts is made.
     let input = action.input().map(Movements::read).transpose()?;
     let outcome = match (store, action) {
@@ -158,6 +161,25 @@ pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(),
     };
     out.flush()?;
     outcome
+}
+
+/// Refuses to write balances over the file of movements or that of the accounts.
+fn spares_what_is_there(store: &StoreChoice, action: &Action) -> Result<(), Failure> {
+    let Some(balances) = action.balances() else { return Ok(()) };
+    let accounts = match store {
+        StoreChoice::Sqlite(file) => Some(file.as_path()),
+        StoreChoice::Memory => None,
+    };
+    let is_written = |file: &Path| {
+        let same = balances
+            .canonicalize()
+            .is_ok_and(|it| file.canonicalize().is_ok_and(|file| file == it));
+        same || file == balances
+    };
+    match action.input().into_iter().chain(accounts).any(is_written) {
+        true => Err(Failure::WritesOver(balances.to_owned())),
+        false => Ok(()),
+    }
 }
 
 /// A runtime over this store, with the projections of this package.

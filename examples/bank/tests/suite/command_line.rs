@@ -192,6 +192,31 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
+fn balances_are_not_written_over_the_file_that_is_imported_or_that_of_the_accounts() {
+    let content = std::fs::read(SAMPLE).unwrap();
+    let movements = file("imported-and-written.csv", &content);
+    let movements = movements.to_str().unwrap();
+    let again = movements.replace("imported-and-written", "./imported-and-written");
+    let accounts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kept-and-written.db");
+    let accounts = accounts.to_str().unwrap();
+    let store = format!("--store=sqlite:{accounts}");
+    for arguments in [
+        ["import", movements, "--balances", movements, "--store=memory"],
+        ["demo", movements, "--balances", again.as_str(), "--store=memory"],
+        ["import", movements, "--balances", accounts, store.as_str()],
+    ] {
+        let run = bank(&arguments);
+        let message = format!(
+            "error: {}: `--balances` would write over what is read or kept there; name another file\n",
+            arguments[3]
+        );
+        assert_eq!((run.code, run.out.as_str(), run.err), (Some(1), "", message));
+    }
+    assert_eq!(std::fs::read(movements).unwrap(), content);
+    assert!(!Path::new(accounts).exists());
+}
+
+#[test]
 fn balances_that_can_not_be_written_are_an_error_that_names_the_file() {
     let run = bank(&["demo", "--balances", "no/such/directory.csv"]);
     assert_eq!(run.code, Some(1));
