@@ -29,7 +29,7 @@ pub const fn stored_name_is_unique(events: &[EventType], listed: &[&str], index:
                 .text(listed[before])
                 .text("` and `")
                 .text(listed[index])
-                .text("`; give one of them another `#[event(name = \"...\")]`");
+                .text("`; give one of them another `#[event(name = \"...\")]`, or list it once if both are one event");
             panic!("{}", message.as_str());
         }
         // Most events have no aliases, and a call would cost each pair of them.

@@ -30,7 +30,7 @@ pub(crate) fn documents(ctxt: &Ctxt, option: &RawOption) -> Option<DocumentsOpti
             return None;
         }
     };
-    for option in raw::split(ctxt, list.stream()) {
+    for option in raw::split(ctxt, list.stream(), None) {
         let key = option.key.clone();
         let slot = match key.to_string().as_str() {
             "key" => &mut documents.key,
@@ -46,7 +46,7 @@ pub(crate) fn documents(ctxt: &Ctxt, option: &RawOption) -> Option<DocumentsOpti
             }
         };
         if slot.is_missing() {
-            let path = value::path(ctxt, &option);
+            let path = option.read(ctxt, value::path);
             slot.fill(key, path);
         } else {
             ctxt.error(&key, format_args!("`{key}` is given twice\nhelp: keep one of them"));

@@ -122,11 +122,15 @@ impl<'a> Attributes<'a> {
             if !attribute.path().is_ident(self.kind.name) {
                 continue;
             }
-            for mut option in raw::split(self.ctxt, self.tokens_of(attribute)) {
+            let text = self.kind.options(place).iter().copied().find(|option| *option == "name");
+            for mut option in raw::split(self.ctxt, self.tokens_of(attribute), text) {
                 let name = option.key.unraw().to_string();
                 let known = self.kind.options(place).iter().find(|known| **known == name);
                 match known {
-                    Some(name) => read(Given { ctxt: self.ctxt, name, option, meant: false }),
+                    Some(name) => {
+                        let meant = option.reported;
+                        read(Given { ctxt: self.ctxt, name, option, meant });
+                    }
                     // What it most likely means is read too: its value may have mistakes of its
                     // own, and it should not be asked for again.
                     None => {
@@ -214,7 +218,7 @@ pub(crate) struct Given<'a> {
     ctxt: &'a Ctxt,
     name: &'static str,
     option: RawOption,
-    /// Whether the user wrote another name, which is reported.
+    /// Whether the user wrote something else, which is reported.
     meant: bool,
 }
 
@@ -225,7 +229,7 @@ impl Given<'_> {
 
     /// Reads the value of an option that can be given any number of times.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Ctxt, &RawOption) -> Option<T>) -> Option<T> {
-        read(self.ctxt, &self.option)
+        self.option.read(self.ctxt, read)
     }
 
     /// Reads the value into its slot. An option can be given once.
@@ -236,7 +240,7 @@ impl Given<'_> {
     ) {
         let key = &self.option.key;
         if slot.is_missing() {
-            let value = read(self.ctxt, &self.option);
+            let value = self.option.read(self.ctxt, read);
             slot.fill(key.clone(), value);
         } else if !self.meant {
             self.ctxt.error(key, format_args!("`{key}` is given twice\nhelp: keep one of them"));

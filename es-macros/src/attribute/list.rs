@@ -17,7 +17,17 @@ pub(crate) fn listed_paths(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Path>>
         let tokens = TokenStream::from_iter(tokens);
         match syn::parse2(tokens.clone()) {
             Ok(path) => paths.push(path),
-            Err(_) => ctxt.error(&tokens, "expected the name of a derive, such as `Debug`"),
+            Err(_) => {
+                let quoted = syn::parse2::<LitStr>(tokens.clone()).ok();
+                let meant = quoted.and_then(|quoted| quoted.parse::<Path>().ok());
+                let meant = meant.map_or_else(|| "Debug".to_owned(), written);
+                ctxt.error(
+                    &tokens,
+                    format_args!(
+                        "expected the name of a derive, such as `Debug`\nhelp: write `{meant}`"
+                    ),
+                );
+            }
         }
     }
     Some(paths)
@@ -39,7 +49,7 @@ pub(crate) fn listed_event_types(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<
 
 /// Reads the stored names of `retired("account.frozen", ..)`.
 pub(crate) fn listed_names(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<LitStr>> {
-    let list = value::list(ctxt, option)?;
+    let list = value::list_of_texts(ctxt, option)?;
     let mut names = Vec::new();
     for tokens in split_at_commas(list) {
         let tokens = TokenStream::from_iter(tokens);

@@ -113,7 +113,7 @@ fn entries<T>(
     form: &str,
     read: impl Fn(ParseStream<'_>) -> syn::Result<T>,
 ) -> Option<Vec<T>> {
-    let parts = split_at_commas(value::list(ctxt, option)?);
+    let parts = split_at_commas(value::list_of_texts(ctxt, option)?);
     if parts.is_empty() {
         let RawOption { key, .. } = option;
         ctxt.error(key, format_args!("`{key}` names no field\nhelp: write `{form}`"));
@@ -221,7 +221,7 @@ impl LiteralKind {
 /// Reads `split(into(A, b::B), with = path::to::function)`.
 pub(crate) fn split_into(ctxt: &Ctxt, option: &RawOption) -> Option<SplitInto> {
     const FORM: &str = "split(into(Deposited, FeeCharged), with = path::to::function)";
-    let RawOption { key, form } = option;
+    let RawOption { key, form, .. } = option;
     let Form::List(list) = form else {
         let function = match form {
             Form::Value(value) => syn::parse2::<Path>(value.clone()).ok(),
@@ -237,11 +237,11 @@ pub(crate) fn split_into(ctxt: &Ctxt, option: &RawOption) -> Option<SplitInto> {
         return None;
     };
     let (mut into, mut function) = (None, None);
-    for option in split(ctxt, list.stream()) {
+    for option in split(ctxt, list.stream(), None) {
         if option.key == "into" {
-            into = Some(super::listed_event_types(ctxt, &option)?);
+            into = Some(option.read(ctxt, super::listed_event_types)?);
         } else if option.key == "with" {
-            function = Some(value::path(ctxt, &option)?);
+            function = Some(option.read(ctxt, value::path)?);
         } else {
             let unknown = &option.key;
             ctxt.error(

@@ -37,7 +37,7 @@ pub(crate) fn snapshot(ctxt: &Ctxt, option: &RawOption) -> Option<SnapshotOption
     };
     let inside = list.stream();
     let mut every = Slot::default();
-    for inner in raw::split(ctxt, inside) {
+    for inner in raw::split(ctxt, inside, None) {
         let name = inner.key.unraw().to_string();
         let meant = nearest(&name, [EVERY]);
         if name != EVERY {
@@ -54,7 +54,7 @@ pub(crate) fn snapshot(ctxt: &Ctxt, option: &RawOption) -> Option<SnapshotOption
             continue;
         }
         if every.is_missing() {
-            let number = value::number(ctxt, &inner);
+            let number = inner.read(ctxt, value::number);
             every.fill(inner.key, number);
         } else {
             let key = &inner.key;

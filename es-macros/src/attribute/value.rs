@@ -1,6 +1,7 @@
 //! Reads the value of an option, and says what to write when it is of the wrong kind.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::parse::Parse;
 use syn::{Lit, LitInt, LitStr, Path, Type};
 
@@ -31,7 +32,11 @@ pub(crate) fn string(ctxt: &Ctxt, option: &RawOption) -> Option<LitStr> {
     let tokens = value(ctxt, option, &KIND)?;
     match syn::parse2(tokens.clone()) {
         Ok(Lit::Str(string)) if string.suffix().is_empty() => Some(string),
-        _ => wrong(ctxt, option, &KIND, tokens, |text| format!("{text:?}")),
+        _ => wrong(ctxt, option, &KIND, tokens, |text| match text.contains(['"', '(', '!']) {
+            // A call or a macro is no text that somebody forgot to put in quotes.
+            true => KIND.example.to_owned(),
+            false => format!("{text:?}"),
+        }),
     }
 }
 
@@ -41,19 +46,21 @@ pub(crate) fn number(ctxt: &Ctxt, option: &RawOption) -> Option<LitInt> {
     let tokens = value(ctxt, option, &KIND)?;
     match syn::parse2(tokens.clone()) {
         Ok(Lit::Int(number)) => {
-            if number.base10_parse::<u32>().is_ok() {
+            let plain = number.base10_digits().parse::<u32>();
+            if plain.is_ok() && number.suffix().is_empty() {
                 return Some(number);
             }
             let RawOption { key, .. } = option;
+            let meant = plain.ok().map(|plain| LitInt::new(&plain.to_string(), number.span()));
+            let example = meant.as_ref().map_or(KIND.example, LitInt::base10_digits);
             ctxt.error(
                 number,
                 format_args!(
-                    "`{key}` is a number from 1 to {}, without a suffix\nhelp: write `{key} = {}`",
+                    "`{key}` is a number from 1 to {}, without a suffix\nhelp: write `{key} = {example}`",
                     u32::MAX,
-                    KIND.example
                 ),
             );
-            None
+            meant
         }
         _ => wrong(ctxt, option, &KIND, tokens, |text| match text.parse::<u32>() {
             Ok(number) => number.to_string(),
@@ -126,6 +133,20 @@ pub(crate) fn lock(ctxt: &Ctxt, option: &RawOption) -> Option<LockOption> {
 
 /// `events(..)`: what stands between the parentheses.
 pub(crate) fn list(ctxt: &Ctxt, option: &RawOption) -> Option<TokenStream> {
+    listed(ctxt, option, |text| text.parse().ok())
+}
+
+/// `retired(..)`: the same where the items are strings themselves.
+pub(crate) fn list_of_texts(ctxt: &Ctxt, option: &RawOption) -> Option<TokenStream> {
+    listed(ctxt, option, |text| Some(text.to_token_stream()))
+}
+
+/// `quoted` says what is meant by `events = "A"`.
+fn listed(
+    ctxt: &Ctxt,
+    option: &RawOption,
+    quoted: impl FnOnce(&LitStr) -> Option<TokenStream>,
+) -> Option<TokenStream> {
     let RawOption { key, .. } = option;
     let inside = match &option.form {
         Form::List(list) => return Some(list.stream()),
@@ -134,7 +155,13 @@ pub(crate) fn list(ctxt: &Ctxt, option: &RawOption) -> Option<TokenStream> {
     };
     let (items, meant) = match inside.and_then(only_token) {
         Some(TokenTree::Group(group)) => (written(group.stream()), Some(group.stream())),
-        Some(token) => (written(token), None),
+        Some(token) => {
+            let meant = match syn::parse2(token.to_token_stream()) {
+                Ok(Lit::Str(text)) => quoted(&text),
+                _ => None,
+            };
+            (written(meant.clone().unwrap_or_else(|| token.into())), meant)
+        }
         None => ("...".to_owned(), None),
     };
     ctxt.error(key, format_args!("`{key}` is a list in parentheses\nhelp: write `{key}({items})`"));
@@ -191,6 +218,12 @@ fn wrong<T>(
         Ok(Lit::Int(number)) => (Some("a number"), number.to_string()),
         Ok(Lit::Float(number)) => (Some("a number with a fraction"), number.to_string()),
         Ok(Lit::Char(character)) => (Some("a character"), character.value().to_string()),
+        Ok(Lit::ByteStr(bytes)) => {
+            (Some("a string of bytes"), String::from_utf8_lossy(&bytes.value()).into_owned())
+        }
+        Ok(Lit::CStr(string)) => {
+            (Some("a string of C"), string.value().to_string_lossy().into_owned())
+        }
         _ => (None, written(found)),
     };
     let corrected = corrected(&text);

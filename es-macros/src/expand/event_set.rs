@@ -62,7 +62,12 @@ pub(super) fn declaration(
     quote! {
         #[doc = #description]
         #derives
-        #[allow(deprecated, unused_qualifications, clippy::large_enum_variant)]
+        #[allow(
+            deprecated,
+            non_camel_case_types,
+            unused_qualifications,
+            clippy::large_enum_variant
+        )]
         #visibility enum #ident {
             #(#variants),*
         }
@@ -83,7 +88,7 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
             const RETIRED: &'static [&'static ::core::primitive::str] = &[#(#retired),*];
         }
     });
-    let events: Vec<_> = variants.iter().map(|variant| &variant.event).collect();
+    let conversions = variants.iter().map(|variant| conversion(set, variant));
     let names: Vec<_> = variants.iter().map(|variant| &variant.ident).collect();
     let listed = |item| variants.iter().map(move |variant| listed(es_core, variant, item));
     let (event_types, stored_names) = (listed("TYPE"), listed("NAME"));
@@ -127,15 +132,29 @@ pub(super) fn implementation(set: &EventSet) -> TokenStream {
             }
         }
 
-        #(
-            #[automatically_derived]
-            #[allow(deprecated, unused_qualifications)]
-            impl ::core::convert::From<#events> for #ident {
-                fn from(__event: #events) -> Self {
-                    Self::#names(__event)
-                }
-            }
-        )*
+        #(#conversions)*
+    }
+}
+
+/// `impl From<Opened> for AccountEvent`
+///
+/// It stands where the event is listed: so does what is wrong when an event is listed under two names.
+fn conversion(set: &EventSet, variant: &Variant) -> TokenStream {
+    let Variant { ident: name, event } = variant;
+    let span = variant.span();
+    let begin = quote_spanned!(span=> impl);
+    let mut ident = set.ident.clone();
+    ident.set_span(ident.span().located_at(span));
+    let function = quote! {
+        fn from(__event: #event) -> Self {
+            Self::#name(__event)
+        }
+    };
+    let body = quote_spanned!(span=> { #function });
+    quote! {
+        #[automatically_derived]
+        #[allow(deprecated, unused_qualifications)]
+        #begin ::core::convert::From<#event> for #ident #body
     }
 }
 

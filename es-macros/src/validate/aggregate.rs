@@ -27,6 +27,7 @@ pub(crate) fn aggregate(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
     item::is_concrete(
         ctxt,
         aggregate.input,
+        "an aggregate",
         "an aggregate can not be generic: one stored name stands for one type\nhelp: list concrete events, such as `events(Priced<Eur>)`, or put the generic type in a field of a concrete aggregate",
     );
     has_required_options(ctxt, aggregate);

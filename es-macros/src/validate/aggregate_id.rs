@@ -11,6 +11,7 @@ pub(crate) fn aggregate_id(ctxt: &Ctxt, id: &AggregateId<'_>) {
     item::is_concrete(
         ctxt,
         id.input,
+        "the id of an aggregate",
         "the id of an aggregate can not be generic\nhelp: use a concrete type for the field, such as `u64` or `Uuid`",
     );
     if id.inner.is_some() {

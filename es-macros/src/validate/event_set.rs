@@ -21,6 +21,7 @@ pub(crate) fn own_event_set(ctxt: &Ctxt, own: &OwnEventSet<'_>) {
     let concrete = item::is_concrete(
         ctxt,
         own.input,
+        "a set of events",
         "a set of events can not be generic: the stored names of its events must be known\nhelp: use concrete events in the variants, such as `Priced(Priced<Eur>)`",
     );
     if data.variants.is_empty() && concrete {

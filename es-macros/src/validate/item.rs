@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Data, DeriveInput};
+use syn::{Data, DeriveInput, GenericParam};
 
 use crate::ctxt::Ctxt;
 
@@ -27,11 +27,13 @@ pub(crate) fn owns_its_data(ctxt: &Ctxt, input: &DeriveInput, what: &str) {
     }
 }
 
-/// Refuses all generic parameters, with the reason and the way out.
-pub(crate) fn is_concrete(ctxt: &Ctxt, input: &DeriveInput, message: &str) -> bool {
-    let generic = !input.generics.params.is_empty();
-    if generic {
+/// Refuses all generic parameters: lifetimes because `what` owns its data, others with the reason and
+/// the way out of `message`.
+pub(crate) fn is_concrete(ctxt: &Ctxt, input: &DeriveInput, what: &str, message: &str) -> bool {
+    owns_its_data(ctxt, input, what);
+    let mut parameters = input.generics.params.iter();
+    if parameters.any(|parameter| !matches!(parameter, GenericParam::Lifetime(_))) {
         ctxt.error(&input.generics, message);
     }
-    !generic
+    input.generics.params.is_empty()
 }

@@ -25,6 +25,7 @@ pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {
     item::is_concrete(
         ctxt,
         projection.input,
+        "a projection",
         "a projection can not be generic: one stored name stands for one type\nhelp: list concrete events, such as `events(Priced<Eur>)`, or put the generic type in a field of a concrete projection",
     );
     has_required_options(ctxt, projection);

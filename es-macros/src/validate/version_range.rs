@@ -2,6 +2,7 @@
 
 use syn::LitInt;
 
+use crate::attribute::Slot;
 use crate::ctxt::Ctxt;
 use crate::model::Event;
 
@@ -9,6 +10,11 @@ use crate::model::Event;
 /// make sense.
 pub(crate) fn check(ctxt: &Ctxt, event: &Event<'_>) -> bool {
     let ident = &event.input.ident;
+    // A version that could not be read is reported already, and nothing is known of it.
+    let unread = |number: &Slot<LitInt>| !number.is_missing() && number.value().is_none();
+    if unread(&event.version) || unread(&event.oldest) {
+        return false;
+    }
     let mut sound = true;
     let mut refuse = |literal: &LitInt, message: &dyn std::fmt::Display| {
         ctxt.error(literal, message);
