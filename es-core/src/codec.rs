@@ -57,7 +57,11 @@ pub trait SelfDescribing: Codec {
     }
 }
 
-/// JSON, by serde_json.
+/// JSON, by serde_json. Every finite number comes back as it was, to the last bit.
+///
+/// JSON has no word for a floating-point number that is infinite or not a number: serde_json writes `null`,
+/// which is not read as a number again. Refuse such numbers where they come in, or keep them in an `Option`;
+/// the test kit notices an event that does not come back.
 #[derive(Clone, Copy, Debug)]
 pub struct Json;
 
@@ -132,5 +136,31 @@ impl CodecError {
     /// An error with the codec's own message.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn and_back<T: Serialize + DeserializeOwned>(value: &T) -> T {
+        let mut bytes = Vec::new();
+        Json::encode(value, &mut bytes).unwrap();
+        Json::decode(Payload::Bytes(&bytes)).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back_to_the_last_bit(
+            double in any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |it| it.is_finite()),
+            single in any::<u32>().prop_map(f32::from_bits).prop_filter("finite", |it| it.is_finite()),
+            whole: (u64, i64, u128, i128),
+        ) {
+            prop_assert_eq!(and_back(&double).to_bits(), double.to_bits());
+            prop_assert_eq!(and_back(&single).to_bits(), single.to_bits());
+            prop_assert_eq!(and_back(&whole), whole);
+        }
     }
 }

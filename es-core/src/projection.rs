@@ -140,6 +140,12 @@ pub trait Projection: Send + Sync + 'static {
 }
 
 /// A projection whose handlers change a state: all of it in memory, or one document.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a projection with a state in memory or in documents",
+    label = "no state to read",
+    note = "write `#[derive(Projection, Default)]` and `#[projection(name = \"...\", events(...))]` above `struct {Self}`",
+    note = "rows are read by SQL of your own, and side effects keep nothing"
+)]
 pub trait StateProjection: Projection {
     /// Changes the state as the event says, by the `Project` of that event: by its `replay` if this is
     /// a replay, else by its `project`.

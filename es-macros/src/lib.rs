@@ -10,6 +10,8 @@ mod attribute;
 mod crate_path;
 mod ctxt;
 mod derive;
+#[cfg(test)]
+mod documented;
 mod expand;
 #[cfg(test)]
 mod expansions;
@@ -110,6 +112,7 @@ pub fn event_set(input: TokenStream) -> TokenStream {
 /// | `events(Opened, billing::Paid as BillingPaid)` | its events; each becomes a variant, named like the event or as you say | required, or: |
 /// | `events = AccountEvent` | its events as an enum of yours, with `#[derive(EventSet)]` | |
 /// | `retired("account.frozen", ..)` | stored names of events that are no longer read | none |
+/// | `snapshot(every = 100)` | keeps the state after so many events, if the program takes snapshots; the type then needs `Serialize` and `Deserialize` | none are kept |
 /// | `state_version = 2` | the version of the state, from 1: raise it when an `Apply` means something else, so that kept states are made anew | `1` |
 /// | `enum = AccountFact` | the name of the generated enum | type name + `Event` |
 /// | `derive(Debug, Clone)` | derives for the generated enum | none |
@@ -145,6 +148,7 @@ pub fn aggregate_id(input: TokenStream) -> TokenStream {
 /// | on a field | meaning |
 /// |---|---|
 /// | `id` | holds the id of the aggregate; exactly one field has it |
+/// | `varies` | may differ when the command is sent again under the same command id, such as a time of sending |
 #[proc_macro_derive(Command, attributes(command))]
 pub fn command(input: TokenStream) -> TokenStream {
     derive::command(&parse_macro_input!(input as DeriveInput)).into()

@@ -26,5 +26,7 @@ pub(crate) use self::projection::Projection;
 pub(crate) use self::released::{Expected, Released, speaks_for_crate};
 pub(crate) use self::serde_names::{Rules, SerdeField, SerdeItem};
 pub(crate) use self::shape::ungrouped;
+#[cfg(test)]
+pub(crate) use self::upcast::Upcasts;
 pub(crate) use self::upcast::{Operation, Step};
 pub(crate) use self::version_fields::{Contradiction, VersionFields};

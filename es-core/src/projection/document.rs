@@ -29,6 +29,11 @@ use crate::recorded::{Page, Recorded};
 use crate::store::{DynProjectionStore, EventStore, StateError, StateRecord};
 
 /// A projection that is kept in documents. `#[projection(documents)]` generates it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a projection in documents",
+    label = "no documents to read",
+    note = "write `documents` in the `#[projection(...)]` above `struct {Self}`"
+)]
 pub trait DocumentProjection: StateProjection + Document {
     /// Whether the key is the id of the event's stream.
     const BY_STREAM: bool;

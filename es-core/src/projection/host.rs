@@ -101,6 +101,11 @@ impl<P: EffectProjection + Default> HomeOf<P> for Effects {
 }
 
 /// A home of documents that stores of type `S` have.
+#[diagnostic::on_unimplemented(
+    message = "`{S}` has no documents of a projection that is kept in `{Self}`",
+    label = "no documents to read",
+    note = "write `documents` in the `#[projection(...)]` of the projection"
+)]
 pub trait DocumentsIn<S> {}
 
 impl<S: EventStore> DocumentsIn<S> for InDocuments {}
