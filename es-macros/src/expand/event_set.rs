@@ -151,10 +151,13 @@ fn conversion(set: &EventSet, variant: &Variant) -> TokenStream {
         }
     };
     let body = quote_spanned!(span=> { #function });
+    // A place for type parameters that is not the user's: else the compiler would offer to declare an
+    // event that it can not find there.
+    let no_parameters = quote!(<>);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
-        #begin ::core::convert::From<#event> for #ident #body
+        #begin #no_parameters ::core::convert::From<#event> for #ident #body
     }
 }
 
