@@ -42,6 +42,7 @@ const FEW_KINDS: usize = 16;
 /// # assert!(page_of(&[]).is_empty());
 /// ```
 #[derive(Clone, Default, Debug)]
+#[repr(C)]
 pub struct EventBlock {
     entries: Vec<Entry>,
     payloads: Vec<u8>,
@@ -369,6 +370,27 @@ impl EventBlock {
         match &self.text {
             Some(text) => Payload::Text(&text[copied]),
             None => Payload::Bytes(&self.payloads[copied]),
+        }
+    }
+
+    /// The stored name of the event at a place.
+    ///
+    /// # Panics
+    /// When the block has no such place.
+    #[inline]
+    pub fn name(&self, place: usize) -> &str {
+        &self.kinds[self.entries[place].kind as usize].name
+    }
+
+    /// The tags of the event at a place.
+    ///
+    /// # Panics
+    /// When the block has no such place.
+    #[inline]
+    pub fn tags(&self, place: usize) -> &[Tag] {
+        match self.entries[place].extra {
+            0 => &[],
+            extra => self.extra(extra).0,
         }
     }
 
