@@ -156,7 +156,7 @@ impl<A: Aggregate> Given<A> {
 
     /// Says who sends the command.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
-        self.envelope.metadata = self.envelope.metadata.with_actor(actor);
+        self.envelope.change_metadata(|metadata| metadata.with_actor(actor));
         self
     }
 

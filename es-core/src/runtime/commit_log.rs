@@ -90,9 +90,9 @@ pub(crate) fn append_now(
         store.append_now(&commit)
     };
     metrics::appended(std::slice::from_ref(&commit), began);
-    match answer {
-        Ok(appended) if is_in_place(&commit, &appended) => Ok(receipt(commit, &appended, None, 1)),
-        answer => Err((commit, answer)),
+    match &answer {
+        Ok(appended) if is_in_place(&commit, appended) => Ok(receipt(commit, appended, None, 1)),
+        _ => Err((commit, answer)),
     }
 }
 

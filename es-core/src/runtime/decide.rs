@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 
 use jiff::Timestamp;
 
@@ -18,12 +19,36 @@ use crate::runtime::replay::Loaded;
 use crate::stream::StreamId;
 use crate::version::Version;
 
-/// What the sender says about a command beside the command itself.
+/// What the sender says about a command beside the command itself: nothing, most of the time, and then it
+/// takes one word.
 #[derive(Clone, Default)]
-pub(crate) struct Envelope {
+pub(crate) struct Envelope(Option<Box<Said>>);
+
+#[derive(Clone)]
+pub(crate) struct Said {
     pub(crate) command_id: Option<CommandId>,
     pub(crate) metadata: Metadata,
     pub(crate) occurred_at: Option<Timestamp>,
+}
+
+impl Said {
+    const NOTHING: Self = Self { command_id: None, metadata: Metadata::EMPTY, occurred_at: None };
+}
+
+impl Deref for Envelope {
+    type Target = Said;
+
+    #[inline]
+    fn deref(&self) -> &Said {
+        static NOTHING: Said = Said::NOTHING;
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+impl DerefMut for Envelope {
+    fn deref_mut(&mut self) -> &mut Said {
+        self.0.get_or_insert_with(|| Box::new(Said::NOTHING))
+    }
 }
 
 /// What makes a command recognisable when one is sent again under its id.
@@ -35,6 +60,20 @@ pub(crate) struct Sent {
 }
 
 impl Envelope {
+    #[inline]
+    pub(crate) fn with_metadata(metadata: &Metadata) -> Self {
+        let mut envelope = Self::default();
+        if !metadata.is_empty() {
+            envelope.metadata = metadata.clone();
+        }
+        envelope
+    }
+
+    pub(crate) fn change_metadata(&mut self, change: impl FnOnce(Metadata) -> Metadata) {
+        let metadata = &mut self.metadata;
+        *metadata = change(std::mem::take(metadata));
+    }
+
     /// The identity of the command, if it has an id.
     pub(crate) fn sent<C: Command>(&self, command: &C) -> Option<Sent> {
         let id = self.command_id?;
