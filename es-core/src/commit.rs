@@ -168,6 +168,7 @@ impl Commit {
     }
 
     /// The stream that was given first, owned.
+    #[inline]
     pub(crate) fn into_first(self) -> StreamAppend {
         self.first
     }

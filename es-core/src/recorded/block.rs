@@ -201,7 +201,10 @@ impl EventBlock {
         }
         let stream = match alike.stream.and_then(|place| self.entries.get(place)) {
             Some(entry) => entry.stream,
-            None => self.push_stream(recorded.stream),
+            None => {
+                let (text, category_bytes) = recorded.stream.parts();
+                self.push_stream(text, category_bytes)
+            }
         };
         let kind = match alike.name.and_then(|place| self.entries.get(place)) {
             Some(entry) if self.schema_version(entry) == recorded.schema_version => entry.kind,
@@ -248,8 +251,7 @@ impl EventBlock {
     }
 
     #[inline(never)]
-    fn push_stream(&mut self, stream: StreamRef<'_>) -> u16 {
-        let (text, category_bytes) = stream.parts();
+    fn push_stream(&mut self, text: &str, category_bytes: usize) -> u16 {
         self.streams.push(StreamName {
             start: self.stream_names.len() as u32,
             length: text.len() as u16,
