@@ -33,6 +33,7 @@ fn main() {
             let bank = by_hand::Bank::default();
             deposit_and_withdraw_by_hand(&bank, 1, count.parse().unwrap());
         }
+        (Some("--tasks"), Some(rounds)) => tasks(rounds.parse().unwrap()),
         (Some("--loads"), Some(count)) => loads(count.parse().unwrap()),
         (Some("--projections"), Some(count)) => projections(count.parse().unwrap()),
         (Some("--projections-by-hand"), Some(count)) => {
@@ -354,6 +355,15 @@ fn commands(count: u64) {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let bank = tokio.block_on(bank(MemoryStore::new()));
     tokio.block_on(deposit_and_withdraw(&bank, 1, count));
+}
+
+/// Carries out the commands of many tasks so many times and does nothing else, for a profiler.
+fn tasks(rounds: usize) {
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
+    let bank = tokio.block_on(bank(MemoryStore::new()));
+    for round in 0..rounds {
+        many_tasks(&tokio, round, &bank);
+    }
 }
 
 /// Loads an aggregate with 1,000 events so many times, for a tool that counts instructions.

@@ -115,13 +115,15 @@ impl Commit {
         expected: ExpectedVersion,
         events: Vec<NewEvent>,
     ) -> Result<Self, InvalidCommit> {
-        let first = StreamAppend { stream, expected, events };
-        first.check()?;
-        // One event has nothing to be compared with, and is the common case.
-        if first.events.len() > 1 {
-            Contents::default().add(&first)?;
-        }
-        Ok(Self { first, more: Vec::new(), seen: Seen::default() })
+        let events = CheckedEvents::check(&stream, events)?;
+        Ok(Self::of(stream, expected, events))
+    }
+
+    /// A commit of events that are checked.
+    #[inline]
+    pub(crate) fn of(stream: StreamId, expected: ExpectedVersion, events: CheckedEvents) -> Self {
+        let first = StreamAppend { stream, expected, events: events.0 };
+        Self { first, more: Vec::new(), seen: Seen::default() }
     }
 
     /// Extends the commit to another stream.
@@ -134,14 +136,13 @@ impl Commit {
         expected: ExpectedVersion,
         events: Vec<NewEvent>,
     ) -> Result<Self, InvalidCommit> {
-        let append = StreamAppend { stream, expected, events };
-        append.check()?;
+        check_each(&stream, &events)?;
         let mut seen = match self.seen.0.take() {
             Some(seen) => seen,
             None => Contents::of(&self)?,
         };
-        seen.add(&append)?;
-        self.more.push(append);
+        seen.add(&stream, &events)?;
+        self.more.push(StreamAppend { stream, expected, events });
         self.seen.0 = Some(seen);
         Ok(self)
     }
@@ -166,6 +167,12 @@ impl Commit {
         std::iter::once(self.first).chain(self.more)
     }
 
+    /// The stream that was given first, owned.
+    #[inline]
+    pub(crate) fn into_first(self) -> StreamAppend {
+        self.first
+    }
+
     /// How many events the commit adds: at least one.
     pub fn event_count(&self) -> usize {
         let more: usize = self.more.iter().map(|append| append.events.len()).sum();
@@ -183,40 +190,61 @@ struct Contents {
 impl Contents {
     fn of(commit: &Commit) -> Result<Box<Self>, InvalidCommit> {
         let mut contents = Box::<Self>::default();
-        commit.streams().try_for_each(|append| contents.add(append))?;
+        commit.streams().try_for_each(|append| contents.add(&append.stream, &append.events))?;
         Ok(contents)
     }
 
-    fn add(&mut self, append: &StreamAppend) -> Result<(), InvalidCommit> {
-        let count = self.events.len() + append.events.len();
+    fn add(&mut self, stream: &StreamId, events: &[NewEvent]) -> Result<(), InvalidCommit> {
+        let count = self.events.len() + events.len();
         if count > MAX_COMMIT_EVENTS {
             return Err(InvalidCommit::TooManyEvents { count });
         }
-        if !self.streams.insert(append.stream.clone()) {
-            return Err(InvalidCommit::StreamTwice { stream: append.stream.clone() });
+        if !self.streams.insert(stream.clone()) {
+            return Err(InvalidCommit::StreamTwice { stream: stream.clone() });
         }
-        self.events.reserve(append.events.len());
-        match append.events.iter().find(|event| !self.events.insert(event.id)) {
+        self.events.reserve(events.len());
+        match events.iter().find(|event| !self.events.insert(event.id)) {
             Some(event) => Err(InvalidCommit::EventTwice { event_id: event.id }),
             None => Ok(()),
         }
     }
 }
 
-impl StreamAppend {
-    fn check(&self) -> Result<(), InvalidCommit> {
-        let stream = || self.stream.clone();
-        if self.events.is_empty() {
-            return Err(InvalidCommit::NoEvents { stream: stream() });
+/// The events of a commit to one stream, which keep its [rules](InvalidCommit).
+pub(crate) struct CheckedEvents(Vec<NewEvent>);
+
+impl CheckedEvents {
+    pub(crate) fn check(stream: &StreamId, events: Vec<NewEvent>) -> Result<Self, InvalidCommit> {
+        check_each(stream, &events)?;
+        // One event has nothing to be compared with, and is the common case.
+        if events.len() > 1 {
+            Contents::default().add(stream, &events)?;
         }
-        for (index, event) in self.events.iter().enumerate() {
-            if let Err(problem) = check_event(event) {
-                let name = event.name.to_string();
-                return Err(InvalidCommit::Event { stream: stream(), index, name, problem });
-            }
-        }
-        Ok(())
+        Ok(Self(events))
     }
+
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[NewEvent] {
+        &self.0
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn into_vec(self) -> Vec<NewEvent> {
+        self.0
+    }
+}
+
+fn check_each(stream: &StreamId, events: &[NewEvent]) -> Result<(), InvalidCommit> {
+    if events.is_empty() {
+        return Err(InvalidCommit::NoEvents { stream: stream.clone() });
+    }
+    for (index, event) in events.iter().enumerate() {
+        if let Err(problem) = check_event(event) {
+            let (stream, name) = (stream.clone(), event.name.to_string());
+            return Err(InvalidCommit::Event { stream, index, name, problem });
+        }
+    }
+    Ok(())
 }
 
 fn check_event(event: &NewEvent) -> Result<(), InvalidEvent> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 /// Defines a newtype over a UUID.
 macro_rules! identity {
@@ -113,10 +113,10 @@ impl IdGenerator for TimeOrderedIds {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let milliseconds = now.as_secs() * 1_000 + u64::from(now.subsec_millis());
         // The twelve bits that follow the milliseconds.
-        let [high, low] = ((now.subsec_nanos() % 1_000_000 * 512 / 125_000) as u16).to_be_bytes();
-        let [a, b, c, d, e, f, g, h] = fastrand::u64(..).to_ne_bytes();
-        let rest = [high, low, a, b, c, d, e, f, g, h];
-        Builder::from_unix_timestamp_millis(milliseconds, &rest).into_uuid()
+        let fraction = u64::from(now.subsec_nanos() % 1_000_000) * 512 / 125_000;
+        let high = milliseconds << 16 | 0x7000 | fraction;
+        let low = 0b10 << 62 | fastrand::u64(..) >> 2;
+        Uuid::from_u64_pair(high, low)
     }
 }
 

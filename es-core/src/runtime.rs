@@ -192,7 +192,7 @@ impl<S: EventStore> Runtime<S> {
     where
         C::Aggregate: Handle<C>,
     {
-        Execute::new(&self.shared, command, self.metadata.clone())
+        Execute::new(&self.shared, command, &self.metadata)
     }
 
     /// The state of an aggregate now, replayed from the store or from its last snapshot; that of an

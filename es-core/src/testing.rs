@@ -50,7 +50,7 @@ use jiff::Timestamp;
 use crate::aggregate::Aggregate;
 use crate::clock::FixedClock;
 use crate::command::{Command, Events, Handle, IntoEvents};
-use crate::commit::NewEvent;
+use crate::commit::{CheckedEvents, NewEvent};
 use crate::context::Surroundings;
 use crate::event_set::EventSet;
 use crate::identity::{CommandId, EventId, SequentialIds};
@@ -156,7 +156,7 @@ impl<A: Aggregate> Given<A> {
 
     /// Says who sends the command.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
-        self.envelope.metadata = self.envelope.metadata.with_actor(actor);
+        self.envelope.change_metadata(|metadata| metadata.with_actor(actor));
         self
     }
 
@@ -190,9 +190,9 @@ impl<A: Aggregate> Given<A> {
         let mut warm = Warm::new(loaded);
         let outcome = decide(&surroundings, &stream, &mut warm, &command, &envelope);
         let Warm { mut loaded, decided, .. } = warm;
-        let outcome = outcome.map(|commit| {
+        let outcome = outcome.map(|events| {
             apply_as_stored(&mut loaded, &decided);
-            commit.map(|commit| commit.first().events.clone()).unwrap_or_default()
+            events.map(CheckedEvents::into_vec).unwrap_or_default()
         });
         Then { loaded, outcome }
     }

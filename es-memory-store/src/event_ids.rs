@@ -8,19 +8,22 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::segments::Slot;
 
-/// So many of the greatest ids are looked at one by one. Commits that several threads make at once
-/// arrive in a slightly other order than their ids were made in.
+/// At least so many of the greatest ids are looked at one by one. Commits that several threads make at
+/// once arrive in a slightly other order than their ids were made in.
 const LATE: usize = if cfg!(test) { 4 } else { 32 };
 
 /// Almost all ids are made of the time and come about in its order: those are kept in order and found
 /// by bisection, and a new one is known to be new because it is greater than all of them, or has no
 /// equal near the greatest. The others are hashed.
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct EventIds {
-    /// Events in the order of their ids.
-    ordered: Vec<Slot>,
-    /// The id of the last of them.
+    /// The greatest of all that are in order.
     greatest: u128,
+    /// The greatest in order, with their events.
+    recent: Vec<(u128, Slot)>,
+    /// Events in the order of their ids, which are less than those.
+    ordered: Vec<Slot>,
     /// Those that came when more than [`LATE`] greater ones were there, or are not made of the time.
     others: HashTable<Slot>,
     hasher: DefaultHashBuilder,
@@ -28,7 +31,7 @@ pub(crate) struct EventIds {
 
 /// Where an id belongs.
 enum Place {
-    /// Among those in order, at this rank, where it is not yet.
+    /// Among the greatest, at this rank, where it is not yet.
     Vacant(usize),
     /// Where it is.
     Taken(Slot),
@@ -40,7 +43,7 @@ impl EventIds {
     /// The event with an id. `id_of` is the id of a stored event.
     #[inline]
     pub(crate) fn find(&self, id: EventId, id_of: impl Fn(Slot) -> EventId) -> Option<Slot> {
-        match self.place(id, &id_of) {
+        match self.place(id) {
             Place::Vacant(_) => None,
             Place::Taken(slot) => Some(slot),
             Place::Elsewhere => self.find_elsewhere(id, id_of),
@@ -50,10 +53,13 @@ impl EventIds {
     /// Notes an event whose id was not there.
     #[inline]
     pub(crate) fn add(&mut self, id: EventId, slot: Slot, id_of: impl Fn(Slot) -> EventId) {
-        match self.place(id, &id_of) {
+        match self.place(id) {
             Place::Vacant(rank) => {
-                self.ordered.insert(rank, slot);
                 self.greatest = self.greatest.max(number(id));
+                self.recent.insert(rank, (number(id), slot));
+                if self.recent.len() == 2 * LATE {
+                    self.ordered.extend(self.recent.drain(..LATE).map(|(_, slot)| slot));
+                }
             }
             Place::Taken(_) | Place::Elsewhere => {
                 self.others.insert_unique(self.hasher.hash_one(number(id)), slot, |&slot| {
@@ -66,22 +72,22 @@ impl EventIds {
     /// An id that was not among the greatest when it came never is later, because the least of those
     /// only rises: so what has a place among them is nowhere else.
     #[inline]
-    fn place(&self, id: EventId, id_of: impl Fn(Slot) -> EventId) -> Place {
+    fn place(&self, id: EventId) -> Place {
         if !is_time_ordered(id) {
             return Place::Elsewhere;
         }
-        let mut rank = self.ordered.len();
-        if number(id) > self.greatest {
-            return Place::Vacant(rank);
+        let id = number(id);
+        if id > self.greatest {
+            return Place::Vacant(self.recent.len());
         }
-        for &slot in self.ordered.iter().rev().take(LATE) {
-            match number(id_of(slot)).cmp(&number(id)) {
-                Ordering::Less => return Place::Vacant(rank),
+        for (below, &(other, slot)) in self.recent.iter().enumerate().rev() {
+            match other.cmp(&id) {
+                Ordering::Less => return Place::Vacant(below + 1),
                 Ordering::Equal => return Place::Taken(slot),
-                Ordering::Greater => rank -= 1,
+                Ordering::Greater => {}
             }
         }
-        if rank == 0 { Place::Vacant(0) } else { Place::Elsewhere }
+        if self.ordered.is_empty() { Place::Vacant(0) } else { Place::Elsewhere }
     }
 
     fn find_elsewhere(&self, id: EventId, id_of: impl Fn(Slot) -> EventId) -> Option<Slot> {

@@ -1,7 +1,5 @@
 //! Closing the store to new events.
 
-use std::sync::PoisonError;
-
 use es_core::{Fence, FenceError, FencedStore, Position, ReadError};
 
 use crate::MemoryStore;
@@ -10,7 +8,7 @@ impl FencedStore for MemoryStore {
     async fn fence(&self, successor: &str) -> Result<(Fence, Position), FenceError> {
         // The clock is somebody else's: it is not asked under the lock.
         let since = self.clock.now();
-        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.write();
         let head = log.head();
         match &log.fence {
             Some(fence) if fence.successor == successor => Ok(((**fence).clone(), head)),
@@ -24,11 +22,11 @@ impl FencedStore for MemoryStore {
     }
 
     async fn fenced(&self) -> Result<Option<Fence>, ReadError> {
-        Ok(self.log().fence.as_deref().cloned())
+        Ok(self.log.read().fence.as_deref().cloned())
     }
 
     async fn lift_fence(&self) -> Result<Option<Fence>, FenceError> {
-        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.write();
         Ok(log.fence.take().map(|fence| *fence))
     }
 }

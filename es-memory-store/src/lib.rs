@@ -24,6 +24,7 @@
 
 mod event_ids;
 mod fence;
+mod indexes;
 mod log;
 mod merge;
 mod names;
@@ -33,7 +34,7 @@ mod states;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 use es_core::uuid::Uuid;
 use es_core::{
@@ -43,6 +44,7 @@ use es_core::{
     Removal, RemovalError, SparsePage, StreamId, StreamPage, StreamRange, StreamRemoval,
     StreamVisit, Stub, SystemClock,
 };
+use parking_lot::{RwLock, RwLockWriteGuard};
 use tokio::sync::Notify;
 
 use crate::log::Log;
@@ -90,22 +92,24 @@ impl MemoryStore {
     ) -> Result<Appended, AppendError> {
         // The clock is somebody else's: it is not asked under the lock.
         let now = self.clock.now();
-        let appended = {
-            let mut log = self.log_to_write();
-            log.append(&self.states, commit, conditions, now)?
-        };
+        let answer = self.log_to_append().append(&self.states, commit, conditions, now);
         self.tell();
-        Ok(appended)
+        answer
     }
 
-    fn log_to_write(&self) -> RwLockWriteGuard<'_, Log> {
+    fn log_to_append(&self) -> RwLockWriteGuard<'_, Log> {
+        if let Some(log) = self.log.try_write() {
+            return log;
+        }
         for _ in 0..LOOKS {
-            if let Ok(log) = self.log.try_write() {
+            std::hint::spin_loop();
+            if !self.log.is_locked()
+                && let Some(log) = self.log.try_write()
+            {
                 return log;
             }
-            std::hint::spin_loop();
         }
-        self.log.write().unwrap_or_else(PoisonError::into_inner)
+        self.log.write()
     }
 
     /// Wakes those who wait, after something was appended.
@@ -116,9 +120,16 @@ impl MemoryStore {
         }
     }
 
-    // Nothing panics while the lock is held for writing, so a poisoned log is whole all the same.
-    fn log(&self) -> RwLockReadGuard<'_, Log> {
-        self.log.read().unwrap_or_else(PoisonError::into_inner)
+    /// Reads where all events are found that a query asks for.
+    fn finding<R>(&self, query: &Query, read: impl FnOnce(&Log) -> R) -> R {
+        let log = self.log.read();
+        if log.finds(query) {
+            return read(&log);
+        }
+        drop(log);
+        let mut log = self.log.write();
+        log.extend_indexes();
+        read(&RwLockWriteGuard::downgrade(log))
     }
 }
 
@@ -154,19 +165,19 @@ impl EventStore for MemoryStore {
         stream: &StreamId,
         range: StreamRange,
     ) -> Result<StreamPage, ReadError> {
-        self.log().read_stream(stream, range)
+        self.log.read().read_stream(stream, range)
     }
 
     async fn read(&self, query: &Query, range: QueryRange) -> Result<QueryPage, ReadError> {
-        self.log().read(query, range)
+        self.finding(query, |log| log.read(query, range))
     }
 
     async fn find(&self, event_id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
-        self.log().find(event_id)
+        self.log.read().find(event_id)
     }
 
     async fn head(&self) -> Result<Position, ReadError> {
-        Ok(self.log().head())
+        Ok(self.log.read().head())
     }
 
     async fn wait_beyond(&self, position: Position) -> Result<Position, ReadError> {
@@ -175,7 +186,7 @@ impl EventStore for MemoryStore {
             let mut news = pin!(self.news.notified());
             // Listen first and look then, or what is appended in between is not heard of.
             news.as_mut().enable();
-            let head = self.log().head();
+            let head = self.log.read().head();
             if head > position {
                 return Ok(head);
             }
@@ -209,7 +220,7 @@ impl ImmediateRead for MemoryStore {
         range: StreamRange,
         visit: &mut dyn FnMut(&Recorded<'_>) -> ControlFlow<()>,
     ) -> Result<StreamVisit, ReadError> {
-        self.log().visit_stream(stream, range, visit)
+        self.log.read().visit_stream(stream, range, visit)
     }
 }
 
@@ -221,7 +232,7 @@ impl RecordedAppend for MemoryStore {
         let mut answers = Vec::with_capacity(commits.len());
         let mut link = ChainLink::default();
         {
-            let mut log = self.log_to_write();
+            let mut log = self.log.write();
             for RecordedCommit { commit, recorded_at } in commits {
                 let answer = match link.check(commit) {
                     Ok(()) => log.append(&self.states, commit, &[], *recorded_at),
@@ -244,7 +255,7 @@ impl RecordedAppend for MemoryStore {
 
 impl StreamRemoval for MemoryStore {
     async fn remove(&self, removal: &Removal) -> Result<(), RemovalError> {
-        self.log.write().unwrap_or_else(PoisonError::into_inner).remove(removal)
+        self.log.write().remove(removal)
     }
 
     async fn put_back(
@@ -252,19 +263,19 @@ impl StreamRemoval for MemoryStore {
         stream: &StreamId,
         events: &[RecordedEvent],
     ) -> Result<(), RemovalError> {
-        self.log.write().unwrap_or_else(PoisonError::into_inner).put_back(stream, events)
+        self.log.write().put_back(stream, events)
     }
 
     async fn stub(&self, stream: &StreamId) -> Result<Option<Stub>, ReadError> {
-        Ok(self.log().stub(stream))
+        Ok(self.log.read().stub(stream))
     }
 
     async fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Result<Vec<Stub>, ReadError> {
-        Ok(self.log().stubs(after, limit))
+        Ok(self.log.read().stubs(after, limit))
     }
 
     async fn read_sparse(&self, query: &Query, range: QueryRange) -> Result<SparsePage, ReadError> {
-        Ok(self.log().read_sparse(query, range))
+        Ok(self.finding(query, |log| log.read_sparse(query, range)))
     }
 }
 

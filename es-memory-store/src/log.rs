@@ -10,37 +10,40 @@ use es_core::{
     Fence, Inline, InlinePlace, InlineSet, NewEvent, Page, PageBuilder, Payload, Position, Query,
     QueryItem, QueryPage, QueryRange, ReadError, Recorded, RecordedEvent, RemovedEvent,
     RemovedPart, SparsePage, StateError, StoreFailure, StreamAppend, StreamId, StreamPage,
-    StreamRange, StreamVisit, Stub, Tag, Version, VersionConflict,
+    StreamRange, StreamVisit, Stub, Version, VersionConflict,
 };
 use hashbrown::HashMap;
 
 use crate::event_ids::EventIds;
+use crate::indexes::Indexes;
 use crate::merge::{Merge, within};
-use crate::names::{Names, Postings};
 use crate::segments::{Segments, Slot, position};
 use crate::states::{States, Step};
 
 /// A page ends at this many bytes even when more events were asked for.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
+#[repr(C, align(64))]
 pub(crate) struct Log {
-    segments: Segments,
     length: Slot,
     last_recorded_at: Timestamp,
+    ids: EventIds,
+    segments: Segments,
     streams: Vec<Stream>,
     by_stream: HashMap<StreamId, u32>,
-    ids: EventIds,
-    names: Names,
-    tags: Postings<Tag>,
+    indexes: Indexes,
     /// What is changed with the events.
     inline: InlineSet,
     /// What keeps new events out.
     pub(crate) fence: Option<Box<Fence>>,
 }
 
+/// Threads that append to different streams do not change the same line of memory.
+#[repr(align(64))]
 struct Stream {
-    id: StreamId,
     slots: Vec<Slot>,
+    /// Some event of the stream.
+    example: Slot,
     /// What was removed of it.
     removed: Vec<RemovedPart>,
 }
@@ -54,8 +57,7 @@ impl Default for Log {
             streams: Vec::new(),
             by_stream: HashMap::new(),
             ids: EventIds::default(),
-            names: Names::default(),
-            tags: Postings::default(),
+            indexes: Indexes::default(),
             inline: InlineSet::default(),
             fence: None,
         }
@@ -81,6 +83,9 @@ impl Log {
         self.check_version(commit.first(), first_place)?;
         for append in commit.further() {
             self.check_version(append, self.place(&append.stream))?;
+        }
+        if !conditions.is_empty() {
+            self.extend_indexes();
         }
         for (index, condition) in conditions.iter().enumerate() {
             self.check_condition(index, condition)?;
@@ -126,6 +131,7 @@ impl Log {
                 .map_or(Version::ZERO, |place| self.streams[place as usize].version())
         };
         let versions: Vec<_> = commit.streams().map(version).collect();
+        self.extend_indexes();
         let place = InlinePlace { commit, before: self.head(), versions: &versions, recorded_at };
         let mut inline = std::mem::take(&mut self.inline);
         let mut step = Step::new(self, states);
@@ -147,6 +153,7 @@ impl Log {
         inline: &Inline,
         stay: bool,
     ) -> Result<(), StateError> {
+        self.extend_indexes();
         let mut set = std::mem::take(&mut self.inline);
         let mut step = Step::new(self, states);
         let done = set.enlist(&mut step, inline, stay, self.head());
@@ -263,28 +270,25 @@ impl Log {
         place: Option<u32>,
         recorded_at: Timestamp,
     ) -> Version {
-        let stream = place.unwrap_or_else(|| {
-            let new = self.streams.len() as u32;
-            self.by_stream.insert(append.stream.clone(), new);
-            self.streams.push(Stream {
-                id: append.stream.clone(),
-                slots: Vec::new(),
-                removed: Vec::new(),
-            });
-            new
-        });
+        let place = place.unwrap_or_else(|| self.add_stream(&append.stream));
         for event in &append.events {
             let slot = self.length;
-            let Stream { id, slots, .. } = &mut self.streams[stream as usize];
-            let before = slots.last().copied();
-            slots.push(slot);
-            for tag in event.tags.as_slice() {
-                self.tags.add(tag, slot);
+            let segment = self.segments.first_of_next();
+            if segment == slot {
+                // Before the segment is sealed: its events are at hand now.
+                self.extend_indexes();
             }
+            let stream = &mut self.streams[place as usize];
+            stream.slots.push(slot);
+            if stream.example < segment {
+                stream.example = slot;
+            }
+            let of_stream = (stream.example != slot).then_some(stream.example);
+            let named = self.indexes.names.example(&event.name, segment, slot);
             let recorded = Recorded {
                 position: position(slot),
-                stream: id.borrowed(),
-                version: Version::new(slots.len() as u64),
+                stream: append.stream.borrowed(),
+                version: stream.version(),
                 event_id: event.id,
                 name: &event.name,
                 schema_version: event.schema_version,
@@ -294,13 +298,29 @@ impl Log {
                 occurred_at: event.occurred_at,
                 metadata: &event.metadata,
             };
-            let named = self.names.add(&event.name, slot);
-            self.segments.push(&recorded, &event.payload, before, named);
+            self.segments.push(&recorded, &event.payload, of_stream, named);
             self.length += 1;
             let segments = &self.segments;
             self.ids.add(event.id, slot, |slot| segments.event_id(slot));
         }
-        self.streams[stream as usize].version()
+        self.streams[place as usize].version()
+    }
+
+    #[cold]
+    fn add_stream(&mut self, id: &StreamId) -> u32 {
+        let place = self.streams.len() as u32;
+        self.by_stream.insert(id.clone(), place);
+        self.streams.push(Stream { slots: Vec::new(), example: self.length, removed: Vec::new() });
+        place
+    }
+
+    /// Whether all events that a query asks for are found.
+    pub(crate) fn finds(&self, query: &Query) -> bool {
+        self.indexes.reach(self.length) || wants_everything(query)
+    }
+
+    pub(crate) fn extend_indexes(&mut self) {
+        self.indexes.extend(&self.segments, self.length);
     }
 }
 
@@ -326,7 +346,7 @@ impl Log {
         let Some(stream) = self.stream(id) else {
             return Ok(StreamPage { events: Page::default(), version: Version::ZERO, next: None });
         };
-        let selected = stream.select(range)?;
+        let selected = stream.select(id, range)?;
         let slots = selected.slots.iter().copied();
         let (events, taken) = match range.direction {
             Direction::Forward => self.fill(slots, range.limit),
@@ -344,7 +364,7 @@ impl Log {
         let Some(stream) = self.stream(id) else {
             return Ok(StreamVisit { version: Version::ZERO, next: None });
         };
-        let selected = stream.select(range)?;
+        let selected = stream.select(id, range)?;
         let mut taken = 0;
         let mut show = |&slot| {
             taken += 1;
@@ -428,11 +448,9 @@ impl Log {
         slots: Range<u64>,
         direction: Direction,
     ) -> Matches<'a> {
-        let everything =
-            query.items().iter().any(|item| item.names().is_empty() && item.tags().is_empty());
         let end = slots.end.min(self.length.into());
         let all = slots.start.min(end)..end;
-        if everything {
+        if wants_everything(query) {
             return Matches::All { slots: all, direction };
         }
         let items = query.items();
@@ -441,7 +459,7 @@ impl Log {
             let mut names: Vec<_> = items.iter().flat_map(QueryItem::names).collect();
             names.sort_unstable();
             names.dedup();
-            let lists = names.iter().map(|name| within(self.names.slots(name), &slots));
+            let lists = names.iter().map(|name| within(self.indexes.names.slots(name), &slots));
             let lists: Vec<_> = lists.map(|list| (list, None)).collect();
             // An event has one name: if so many are wanted, all are.
             if lists.iter().map(|(list, _)| list.len() as u64).sum::<u64>() == all.end - all.start {
@@ -452,11 +470,11 @@ impl Log {
             let mut lists = Vec::new();
             for item in items {
                 // The rarest tag finds the fewest events; what it finds must be looked at.
-                let tagged = item.tags().iter().map(|tag| self.tags.slots(tag));
+                let tagged = item.tags().iter().map(|tag| self.indexes.tags.slots(tag));
                 match tagged.min_by_key(|slots| slots.len()) {
                     Some(found) => lists.push((within(found, &slots), Some(item))),
                     None => {
-                        let named = item.names().iter().map(|name| self.names.slots(name));
+                        let named = item.names().iter().map(|name| self.indexes.names.slots(name));
                         lists.extend(named.map(|found| (within(found, &slots), None)));
                     }
                 }
@@ -474,10 +492,11 @@ impl Log {
     /// Where a removed event is; `None` if nowhere.
     fn removed_event(&self, slot: Slot) -> Option<RemovedEvent> {
         let recorded = self.recorded(slot);
-        let (stream, version) = (self.stream(&recorded.stream.to_stream_id())?, recorded.version);
-        let part = stream.removed.iter().find(|part| (part.from..=part.to).contains(&version))?;
+        let (id, version) = (recorded.stream.to_stream_id(), recorded.version);
+        let removed = &self.stream(&id)?.removed;
+        let part = removed.iter().find(|part| (part.from..=part.to).contains(&version))?;
         let segment = part.segment.clone()?;
-        Some(RemovedEvent { position: position(slot), stream: stream.id.clone(), version, segment })
+        Some(RemovedEvent { position: position(slot), stream: id, version, segment })
     }
 
     fn refusal(&self, slot: Slot) -> ReadError {
@@ -488,7 +507,7 @@ impl Log {
         let Recorded { stream, version, .. } = self.recorded(slot);
         let stream = stream.to_stream_id();
         let stub = match self.stream(&stream) {
-            Some(stream) => stream.stub(),
+            Some(known) => known.stub(&stream),
             None => Stub { stream, version, parts: Vec::new() },
         };
         stub.archived(version)
@@ -521,7 +540,7 @@ impl Stream {
     ///
     /// # Errors
     /// When the range begins with a removed event. Backward it ends before one.
-    fn select(&self, range: StreamRange) -> Result<Selected<'_>, ReadError> {
+    fn select(&self, id: &StreamId, range: StreamRange) -> Result<Selected<'_>, ReadError> {
         // Versions are counted from one, slots of the stream from zero.
         let length = self.slots.len() as u64;
         let from = range.from.get().saturating_sub(1).min(length);
@@ -532,16 +551,20 @@ impl Stream {
             Direction::Backward => to,
         };
         if from < to && first <= removed && range.limit > 0 {
-            return Err(self.stub().refusal(Version::new(first)));
+            return Err(self.stub(id).refusal(Version::new(first)));
         }
         let live = from.max(removed.min(to));
         let slots = &self.slots[live as usize..to as usize];
         Ok(Selected { slots, from, to, direction: range.direction })
     }
 
-    fn stub(&self) -> Stub {
-        Stub { stream: self.id.clone(), version: self.version(), parts: self.removed.clone() }
+    fn stub(&self, id: &StreamId) -> Stub {
+        Stub { stream: id.clone(), version: self.version(), parts: self.removed.clone() }
     }
+}
+
+fn wants_everything(query: &Query) -> bool {
+    query.items().iter().any(|item| item.names().is_empty() && item.tags().is_empty())
 }
 
 /// A part of a stream.

@@ -17,20 +17,30 @@ pub(crate) struct Names {
 struct Name {
     text: Box<str>,
     slots: Vec<Slot>,
+    /// Some event that has the name.
+    example: Slot,
 }
 
 /// So many names are faster compared one by one than hashed.
 const FEW: usize = 8;
 
 impl Names {
-    /// Notes an event, and answers with the one before it that has the name.
+    /// Some event with this name that stands at `first` or behind it, or else the one at `slot` from now on.
+    /// This changes nothing most of the time: what one thread changes another must fetch from it.
     #[inline]
-    pub(crate) fn add(&mut self, text: &str, slot: Slot) -> Option<Slot> {
-        let index = self.index(text).unwrap_or_else(|| self.add_name(text));
-        let slots = &mut self.names[index].slots;
-        let before = slots.last().copied();
-        slots.push(slot);
-        before
+    pub(crate) fn example(&mut self, text: &str, first: Slot, slot: Slot) -> Option<Slot> {
+        let index = self.index(text).unwrap_or_else(|| self.add_name(text, slot));
+        let example = &mut self.names[index].example;
+        if *example < first {
+            *example = slot;
+        }
+        (*example != slot).then_some(*example)
+    }
+
+    /// Notes an event behind all others that were noted.
+    pub(crate) fn add(&mut self, text: &str, slot: Slot) {
+        let index = self.index(text).unwrap_or_else(|| self.add_name(text, slot));
+        self.names[index].slots.push(slot);
     }
 
     /// The events with a name, in order.
@@ -47,9 +57,10 @@ impl Names {
         }
     }
 
-    fn add_name(&mut self, text: &str) -> usize {
+    #[cold]
+    fn add_name(&mut self, text: &str, example: Slot) -> usize {
         let index = self.names.len();
-        self.names.push(Name { text: text.into(), slots: Vec::new() });
+        self.names.push(Name { text: text.into(), slots: Vec::new(), example });
         self.by_text.insert(text.into(), index);
         index
     }

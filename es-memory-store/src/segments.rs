@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use es_core::bytes::Bytes;
-use es_core::{Alike, EventBlock, EventId, Metadata, PageBuilder, Position, Recorded};
+use es_core::{Alike, EventBlock, EventId, Metadata, PageBuilder, Position, Recorded, Tag};
 
 /// How many events a segment has when it is full. So few in this crate's own tests that they see many
 /// segments.
@@ -19,17 +19,24 @@ pub(crate) fn position(slot: Slot) -> Position {
 }
 
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct Segments {
-    /// Nothing is added to them any more.
-    sealed: Vec<Arc<EventBlock>>,
     last: EventBlock,
     /// The first slot of the last one.
     first: Slot,
+    /// Nothing is added to them any more.
+    sealed: Vec<Arc<EventBlock>>,
 }
 
 impl Segments {
-    /// Adds an event at the end. `stream` and `name` are the slots of the last events of its stream, and
-    /// with its name.
+    /// The first slot that belongs to the segment which the next event goes to.
+    #[inline]
+    pub(crate) fn first_of_next(&self) -> Slot {
+        if self.last.len() == SEGMENT_EVENTS { self.first + SEGMENT_EVENTS as Slot } else { self.first }
+    }
+
+    /// Adds an event at the end. `stream` and `name` are the slots of events of its stream, and with its
+    /// name.
     #[inline]
     pub(crate) fn push(
         &mut self,
@@ -67,6 +74,18 @@ impl Segments {
     pub(crate) fn event_id(&self, slot: Slot) -> EventId {
         let (block, place) = self.find(slot);
         block.event_id(place)
+    }
+
+    #[inline]
+    pub(crate) fn name(&self, slot: Slot) -> &str {
+        let (block, place) = self.find(slot);
+        block.name(place)
+    }
+
+    #[inline]
+    pub(crate) fn tags(&self, slot: Slot) -> &[Tag] {
+        let (block, place) = self.find(slot);
+        block.tags(place)
     }
 
     #[inline]

@@ -113,7 +113,7 @@ impl InlineStep<NoRows> for Step<'_> {
 
 impl InlineStore for MemoryStore {
     async fn enlist(&self, inline: Inline, stay: bool) -> Result<(), StateError> {
-        self.log_to_write().enlist(&self.states, &inline, stay)
+        self.log.write().enlist(&self.states, &inline, stay)
     }
 }
 

@@ -42,6 +42,7 @@ const FEW_KINDS: usize = 16;
 /// # assert!(page_of(&[]).is_empty());
 /// ```
 #[derive(Clone, Default, Debug)]
+#[repr(C)]
 pub struct EventBlock {
     entries: Vec<Entry>,
     payloads: Vec<u8>,
@@ -200,7 +201,10 @@ impl EventBlock {
         }
         let stream = match alike.stream.and_then(|place| self.entries.get(place)) {
             Some(entry) => entry.stream,
-            None => self.push_stream(recorded.stream),
+            None => {
+                let (text, category_bytes) = recorded.stream.parts();
+                self.push_stream(text, category_bytes)
+            }
         };
         let kind = match alike.name.and_then(|place| self.entries.get(place)) {
             Some(entry) if self.schema_version(entry) == recorded.schema_version => entry.kind,
@@ -247,8 +251,7 @@ impl EventBlock {
     }
 
     #[inline(never)]
-    fn push_stream(&mut self, stream: StreamRef<'_>) -> u16 {
-        let (text, category_bytes) = stream.parts();
+    fn push_stream(&mut self, text: &str, category_bytes: usize) -> u16 {
         self.streams.push(StreamName {
             start: self.stream_names.len() as u32,
             length: text.len() as u16,
@@ -369,6 +372,27 @@ impl EventBlock {
         match &self.text {
             Some(text) => Payload::Text(&text[copied]),
             None => Payload::Bytes(&self.payloads[copied]),
+        }
+    }
+
+    /// The stored name of the event at a place.
+    ///
+    /// # Panics
+    /// When the block has no such place.
+    #[inline]
+    pub fn name(&self, place: usize) -> &str {
+        &self.kinds[self.entries[place].kind as usize].name
+    }
+
+    /// The tags of the event at a place.
+    ///
+    /// # Panics
+    /// When the block has no such place.
+    #[inline]
+    pub fn tags(&self, place: usize) -> &[Tag] {
+        match self.entries[place].extra {
+            0 => &[],
+            extra => self.extra(extra).0,
         }
     }
 

@@ -25,9 +25,8 @@ use crate::runtime::replay::Loaded;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{AppendError, EventStore, ImmediateAppend};
 use crate::stream::StreamId;
-use crate::telemetry::metrics::Stopwatch;
-use crate::telemetry::{self, metrics};
-use crate::telemetry::{CommandSpan, LoadSource, Outcome as Told, Retried, TARGET, append_span};
+use crate::telemetry::metrics;
+use crate::telemetry::{CommandSpan, LoadSource, Outcome as Told, Retried, TARGET};
 use crate::version::ExpectedVersion;
 
 pub(crate) type Refusal<C> = <<C as Command>::Aggregate as Handle<C>>::Error;
@@ -107,6 +106,7 @@ enum Tried {
 
 /// Carries out a command on warm state, in a store that need not be waited for; or leaves in
 /// `tried` how far it came.
+#[inline(always)]
 fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     shared: &Shared<S>,
     store: &dyn ImmediateAppend,
@@ -118,24 +118,17 @@ fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
 ) -> Option<Receipt> {
     let before = warm.loaded.version;
     let decision = decide(&shared.surroundings, stream, warm, command, envelope);
-    let Ok(Some(commit)) = decision else {
+    let Ok(Some(events)) = decision else {
         *tried = Tried::NoEvents;
         return None;
     };
-    warm.apply_decided(&commit);
-    let began = Stopwatch::start();
-    let appended = {
-        let listens = telemetry::listens();
-        let _entered = listens.then(|| append_span(std::slice::from_ref(&commit)).entered());
-        store.append_now(&commit)
-    };
-    metrics::appended(std::slice::from_ref(&commit), began);
-    match appended {
-        Ok(appended) if commit_log::is_in_place(&commit, &appended) => {
+    warm.apply(&events);
+    match commit_log::append_now(store, stream, before, events) {
+        Ok(receipt) => {
             shared.consider(stream, before, &warm.loaded, None);
-            Some(commit_log::receipt(&commit, &appended, None, 1))
+            Some(receipt)
         }
-        answer => {
+        Err((commit, answer)) => {
             *tried = Tried::Append(commit, answer);
             None
         }
@@ -179,10 +172,10 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                     }
                 }
                 match decide(&shared.surroundings, stream, &mut warm, command, envelope) {
-                    Ok(Some(commit)) => {
+                    Ok(Some(events)) => {
                         // Before the append: an event that can not be applied must not be stored.
                         // If the commit is then refused, the state is of no use any more.
-                        warm.apply_decided(&commit);
+                        let commit = warm.apply_decided(stream, events);
                         let in_place = shared.in_place();
                         let answer = commit_log::append(store, in_place, retry, &commit).await;
                         Some((commit, answer))
@@ -212,7 +205,7 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                     shared.consider(stream, before, &warm.loaded, None);
                 }
                 let id = envelope.command_id;
-                return (warm, Ok(commit_log::receipt(&commit, &appended, id, attempts)));
+                return (warm, Ok(commit_log::receipt(commit, &appended, id, attempts)));
             }
             Some((_, Err(AppendError::Conflict(conflict)))) => {
                 warm = Warm::new(Loaded::default());
@@ -292,7 +285,7 @@ impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C, A::Error>
             decide(surroundings, stream, warm, command, envelope)
         }));
         let refusal = match decision {
-            Ok(Ok(Some(commit))) => return Decision::Events(commit),
+            Ok(Ok(Some(events))) => return Decision::Events(events),
             Ok(Ok(None)) => return Decision::Nothing,
             Ok(Err(error)) => Answer::Outcome(Err(error)),
             Err(panic) => Answer::Panic(panic),

@@ -2,22 +2,23 @@
 
 use tracing::Instrument;
 
-use crate::commit::{Appended, Commit};
+use crate::commit::{Appended, CheckedEvents, Commit, StreamAppend};
 use crate::error::ErrorCategory;
 use crate::identity::CommandId;
 use crate::metadata::RecordedCommand;
 use crate::runtime::command_memory;
-use crate::runtime::decide::Sent;
+use crate::runtime::decide::{Sent, take_back};
 use crate::runtime::error::{CommandDifference, CommandIdReused, ExecuteError};
 use crate::runtime::receipt::Receipt;
 use crate::runtime::replay::LoadError;
 use crate::runtime::retry::RetryPolicy;
 use crate::store::{
-    AppendError, EventStore, InPlaceAppend, ReadError, StreamRange, VersionConflict,
+    AppendError, EventStore, ImmediateAppend, InPlaceAppend, ReadError, StreamRange,
+    VersionConflict,
 };
 use crate::stream::StreamId;
 use crate::telemetry::metrics::{self, Stopwatch};
-use crate::telemetry::{Retried, TARGET, append_span};
+use crate::telemetry::{self, Retried, TARGET, append_span};
 use crate::version::{ExpectedVersion, Version};
 
 /// Why a command was not carried out, as far as that does not depend on its type.
@@ -71,6 +72,28 @@ pub(crate) async fn append(
     let answer = append.instrument(append_span(std::slice::from_ref(commit))).await;
     metrics::appended(std::slice::from_ref(commit), began);
     answer
+}
+
+/// Appends events in a store that need not be waited for. If they do not stand where they were decided to
+/// go, the commit and the store's answer come back.
+pub(crate) fn append_now(
+    store: &dyn ImmediateAppend,
+    stream: &StreamId,
+    before: Version,
+    events: CheckedEvents,
+) -> Result<Receipt, (Commit, Result<Appended, AppendError>)> {
+    let commit = Commit::of(stream.clone(), ExpectedVersion::Exact(before), events);
+    let began = Stopwatch::start();
+    let answer = {
+        let listens = telemetry::listens();
+        let _entered = listens.then(|| append_span(std::slice::from_ref(&commit)).entered());
+        store.append_now(&commit)
+    };
+    metrics::appended(std::slice::from_ref(&commit), began);
+    match &answer {
+        Ok(appended) if is_in_place(&commit, appended) => Ok(receipt(commit, appended, None, 1)),
+        _ => Err((commit, answer)),
+    }
 }
 
 /// Appends a commit again unless the first answer settles what became of it.
@@ -254,21 +277,23 @@ pub(crate) fn is_in_place(commit: &Commit, appended: &Appended) -> bool {
 
 /// The receipt of a commit that was appended.
 pub(crate) fn receipt(
-    commit: &Commit,
+    commit: Commit,
     appended: &Appended,
     command_id: Option<CommandId>,
     attempts: u32,
 ) -> Receipt {
-    let first = commit.first();
-    Receipt {
-        stream: first.stream.clone(),
+    let StreamAppend { stream, events, .. } = commit.into_first();
+    let receipt = Receipt {
+        stream,
         version: appended.version,
-        events: first.events.len() as u64,
+        events: events.len() as u64,
         position: Some(appended.last_position),
         attempts,
         // Without an id of its own nobody else can have sent it: an answer was lost and found.
         repeated: appended.repeated && command_id.is_some(),
-    }
+    };
+    take_back(events);
+    receipt
 }
 
 /// The receipt of a command that was accepted and changed nothing.

@@ -75,9 +75,9 @@ impl<'a, C: Command, S: EventStore> Execute<'a, C, S, Refusal<C>>
 where
     C::Aggregate: Handle<C>,
 {
-    pub(crate) fn new(shared: &'a Arc<Shared<S>>, command: C, metadata: Metadata) -> Self {
+    pub(crate) fn new(shared: &'a Arc<Shared<S>>, command: C, metadata: &Metadata) -> Self {
         let stage = Stage::NotBegun(command);
-        let envelope = Envelope { metadata, ..Envelope::default() };
+        let envelope = Envelope::with_metadata(metadata);
         Self { shared, envelope, stage, on_its_way: shared.in_flight.enter(), begin }
     }
 }
@@ -99,26 +99,26 @@ impl<'a, C, S, E> Execute<'a, C, S, E> {
 
     /// Says who sends the command.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
-        self.envelope.metadata = self.envelope.metadata.with_actor(actor);
+        self.envelope.change_metadata(|metadata| metadata.with_actor(actor));
         self
     }
 
     /// Says to which request the command belongs.
     pub fn correlation_id(mut self, id: Uuid) -> Self {
-        self.envelope.metadata = self.envelope.metadata.with_correlation_id(id);
+        self.envelope.change_metadata(|metadata| metadata.with_correlation_id(id));
         self
     }
 
     /// Says which event led to the command: correlation, causation and actor are taken from it, as
     /// [`Metadata::caused_by`] has them. Free key-values stay as they are.
     pub fn caused_by(mut self, event: &Recorded<'_>) -> Self {
-        self.envelope.metadata = self.envelope.metadata.joined(&Metadata::caused_by(event));
+        self.envelope.change_metadata(|metadata| metadata.joined(&Metadata::caused_by(event)));
         self
     }
 
     /// Says which message led to the command.
     pub fn causation_id(mut self, id: Uuid) -> Self {
-        self.envelope.metadata = self.envelope.metadata.with_causation_id(id);
+        self.envelope.change_metadata(|metadata| metadata.with_causation_id(id));
         self
     }
 
@@ -132,7 +132,7 @@ impl<'a, C, S, E> Execute<'a, C, S, E> {
 
     /// Adds a free key and value to the metadata of the events.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.envelope.metadata = self.envelope.metadata.with(key, value);
+        self.envelope.change_metadata(|metadata| metadata.with(key, value));
         self
     }
 

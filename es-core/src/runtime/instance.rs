@@ -10,7 +10,7 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 
 use crate::aggregate::Aggregate;
 use crate::command::Events;
-use crate::commit::Commit;
+use crate::commit::{CheckedEvents, Commit};
 use crate::context::Surroundings;
 use crate::error::ignore_poison;
 use crate::identity::CommandId;
@@ -20,6 +20,7 @@ use crate::runtime::decide::Sent;
 use crate::runtime::receipt::Receipt;
 use crate::runtime::replay::Loaded;
 use crate::stream::{InvalidStreamId, StreamId};
+use crate::version::ExpectedVersion;
 
 /// The instances that were used lately, by aggregate type and id, and those that are in use now.
 pub(crate) struct Instances {
@@ -312,9 +313,16 @@ impl<A: Aggregate> Warm<A> {
         Self { loaded, decided: Events::new(), chain_hash: None }
     }
 
-    /// Applies the events of the last decision, which are those of the commit.
-    pub(crate) fn apply_decided(&mut self, commit: &Commit) {
-        self.chain_hash = commit.first().events.last().and_then(|last| last.metadata.chain_hash());
+    /// Applies the events of the last decision, and answers with the commit that records them.
+    pub(crate) fn apply_decided(&mut self, stream: &StreamId, events: CheckedEvents) -> Commit {
+        let before = self.loaded.version;
+        self.apply(&events);
+        Commit::of(stream.clone(), ExpectedVersion::Exact(before), events)
+    }
+
+    /// Applies the events of the last decision, which are these.
+    pub(crate) fn apply(&mut self, events: &CheckedEvents) {
+        self.chain_hash = events.as_slice().last().and_then(|last| last.metadata.chain_hash());
         for event in self.decided.as_slice() {
             self.loaded.state.apply_event(event);
             self.loaded.version = self.loaded.version.next();
@@ -350,8 +358,8 @@ pub(crate) trait Waiting<A: Aggregate>: Send {
 
 /// What came of a decision.
 pub(crate) enum Decision {
-    /// Events, to be appended.
-    Events(Commit),
+    /// Events, to be applied and appended.
+    Events(CheckedEvents),
     /// Accepted, and nothing changes.
     Nothing,
     /// Refused; the command keeps the reason.
@@ -401,6 +409,7 @@ impl<A: Aggregate> Instance<A> {
     /// makes of the command in the queue.
     ///
     /// `at_once` runs under the lock: others wait for it as they would for their turn.
+    #[inline(always)]
     pub(crate) fn enter<C, R, Q>(
         &self,
         command: C,

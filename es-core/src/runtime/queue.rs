@@ -206,16 +206,18 @@ async fn decide_all<A: Aggregate, S: EventStore>(
             }
         }
         let verdict = match decision {
-            Decision::Events(commit) => {
+            Decision::Events(events) => {
                 // Before the append: an event that can not be applied must not be stored. What that
                 // leaves of the state is of no use, and the round ends here.
-                let applied = catch_unwind(AssertUnwindSafe(|| warm.apply_decided(&commit)));
-                if let Err(panic) = applied {
-                    command.panic(panic);
-                    round.postponed.append(&mut waiting);
-                    return Ok(round);
+                let apply = AssertUnwindSafe(|| warm.apply_decided(stream, events));
+                match catch_unwind(apply) {
+                    Ok(commit) => round.commits.push(commit),
+                    Err(panic) => {
+                        command.panic(panic);
+                        round.postponed.append(&mut waiting);
+                        return Ok(round);
+                    }
                 }
-                round.commits.push(commit);
                 Verdict::Events
             }
             Decision::Nothing => Verdict::Nothing,
@@ -248,7 +250,7 @@ fn settle<A: Aggregate>(
     attempts: u32,
     retry: &RetryPolicy,
 ) -> Settled<A> {
-    let mut answers = round.commits.iter().zip(answers);
+    let mut answers = round.commits.into_iter().zip(answers);
     let mut again = round.postponed;
     let stream = &instance.stream;
     let mut remember = Vec::new();
@@ -258,7 +260,7 @@ fn settle<A: Aggregate>(
             Verdict::Events => match answers.next() {
                 Some((commit, Ok(appended))) => {
                     // One that was stored elsewhere is in the working state at the wrong place.
-                    sound &= commit_log::is_in_place(commit, &appended);
+                    sound &= commit_log::is_in_place(&commit, &appended);
                     let id = command.command_id();
                     command.answer(Ok(commit_log::receipt(commit, &appended, id, attempts)));
                 }

@@ -10,7 +10,7 @@ impl Log {
         let place = self.place(&removal.stream);
         let stream = place.map(|place| &self.streams[place as usize]);
         let version = stream.map_or(Version::ZERO, Stream::version);
-        let stub = stream.filter(|stream| !stream.removed.is_empty()).map(Stream::stub);
+        let stub = self.stub(&removal.stream);
         let id_at = |version: Version| {
             let slot = *stream?.slots.get(version.get().checked_sub(1)? as usize)?;
             Some(self.segments.event_id(slot))
@@ -77,14 +77,15 @@ impl Log {
     }
 
     pub(crate) fn stub(&self, id: &StreamId) -> Option<Stub> {
-        self.stream(id).filter(|stream| !stream.removed.is_empty()).map(Stream::stub)
+        self.stream(id).filter(|stream| !stream.removed.is_empty()).map(|stream| stream.stub(id))
     }
 
     pub(crate) fn stubs(&self, after: Option<&StreamId>, limit: usize) -> Vec<Stub> {
-        let removed = self.streams.iter().filter(|stream| !stream.removed.is_empty());
-        let mut streams: Vec<_> =
-            removed.filter(|stream| after.is_none_or(|after| stream.id > *after)).collect();
-        streams.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        streams.into_iter().take(limit).map(Stream::stub).collect()
+        let is_next = |id: &StreamId| after.is_none_or(|after| id > after);
+        let streams = self.by_stream.iter().map(|(id, &place)| (id, &self.streams[place as usize]));
+        let removed = streams.filter(|(id, stream)| !stream.removed.is_empty() && is_next(id));
+        let mut removed: Vec<_> = removed.collect();
+        removed.sort_unstable_by_key(|&(id, _)| id);
+        removed.into_iter().take(limit).map(|(id, stream)| stream.stub(id)).collect()
     }
 }
