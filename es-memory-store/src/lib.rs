@@ -33,8 +33,8 @@ mod states;
 
 use std::ops::ControlFlow;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use es_core::uuid::Uuid;
 use es_core::{

@@ -32,7 +32,11 @@ impl Segments {
     /// The first slot that belongs to the segment which the next event goes to.
     #[inline]
     pub(crate) fn first_of_next(&self) -> Slot {
-        if self.last.len() == SEGMENT_EVENTS { self.first + SEGMENT_EVENTS as Slot } else { self.first }
+        if self.last.len() == SEGMENT_EVENTS {
+            self.first + SEGMENT_EVENTS as Slot
+        } else {
+            self.first
+        }
     }
 
     /// Adds an event at the end. `stream` and `name` are the slots of events of its stream, and with its

@@ -193,8 +193,8 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 
 #[test]
 fn balances_are_not_written_over_the_file_that_is_imported_or_that_of_the_accounts() {
-    let content = std::fs::read(SAMPLE).unwrap();
-    let movements = file("imported-and-written.csv", &content);
+    let content = SAMPLE.as_bytes();
+    let movements = file("imported-and-written.csv", content);
     let movements = movements.to_str().unwrap();
     let again = movements.replace("imported-and-written", "./imported-and-written");
     let accounts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kept-and-written.db");
