@@ -14,7 +14,7 @@ use crate::context::Surroundings;
 use crate::identity::CommandId;
 use crate::runtime::Shared;
 use crate::runtime::command_memory;
-use crate::runtime::commit_log::{self, Failure};
+use crate::runtime::commit_log::{self, Failure, NotInPlace};
 use crate::runtime::decide::{Envelope, Sent, decide};
 use crate::runtime::error::ExecuteError;
 use crate::runtime::execute::{Answer, Begun, Outcome};
@@ -128,7 +128,8 @@ fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
             shared.consider(stream, before, &warm.loaded, None);
             Some(receipt)
         }
-        Err((commit, answer)) => {
+        Err(not_in_place) => {
+            let NotInPlace { commit, answer } = *not_in_place;
             *tried = Tried::Append(commit, answer);
             None
         }

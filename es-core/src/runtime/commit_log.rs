@@ -74,6 +74,12 @@ pub(crate) async fn append(
     answer
 }
 
+/// A commit that does not stand where it was decided to go, and what the store says of it.
+pub(crate) struct NotInPlace {
+    pub(crate) commit: Commit,
+    pub(crate) answer: Result<Appended, AppendError>,
+}
+
 /// Appends events in a store that need not be waited for. If they do not stand where they were decided to
 /// go, the commit and the store's answer come back.
 pub(crate) fn append_now(
@@ -81,7 +87,7 @@ pub(crate) fn append_now(
     stream: &StreamId,
     before: Version,
     events: CheckedEvents,
-) -> Result<Receipt, (Commit, Result<Appended, AppendError>)> {
+) -> Result<Receipt, Box<NotInPlace>> {
     let commit = Commit::of(stream.clone(), ExpectedVersion::Exact(before), events);
     let began = Stopwatch::start();
     let answer = {
@@ -92,7 +98,7 @@ pub(crate) fn append_now(
     metrics::appended(std::slice::from_ref(&commit), began);
     match &answer {
         Ok(appended) if is_in_place(&commit, appended) => Ok(receipt(commit, appended, None, 1)),
-        _ => Err((commit, answer)),
+        _ => Err(Box::new(NotInPlace { commit, answer })),
     }
 }
 
