@@ -15,10 +15,13 @@ const LATE: usize = if cfg!(test) { 4 } else { 32 };
 /// Almost all ids are made of the time and come about in its order: those are kept in order and found
 /// by bisection, and a new one is known to be new because it is greater than all of them, or has no
 /// equal near the greatest. The others are hashed.
+///
+/// In the order in which an append changes them; see [`Log`](crate::log::Log).
 #[derive(Default)]
 #[repr(C)]
 pub(crate) struct EventIds {
-    /// The greatest of all that are in order.
+    /// The last of the recent ones, at hand where an append looks anyway: most new ids are greater, and need
+    /// not fetch what another thread wrote there.
     greatest: u128,
     /// The greatest in order, with their events.
     recent: Vec<(u128, Slot)>,

@@ -5,8 +5,9 @@ use es_core::Tag;
 use crate::names::{Names, Postings};
 use crate::segments::{Segments, Slot};
 
-/// Finds events by name and by tag, up to a slot. They are noted many at a time, when they are asked for:
-/// an append touches as little as it can, because what one thread changes another must fetch from it.
+/// Finds events by name and by tag, up to a slot. They are noted many at a time, when somebody asks for them
+/// and when a segment is full: an append touches as little as it can, because what one thread changes another
+/// must fetch from it.
 #[derive(Default)]
 pub(crate) struct Indexes {
     pub(crate) names: Names,

@@ -93,7 +93,9 @@ impl MemoryStore {
         // The clock is somebody else's: it is not asked under the lock.
         let now = self.clock.now();
         let answer = self.log_to_append().append(&self.states, commit, conditions, now);
-        self.tell();
+        if answer.is_ok() {
+            self.tell();
+        }
         answer
     }
 

@@ -23,6 +23,8 @@ use crate::states::{States, Step};
 /// A page ends at this many bytes even when more events were asked for.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
+/// What every append changes stands first and together, and not in the line of memory of the lock: one
+/// thread must fetch each line that another has changed.
 #[repr(C, align(64))]
 pub(crate) struct Log {
     length: Slot,
@@ -131,7 +133,6 @@ impl Log {
                 .map_or(Version::ZERO, |place| self.streams[place as usize].version())
         };
         let versions: Vec<_> = commit.streams().map(version).collect();
-        self.extend_indexes();
         let place = InlinePlace { commit, before: self.head(), versions: &versions, recorded_at };
         let mut inline = std::mem::take(&mut self.inline);
         let mut step = Step::new(self, states);
@@ -153,10 +154,9 @@ impl Log {
         inline: &Inline,
         stay: bool,
     ) -> Result<(), StateError> {
-        self.extend_indexes();
-        let mut set = std::mem::take(&mut self.inline);
+        let (mut set, head) = (std::mem::take(&mut self.inline), self.head());
         let mut step = Step::new(self, states);
-        let done = set.enlist(&mut step, inline, stay, self.head());
+        let done = set.enlist(&mut step, inline, stay, head);
         if done.is_ok() {
             step.store();
             set.committed();

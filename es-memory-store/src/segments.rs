@@ -18,6 +18,7 @@ pub(crate) fn position(slot: Slot) -> Position {
     Position::new(u64::from(slot) + 1)
 }
 
+/// In the order in which an append changes them; see [`Log`](crate::log::Log).
 #[derive(Default)]
 #[repr(C)]
 pub(crate) struct Segments {

@@ -52,7 +52,9 @@ pub(crate) struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    pub(crate) fn new(log: &'a Log, states: &'a States) -> Self {
+    pub(crate) fn new(log: &'a mut Log, states: &'a States) -> Self {
+        // It may read by name and tag.
+        log.extend_indexes();
         let records = states.lock();
         let last_revision = records.last_revision;
         Self { log, records, changed: BTreeMap::new(), last_revision }

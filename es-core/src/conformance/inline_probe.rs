@@ -1,5 +1,6 @@
 //! What takes part in appends in the place of an inline projection, and keeps a record of all events.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,11 +14,11 @@ use crate::conformance::subject::{Subject, backward, describe, shown};
 use crate::error::StoreFailure;
 use crate::identity::EventId;
 use crate::projection::inline::{Inline, InlinePlace, Member};
-use crate::query::Query;
+use crate::query::{Query, QueryItem};
 use crate::recorded::RecordedEvent;
 use crate::store::{
     AnyRowWork, AnyStep, AppendError, ExpectedRevision, GaveUp, InlineRefusal, InlineStore,
-    ProjectionStore, QueryRange, RowScope, RowWork, StateCommit, StateError, StateKey,
+    ProjectionStore, QueryPage, QueryRange, RowScope, RowWork, StateCommit, StateError, StateKey,
 };
 use crate::version::{Position, Version};
 
@@ -145,6 +146,29 @@ impl Probe {
     }
 }
 
+/// Whether a step that asks for the names of the events it has read finds the same events.
+fn finds_by_name(
+    step: &mut dyn AnyStep,
+    page: &QueryPage,
+    range: QueryRange,
+) -> Result<(), StoreFailure> {
+    let names: BTreeSet<_> = page.events.iter().map(|event| event.name.to_owned()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let query = Query::from(QueryItem::named(names));
+    let named = step
+        .read(&query, range)
+        .map_err(|error| StoreFailure::caused_by("a step could not read by name", error))?;
+    let positions =
+        |page: &QueryPage| -> Vec<_> { page.events.iter().map(|event| event.position).collect() };
+    let (all, named) = (positions(page), positions(&named));
+    if named.starts_with(&all) {
+        return Ok(());
+    }
+    Err(StoreFailure::new(format!("a step reads {all:?}, and by the names of these {named:?}")))
+}
+
 impl Member for Probe {
     fn bring_up(&self, step: &mut dyn AnyStep, head: Position) -> Result<(), StateError> {
         let mut range = QueryRange { up_to: head, ..QueryRange::all() };
@@ -152,6 +176,7 @@ impl Member for Probe {
             let page = step.read(&Query::all(), range).map_err(|error| {
                 StateError::Permanent(StoreFailure::caused_by("a step could not read", error))
             })?;
+            finds_by_name(step, &page, range).map_err(StateError::Permanent)?;
             let events: Vec<_> = page.events.iter().map(|it| (it.event_id, it.position)).collect();
             self.write(step, &events)?;
             if !page.more {
@@ -173,6 +198,7 @@ impl Member for Probe {
         let page = step.read(&Query::all(), last).map_err(|error| {
             AppendError::Transient(StoreFailure::caused_by("a step could not read", error))
         })?;
+        finds_by_name(step, &page, last).map_err(AppendError::Transient)?;
         let mut events = Vec::new();
         let mut position = place.before;
         for (append, version) in place.commit.streams().zip(place.versions) {

@@ -298,6 +298,8 @@ bugs! {
     InlineReadsOldRecords => "inline_store::inline_places::a_step_reads_what_all_before_it_have_stored",
     /// The events are added first.
     InlineSeesOwnEvents => "inline_store::inline_places::a_step_reads_what_all_before_it_have_stored",
+    /// A step that asks for a name does not find the last event before it.
+    InlineNamesBehind => "inline_store::inline_places::a_step_reads_what_all_before_it_have_stored",
     InlinePlaceWithoutVersions => "inline_store::inline_places::a_step_is_told_where_its_events_are_read_later",
     InlineTimeOfItsOwn => "inline_store::inline_places::a_step_is_told_where_its_events_are_read_later",
     /// Between the head that is read and the projection that takes part others append.

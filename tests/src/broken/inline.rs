@@ -53,7 +53,10 @@ impl InlineStep<ListRows> for Step<'_> {
                 && event.position <= range.up_to
                 && self.log.matches(query, event)
         };
-        let mut wanted: Vec<_> = self.log.events.iter().filter(wanted).collect();
+        let by_name = query.items().iter().any(|item| !item.names().is_empty());
+        let missed = usize::from(by_name && self.store.has(Bug::InlineNamesBehind));
+        let known = &self.log.events[..self.log.events.len().saturating_sub(missed)];
+        let mut wanted: Vec<_> = known.iter().filter(wanted).collect();
         if range.direction == Direction::Backward {
             wanted.reverse();
         }
