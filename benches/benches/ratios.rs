@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use es_benches::domain::{Account, Balances, Deposit, Deposited, Withdraw};
-use es_benches::measure::{compare, resident_bytes, time};
+use es_benches::measure::{compare, from_core_to_core, resident_bytes, time};
 use es_benches::{by_hand, naive};
 use es_core::bytes::Bytes;
 use es_core::prelude::*;
@@ -134,6 +134,7 @@ impl<B: ByHand> ManyTasks for Arc<B> {
 }
 
 fn many_aggregates(tokio: &Tokio) {
+    println!("a line of memory, from core to core: {} ns", from_core_to_core().as_nanos());
     let ours = tokio.block_on(bank(MemoryStore::new()));
     let theirs = Arc::new(by_hand::Bank::default());
     compare(

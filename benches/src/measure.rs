@@ -1,5 +1,6 @@
 //! Measuring two sides in turn, and printing their ratio.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -61,6 +62,27 @@ impl std::fmt::Display for Ratio {
             other / 1e6
         )
     }
+}
+
+/// How long a line of memory takes from one core to another. It decides what threads that write to one log
+/// can do, and on a rented machine it changes within minutes.
+pub fn from_core_to_core() -> Duration {
+    const TURNS: u64 = 200_000;
+    let ball = AtomicU64::new(0);
+    let play = |mine: u64| {
+        for turn in (mine..TURNS).step_by(2) {
+            while ball.load(Ordering::Acquire) != turn {
+                std::hint::spin_loop();
+            }
+            ball.store(turn + 1, Ordering::Release);
+        }
+    };
+    time(|| {
+        std::thread::scope(|scope| {
+            scope.spawn(|| play(1));
+            play(0);
+        });
+    }) / TURNS as u32
 }
 
 /// The processor time that this process has taken in all its threads, in its own code and in the

@@ -41,6 +41,7 @@ const FEW_KINDS: usize = 16;
 /// }
 /// # assert!(page_of(&[]).is_empty());
 /// ```
+// What each event changes stands first, in one line of memory: a thread must fetch what another changed.
 #[derive(Clone, Default, Debug)]
 #[repr(C)]
 pub struct EventBlock {

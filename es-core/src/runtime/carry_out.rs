@@ -106,6 +106,7 @@ enum Tried {
 
 /// Carries out a command on warm state, in a store that need not be waited for; or leaves in
 /// `tried` how far it came.
+// It is called at one place, and each call that stays one copies the receipt.
 #[inline(always)]
 fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     shared: &Shared<S>,

@@ -409,6 +409,7 @@ impl<A: Aggregate> Instance<A> {
     /// makes of the command in the queue.
     ///
     /// `at_once` runs under the lock: others wait for it as they would for their turn.
+    // It is called at one place, and each call that stays one copies the answer.
     #[inline(always)]
     pub(crate) fn enter<C, R, Q>(
         &self,
