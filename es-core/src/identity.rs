@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::clock::SinceEpoch;
 
 /// Defines a newtype over a UUID.
 macro_rules! identity {
@@ -109,11 +110,12 @@ pub struct TimeOrderedIds;
 
 impl IdGenerator for TimeOrderedIds {
     fn next_id(&self) -> Uuid {
+        let SinceEpoch { seconds, nanoseconds } = SinceEpoch::now();
         // Ids of before 1970 would need a clock that is wrong by half a century.
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let milliseconds = now.as_secs() * 1_000 + u64::from(now.subsec_millis());
+        let (seconds, nanoseconds) = (seconds.max(0) as u64, nanoseconds.max(0) as u64);
+        let milliseconds = seconds * 1_000 + nanoseconds / 1_000_000;
         // The twelve bits that follow the milliseconds.
-        let fraction = u64::from(now.subsec_nanos() % 1_000_000) * 512 / 125_000;
+        let fraction = nanoseconds % 1_000_000 * 512 / 125_000;
         let high = milliseconds << 16 | 0x7000 | fraction;
         let low = 0b10 << 62 | fastrand::u64(..) >> 2;
         Uuid::from_u64_pair(high, low)
@@ -132,6 +134,8 @@ impl IdGenerator for SequentialIds {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     #[test]
