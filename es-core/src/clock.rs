@@ -95,3 +95,16 @@ impl<T: Clock + ?Sized> Clock for std::sync::Arc<T> {
         (**self).now()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_of_the_machine_shows_what_std_shows() {
+        for _ in 0..1_000 {
+            let (before, now, after) = (Timestamp::now(), SystemClock.now(), Timestamp::now());
+            assert!(before <= now && now <= after, "{now} is not in {before} to {after}");
+        }
+    }
+}
