@@ -14,6 +14,9 @@ pub trait Clock: Send + Sync + 'static {
 }
 
 /// The clock of the machine.
+///
+/// # Panics
+/// When it shows a time before the year -9999 or after 9999.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -21,7 +24,7 @@ impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Timestamp {
         let SinceEpoch { seconds, nanoseconds } = SinceEpoch::now();
-        // A clock that shows a time beyond the year 9999 or before -9999 is broken.
+        // Where there is no such timestamp, this says what the clock shows.
         Timestamp::new(seconds, nanoseconds).unwrap_or_else(|_| Timestamp::now())
     }
 }
@@ -35,18 +38,26 @@ pub(crate) struct SinceEpoch {
 impl SinceEpoch {
     /// Asks the system. `SystemTime` tells what it shows only through `duration_since`, which takes half as
     /// long as the clock itself, and every command reads the clock twice.
+    ///
+    /// Through libc: the clock of rustix ends a program under valgrind.
     #[cfg(unix)]
     #[inline]
     pub(crate) fn now() -> Self {
-        use rustix::time::{ClockId, clock_gettime};
+        use nix::time::{ClockId, clock_gettime};
 
-        let now = clock_gettime(ClockId::Realtime);
-        // Nanoseconds are less than a second.
-        Self { seconds: now.tv_sec, nanoseconds: now.tv_nsec as i32 }
+        match clock_gettime(ClockId::CLOCK_REALTIME) {
+            // Nanoseconds are less than a second.
+            Ok(now) => Self { seconds: now.tv_sec(), nanoseconds: now.tv_nsec() as i32 },
+            Err(_) => Self::by_std(),
+        }
     }
 
     #[cfg(not(unix))]
     pub(crate) fn now() -> Self {
+        Self::by_std()
+    }
+
+    fn by_std() -> Self {
         let now = Timestamp::now();
         Self { seconds: now.as_second(), nanoseconds: now.subsec_nanosecond() }
     }

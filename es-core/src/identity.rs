@@ -139,6 +139,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_id_begins_with_the_time() {
+        let milliseconds = || {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            now.as_millis() as u64
+        };
+        for _ in 0..1_000 {
+            let (before, id, after) = (milliseconds(), TimeOrderedIds.next_id(), milliseconds());
+            let made = id.as_u64_pair().0 >> 16;
+            assert!((before..=after).contains(&made), "{id} is not of {before} to {after}");
+        }
+    }
+
+    #[test]
     fn ids_of_different_instants_are_in_the_order_of_time() {
         let mut last = TimeOrderedIds.next_id();
         for _ in 0..1_000 {
