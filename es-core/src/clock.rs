@@ -38,26 +38,18 @@ pub(crate) struct SinceEpoch {
 impl SinceEpoch {
     /// Asks the system. `SystemTime` tells what it shows only through `duration_since`, which takes half as
     /// long as the clock itself, and every command reads the clock twice.
-    ///
-    /// Through libc: the clock of rustix ends a program under valgrind.
     #[cfg(unix)]
     #[inline]
     pub(crate) fn now() -> Self {
-        use nix::time::{ClockId, clock_gettime};
+        use rustix::time::{ClockId, Timespec, clock_gettime};
 
-        match clock_gettime(ClockId::CLOCK_REALTIME) {
-            // Nanoseconds are less than a second.
-            Ok(now) => Self { seconds: now.tv_sec(), nanoseconds: now.tv_nsec() as i32 },
-            Err(_) => Self::by_std(),
-        }
+        let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Realtime);
+        // Nanoseconds are less than a second.
+        Self { seconds: tv_sec, nanoseconds: tv_nsec as i32 }
     }
 
     #[cfg(not(unix))]
     pub(crate) fn now() -> Self {
-        Self::by_std()
-    }
-
-    fn by_std() -> Self {
         let now = Timestamp::now();
         Self { seconds: now.as_second(), nanoseconds: now.subsec_nanosecond() }
     }

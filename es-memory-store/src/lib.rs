@@ -92,7 +92,14 @@ impl MemoryStore {
     ) -> Result<Appended, AppendError> {
         // The clock is somebody else's: it is not asked under the lock.
         let now = self.clock.now();
-        let answer = self.log_to_append().append(&self.states, commit, conditions, now);
+        let mut log = self.log_to_append();
+        let answer = log.append(&self.states, commit, conditions, now);
+        let wanted = log.segments.wanted();
+        drop(log);
+        if let Some(room) = wanted {
+            let next = room.make();
+            self.log.write().segments.provide(next);
+        }
         if answer.is_ok() {
             self.tell();
         }

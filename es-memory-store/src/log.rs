@@ -23,6 +23,10 @@ use crate::states::{States, Step};
 /// A page ends at this many bytes even when more events were asked for.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
+/// So many events are indexed at once, if nobody asks for them before. Many more would take so long that
+/// who waits for the lock goes to sleep.
+const INDEXED_AT_ONCE: Slot = if cfg!(test) { 2 } else { 256 };
+
 /// What every append changes stands first and together, and not in the line of memory of the lock: one
 /// thread must fetch each line that another has changed.
 #[repr(C, align(64))]
@@ -30,7 +34,7 @@ pub(crate) struct Log {
     length: Slot,
     last_recorded_at: Timestamp,
     ids: EventIds,
-    segments: Segments,
+    pub(crate) segments: Segments,
     streams: Vec<Stream>,
     by_stream: HashMap<StreamId, u32>,
     indexes: Indexes,
@@ -274,8 +278,7 @@ impl Log {
         for event in &append.events {
             let slot = self.length;
             let segment = self.segments.first_of_next();
-            if segment == slot {
-                // Before the segment is sealed: its events are at hand now.
+            if slot.is_multiple_of(INDEXED_AT_ONCE) {
                 self.extend_indexes();
             }
             let stream = &mut self.streams[place as usize];

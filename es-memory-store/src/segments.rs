@@ -27,6 +27,32 @@ pub(crate) struct Segments {
     first: Slot,
     /// Nothing is added to them any more.
     sealed: Vec<Arc<EventBlock>>,
+    next: Next,
+}
+
+/// The segment behind the last one. Its memory is fetched from the system while the last one is filled, and
+/// without the lock of the log: all who append would wait for it.
+#[derive(Default, Debug)]
+enum Next {
+    #[default]
+    Missing,
+    InTheMaking,
+    Ready(EventBlock),
+}
+
+/// How much memory the next segment will need.
+pub(crate) struct Room {
+    payload_bytes: usize,
+}
+
+/// Larger payloads find their memory when they come: it is the least that they cost.
+const MOST_PAYLOAD_BYTES: usize = 256 * EventBlock::MAX_EVENTS;
+
+impl Room {
+    /// An empty segment.
+    pub(crate) fn make(self) -> EventBlock {
+        EventBlock::with_memory(SEGMENT_EVENTS, self.payload_bytes)
+    }
 }
 
 impl Segments {
@@ -60,10 +86,30 @@ impl Segments {
         debug_assert!(taken, "the last segment refused an event");
     }
 
+    /// Asks whoever appends to make the next segment, once when the last one is half full.
+    #[inline]
+    pub(crate) fn wanted(&mut self) -> Option<Room> {
+        let half_full = self.last.len() >= SEGMENT_EVENTS / 2;
+        if !half_full || !matches!(self.next, Next::Missing) {
+            return None;
+        }
+        self.next = Next::InTheMaking;
+        // As many bytes as in the last one when it is full, and an eighth more.
+        let payload_bytes = self.last.payload_bytes(0..self.last.len()) * 9 / 4;
+        Some(Room { payload_bytes: payload_bytes.min(MOST_PAYLOAD_BYTES) })
+    }
+
+    pub(crate) fn provide(&mut self, next: EventBlock) {
+        self.next = Next::Ready(next);
+    }
+
     #[cold]
     fn seal(&mut self) {
-        // The next one will be filled too, so that its size is known.
-        let mut full = std::mem::replace(&mut self.last, EventBlock::with_capacity(SEGMENT_EVENTS));
+        let next = match std::mem::take(&mut self.next) {
+            Next::Ready(next) => next,
+            Next::Missing | Next::InTheMaking => EventBlock::with_capacity(SEGMENT_EVENTS),
+        };
+        let mut full = std::mem::replace(&mut self.last, next);
         full.seal();
         self.first += full.len() as Slot;
         self.sealed.push(Arc::new(full));
@@ -165,4 +211,45 @@ impl Segments {
 #[inline]
 fn place(slot: Slot) -> (usize, usize) {
     (slot as usize / SEGMENT_EVENTS, slot as usize % SEGMENT_EVENTS)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use es_core::{Commit, EventStore, ExpectedVersion, NewEvent, SchemaVersion, StreamId, Tags};
+
+    use super::*;
+    use crate::MemoryStore;
+
+    #[tokio::test]
+    async fn the_next_segment_is_made_while_the_last_one_is_filled() {
+        let store = MemoryStore::new();
+        let event = || NewEvent {
+            id: EventId::generate(),
+            name: "lit".into(),
+            schema_version: SchemaVersion::FIRST,
+            payload: Bytes::from_static(b"{}"),
+            tags: Tags::new(),
+            occurred_at: None,
+            metadata: Metadata::EMPTY,
+        };
+        let append = async |events| {
+            let events = std::iter::repeat_with(event).take(events).collect();
+            let stream = StreamId::new("lamp", 1).unwrap();
+            store
+                .append(&Commit::new(stream, ExpectedVersion::Any, events).unwrap())
+                .await
+                .unwrap();
+        };
+        let is_ready = || matches!(store.log.read().segments.next, Next::Ready(_));
+        append(1).await;
+        assert!(!is_ready());
+        append(1).await;
+        assert!(is_ready(), "the segment is half full");
+        append(3).await;
+        assert!(!is_ready(), "the next one is in use");
+        append(4 * SEGMENT_EVENTS + 1).await;
+        assert!(is_ready(), "after a commit that fills several");
+    }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::identity::EventId;
 use crate::metadata::Metadata;
@@ -79,6 +80,22 @@ struct Entry {
     extra: u16,
     /// Its payload and metadata are elsewhere.
     removed: bool,
+}
+
+impl Entry {
+    /// Of no event.
+    const BLANK: Self = Self {
+        event_id: EventId::from_uuid(Uuid::max()),
+        recorded_at: Microseconds::NONE,
+        occurred_at: Microseconds::NONE,
+        position: 0,
+        version: 0,
+        payload_end: 0,
+        stream: 0,
+        kind: 0,
+        extra: 0,
+        removed: false,
+    };
 }
 
 /// Most events have the upper half of their position and version with all others of the block.
@@ -180,6 +197,17 @@ impl EventBlock {
     pub fn with_capacity(events: usize) -> Self {
         let events = events.min(Self::MAX_EVENTS);
         Self { entries: Vec::with_capacity(events), ..Self::default() }
+    }
+
+    /// An empty block with room for so many events and so many bytes of payloads, whose memory was written to.
+    /// An event that is added does not wait until the system has found memory, which may take longer than
+    /// everything else.
+    pub fn with_memory(events: usize, payload_bytes: usize) -> Self {
+        let events = events.min(Self::MAX_EVENTS);
+        let (mut entries, mut payloads) = (vec![Entry::BLANK; events], vec![b' '; payload_bytes]);
+        entries.clear();
+        payloads.clear();
+        Self { entries, payloads, ..Self::default() }
     }
 
     /// Whether no event fits any more.
