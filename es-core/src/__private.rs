@@ -274,6 +274,25 @@ impl<A, T> IdOf<A, T> for T {
     }
 }
 
+/// The state of an aggregate before the first event, from `Default`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no state to start from: it must implement `Default`",
+    label = "no state before the first event",
+    note = "add `Default` to the derives of `{Self}`, or write `impl Default for {Self}`"
+)]
+pub trait InitialState {
+    /// That state.
+    fn initial() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> InitialState for T {
+    #[inline]
+    fn initial() -> Self {
+        Self::default()
+    }
+}
+
 /// Registers a projection that can be made without being asked how.
 pub const fn projection_registration<P: EmptyProjection>(
     package: Option<&'static str>,

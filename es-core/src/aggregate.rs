@@ -46,7 +46,7 @@ use crate::stream::{InvalidStreamId, StreamId};
     label = "not an aggregate",
     note = "write `#[derive(Aggregate, Default)]` and `#[aggregate(name = \"...\", id = ..., events(...))]` above `struct {Self}`"
 )]
-pub trait Aggregate: InitialState {
+pub trait Aggregate: Sized + Send + Sync + 'static {
     /// The stored name: the category of the aggregate's streams.
     const NAME: &'static str;
     /// What the type of the state looks like: state that is kept is read only by a program in which
@@ -58,6 +58,9 @@ pub trait Aggregate: InitialState {
     type Event: EventSet;
     /// How it is kept in snapshots, if it is.
     const SNAPSHOT: Option<SnapshotType<Self>> = None;
+
+    /// The state before the first event. The derive takes the one of `Default`.
+    fn initial() -> Self;
 
     /// Changes the state as the event says, by the `Apply` of that event.
     fn apply_event(&mut self, event: &Self::Event);
@@ -80,29 +83,6 @@ pub trait Aggregate: InitialState {
 pub trait Apply<E: Event> {
     /// Changes the state. The event is a fact: there is no way to refuse it.
     fn apply(&mut self, event: &E);
-}
-
-/// The state before the first event, from `Default`.
-///
-/// Implemented for every type that has one; there is nothing to write.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no state to start from: it must implement `Default`",
-    label = "no state before the first event",
-    note = "add `Default` to the derives of `{Self}`, or write `impl Default for {Self}`"
-)]
-pub trait InitialState: Sized + Send + Sync + 'static {
-    /// That state.
-    fn initial() -> Self;
-}
-
-// `Default` stands here and not above `InitialState`: the compiler reports a missing supertrait in
-// its own words, a missing impl in ours.
-#[diagnostic::do_not_recommend]
-impl<T: Default + Send + Sync + 'static> InitialState for T {
-    #[inline]
-    fn initial() -> Self {
-        Self::default()
-    }
 }
 
 /// What identifies one instance of an aggregate: it prints as the text that names the stream, and
@@ -135,8 +115,8 @@ pub trait AggregateId: Debug + Clone + Eq + Hash + Send + Sync + 'static {
     fn write(&self, writer: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
-// As with `InitialState`: `Display` and `FromStr` stand here so that our words are read when they
-// are missing.
+// `Display` and `FromStr` stand here and not above `AggregateId`: the compiler reports a missing supertrait
+// in its own words, a missing impl in ours.
 #[diagnostic::do_not_recommend]
 impl<T> AggregateId for T
 where

@@ -179,7 +179,7 @@ pub use bytes;
 pub use jiff;
 pub use uuid;
 
-pub use crate::aggregate::{Aggregate, AggregateId, Apply, InitialState};
+pub use crate::aggregate::{Aggregate, AggregateId, Apply};
 pub use crate::clock::{Clock, FixedClock, SystemClock};
 pub use crate::codec::{Codec, CodecError, Json, SelfDescribing};
 pub use crate::command::{

@@ -104,6 +104,10 @@ pub(super) fn implementation(
         Some(id) => id.to_token_stream(),
         None => quote!(::std::string::String),
     };
+    // A state without `Default` is reported at the struct.
+    let span = ident.span();
+    let at_struct = es_core.at(span);
+    let initial = quote_spanned!(span=> <Self as #at_struct::__private::InitialState>::initial());
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
@@ -113,6 +117,10 @@ pub(super) fn implementation(
             type Event = #events;
             #snapshot
             #fingerprint
+
+            fn initial() -> Self {
+                #initial
+            }
 
             fn apply_event(&mut self, __event: &#events) {
                 #apply
