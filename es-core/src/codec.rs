@@ -1,7 +1,10 @@
 //! Codecs: how an event becomes bytes. The one seam through which every payload goes.
 
+use std::io;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::recorded::Payload;
 use crate::upcast::StoredObject;
@@ -12,14 +15,18 @@ use crate::upcast::StoredObject;
 /// bytes of a stored version are part of that version: another codec is another schema version.
 ///
 /// # Contract
-/// 1. `decode(encode(x))` is `x`.
+/// 1. `decode(encode(x))` is `x`, or `encode` refuses `x`: what is stored and can not be read ends a history.
 /// 2. `decode` never panics, whatever the bytes.
 pub trait Codec: 'static {
     /// Appends the value's bytes to the buffer.
     ///
     /// # Errors
-    /// When the value can not be written, such as a map whose keys are not text in JSON.
-    fn encode<T: Serialize>(value: &T, buffer: &mut Vec<u8>) -> Result<(), CodecError>;
+    /// When the value can not be written, such as a map whose keys are not text in JSON, or could not be
+    /// read again.
+    fn encode<T: Serialize + DeserializeOwned>(
+        value: &T,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), CodecError>;
 
     /// Reads the value that the payload holds, all of it.
     ///
@@ -60,10 +67,21 @@ pub trait SelfDescribing: Codec {
 /// JSON, by serde_json. Every finite number comes back as it was, to the last bit.
 ///
 /// JSON has no word for a floating-point number that is infinite or not a number: serde_json writes `null`,
-/// which is not read as a number again. Refuse such numbers where they come in, or keep them in an `Option`;
-/// the test kit notices an event that does not come back.
+/// which is not read as a number again. So a value with a `null` in it is read before it is stored, and refused
+/// if that fails. One thing that does not find: such a number in an `Option` comes back as `None`.
 #[derive(Clone, Copy, Debug)]
 pub struct Json;
+
+/// Notes whether `null` was written, which is the word for what JSON has no word for.
+struct NotingNull<'a>(&'a mut bool);
+
+impl Formatter for NotingNull<'_> {
+    #[inline]
+    fn write_null<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        *self.0 = true;
+        CompactFormatter.write_null(writer)
+    }
+}
 
 impl SelfDescribing for Json {
     fn object(payload: Payload<'_>) -> Result<StoredObject<'_>, CodecError> {
@@ -76,36 +94,50 @@ impl SelfDescribing for Json {
 }
 
 impl Codec for Json {
-    fn encode<T: Serialize>(value: &T, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
-        done(value.serialize(&mut serde_json::Serializer::new(buffer)))
+    fn encode<T: Serialize + DeserializeOwned>(
+        value: &T,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let start = buffer.len();
+        let mut has_null = false;
+        let formatter = NotingNull(&mut has_null);
+        let mut writer = serde_json::Serializer::with_formatter(&mut *buffer, formatter);
+        if let Err(error) = value.serialize(&mut writer) {
+            return Err(failed(error));
+        }
+        if has_null {
+            let written = text(Payload::Bytes(&buffer[start..]))?;
+            if let Err(error) = read::<T>(written) {
+                return Err(not_read_again(written, &error));
+            }
+        }
+        Ok(())
     }
 
     fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, CodecError> {
         // Bytes are made text first: one check of the whole payload is cheaper than serde_json's
         // check of every string in it, and one reader is half the code of two.
         match text(payload) {
-            Ok(text) => {
-                let mut reader = serde_json::Deserializer::from_str(text);
-                match T::deserialize(&mut reader) {
-                    Ok(value) => match done(reader.end()) {
-                        Ok(()) => Ok(value),
-                        Err(error) => Err(error),
-                    },
-                    Err(error) => Err(failed(error)),
-                }
-            }
+            Ok(text) => read(text).map_err(failed),
             Err(error) => Err(error),
         }
     }
 }
 
+#[inline]
+fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    match T::deserialize(&mut reader) {
+        Ok(value) => match reader.end() {
+            Ok(()) => Ok(value),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
 // Every event has its own `encode` and `decode`, and the user's program compiles them all. So they
 // are `match`es, not closures, and what does not depend on the event stands here.
-
-#[inline]
-fn done(result: serde_json::Result<()>) -> Result<(), CodecError> {
-    result.map_err(failed)
-}
 
 #[inline]
 fn text(payload: Payload<'_>) -> Result<&str, CodecError> {
@@ -118,6 +150,19 @@ fn text(payload: Payload<'_>) -> Result<&str, CodecError> {
 #[cold]
 fn failed(error: serde_json::Error) -> CodecError {
     CodecError::new(error.to_string())
+}
+
+/// Why a value with a `null` in it is refused.
+#[cold]
+fn not_read_again(written: &str, error: &serde_json::Error) -> CodecError {
+    // Behind the `null` that was not read, unless there is a text of several lines.
+    let before = written.get(..error.column()).filter(|_| error.line() == 1);
+    let key = before.and_then(|before| before.rsplit_once("\":")?.0.rsplit_once('"'));
+    let place = key.map_or_else(String::new, |(_, key)| format!(" of field `{key}`"));
+    CodecError::new(format!(
+        "the value{place} is written as `null` and could not be read again: {error}; JSON has no word for a number \
+         that is infinite or not a number: refuse it where it comes in"
+    ))
 }
 
 #[cold]
@@ -162,5 +207,36 @@ mod tests {
             prop_assert_eq!(and_back(&single).to_bits(), single.to_bits());
             prop_assert_eq!(and_back(&whole), whole);
         }
+    }
+
+    #[derive(Serialize, serde::Deserialize, PartialEq, Debug)]
+    struct Measured {
+        #[serde(rename = "at \"noon\"")]
+        noon: Option<f64>,
+        places: Vec<f64>,
+    }
+
+    #[test]
+    fn what_json_has_no_word_for_is_refused() {
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let measured = Measured { noon: None, places: vec![1.0, number, 2.0] };
+            let mut buffer = b"before".to_vec();
+            let error = Json::encode(&measured, &mut buffer).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "the value of field `places` is written as `null` and could not be read again: invalid type: null, \
+                 expected f64 at line 1 column 38; JSON has no word for a number that is infinite or not a \
+                 number: refuse it where it comes in"
+            );
+            assert!(Json::encode(&number, &mut buffer).is_err());
+        }
+    }
+
+    #[test]
+    fn null_is_written_where_it_is_read_again() {
+        let measured = Measured { noon: None, places: vec![1.0] };
+        assert_eq!(and_back(&measured), measured);
+        and_back(&());
+        assert_eq!(and_back(&serde_json::Value::Null), serde_json::Value::Null);
     }
 }

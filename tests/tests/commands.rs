@@ -497,3 +497,61 @@ async fn only_a_command_that_is_alone_is_appended_in_place() {
     assert_eq!(store.in_place(), 4);
     assert_eq!(value(&runtime, 1).await, (6, 6));
 }
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(name = "thermometer.read")]
+struct Read {
+    celsius: f64,
+    before: Option<f64>,
+}
+
+#[derive(Aggregate, Default)]
+#[aggregate(name = "thermometer", id = u64, events(Read))]
+struct Thermometer {
+    celsius: Option<f64>,
+}
+
+impl Apply<Read> for Thermometer {
+    fn apply(&mut self, event: &Read) {
+        self.celsius = Some(event.celsius);
+    }
+}
+
+#[derive(Command)]
+#[command(aggregate = Thermometer)]
+struct Note {
+    #[command(id)]
+    thermometer: u64,
+    celsius: f64,
+}
+
+impl Handle<Note> for Thermometer {
+    type Error = std::convert::Infallible;
+
+    fn handle(&self, note: &Note, _: &Context) -> Result<impl IntoEvents<Self>, Self::Error> {
+        Ok(Read { celsius: note.celsius, before: self.celsius })
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_could_not_be_read_again_is_refused_and_its_history_still_loads() {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = over(Arc::clone(&store)).await;
+    runtime.execute(Note { thermometer: 1, celsius: -0.1 }).await.unwrap();
+    let note = Note { thermometer: 1, celsius: f64::NAN };
+    let refused = runtime.execute(note).await.unwrap_err();
+    assert!(matches!(refused, ExecuteError::Encode(_)));
+    assert_eq!(refused.category(), ErrorCategory::Permanent);
+    let told = refused.to_string();
+    assert!(
+        told.starts_with(
+            "event `thermometer.read` (`commands::Read`) can not be written: the value of field `celsius` is \
+             written as `null` and could not be read again:"
+        ),
+        "{told}"
+    );
+    assert_eq!(store.head().await.unwrap().get(), 1, "nothing of it is stored");
+    runtime.execute(Note { thermometer: 1, celsius: 0.1 }).await.unwrap();
+    let loaded = over(store).await.load::<Thermometer>(&1).await.unwrap();
+    assert_eq!((loaded.state.celsius, loaded.version.get()), (Some(0.1), 2));
+}
