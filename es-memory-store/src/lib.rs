@@ -20,7 +20,8 @@
 //! # Cost
 //! An event takes about 55 bytes beside its payload and 10 to 20 in the indexes of streams, names
 //! and ids. Payloads of one segment of 4,096 events lie together; those above 64 KiB are kept as they come
-//! and are not copied. Reads of full segments copy nothing: their pages share them. A store holds at most 4,294,967,295 events and then says so.
+//! and are not copied. When the last segment is half full the memory of the next one is made ready: at least
+//! 208 KiB. Reads of full segments copy nothing: their pages share them. A store holds at most 4,294,967,295 events and then says so.
 
 mod event_ids;
 mod fence;
