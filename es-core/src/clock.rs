@@ -38,7 +38,7 @@ pub(crate) struct SinceEpoch {
 impl SinceEpoch {
     /// Asks the system. `SystemTime` tells what it shows only through `duration_since`, which takes half as
     /// long as the clock itself, and every command reads the clock twice.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "fast-clock"))]
     #[inline]
     pub(crate) fn now() -> Self {
         use rustix::time::{ClockId, Timespec, clock_gettime};
@@ -48,7 +48,7 @@ impl SinceEpoch {
         Self { seconds: tv_sec, nanoseconds: tv_nsec as i32 }
     }
 
-    #[cfg(not(unix))]
+    #[cfg(not(all(unix, feature = "fast-clock")))]
     pub(crate) fn now() -> Self {
         let now = Timestamp::now();
         Self { seconds: now.as_second(), nanoseconds: now.subsec_nanosecond() }
