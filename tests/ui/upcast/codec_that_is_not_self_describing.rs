@@ -12,7 +12,10 @@ struct Deposited {
 struct Dense;
 
 impl Codec for Dense {
-    fn encode<T: Serialize + DeserializeOwned>(_: &T, _: &mut Vec<u8>) -> Result<(), CodecError> {
+    fn encode<T: Serialize + serde::de::DeserializeOwned>(
+        _: &T,
+        _: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
         Err(CodecError::new("dense"))
     }
 
