@@ -124,6 +124,9 @@ impl Codec for Json {
     }
 }
 
+// Every event has its own `encode` and `decode`, and the user's program compiles them all. So they
+// are `match`es, not closures, and what does not depend on the event stands here.
+
 #[inline]
 fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -135,9 +138,6 @@ fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
         Err(error) => Err(error),
     }
 }
-
-// Every event has its own `encode` and `decode`, and the user's program compiles them all. So they
-// are `match`es, not closures, and what does not depend on the event stands here.
 
 #[inline]
 fn text(payload: Payload<'_>) -> Result<&str, CodecError> {
@@ -155,14 +155,23 @@ fn failed(error: serde_json::Error) -> CodecError {
 /// Why a value with a `null` in it is refused.
 #[cold]
 fn not_read_again(written: &str, error: &serde_json::Error) -> CodecError {
-    // Behind the `null` that was not read, unless there is a text of several lines.
-    let before = written.get(..error.column()).filter(|_| error.line() == 1);
-    let key = before.and_then(|before| before.rsplit_once("\":")?.0.rsplit_once('"'));
-    let place = key.map_or_else(String::new, |(_, key)| format!(" of field `{key}`"));
-    CodecError::new(format!(
-        "the value{place} is written as `null` and could not be read again: {error}; JSON has no word for a number \
-         that is infinite or not a number: refuse it where it comes in"
-    ))
+    let read = written.get(..error.column()).filter(|_| error.line() == 1);
+    CodecError::new(match read.and_then(null_field) {
+        Some(field) => format!(
+            "field `{field}` is written as `null`, which could not be read again: {error}; JSON has no word for a \
+             number that is infinite or not a number: refuse it where it comes in"
+        ),
+        None => format!(
+            "what is written could not be read again: {error}; JSON has no word for a number that is infinite or not \
+             a number, and `null` is written for it"
+        ),
+    })
+}
+
+/// The field that holds the `null` at the end of this part of an object.
+fn null_field(read: &str) -> Option<&str> {
+    let (object, _) = read.strip_suffix("null")?.rsplit_once("\":")?;
+    object.rsplit_once('"').map(|(_, field)| field)
 }
 
 #[cold]
@@ -216,20 +225,48 @@ mod tests {
         places: Vec<f64>,
     }
 
+    /// Written as another than it is read.
+    #[derive(Serialize, serde::Deserialize)]
+    struct Crooked {
+        note: Option<String>,
+        #[serde(serialize_with = "as_text")]
+        number: u32,
+    }
+
+    fn as_text<S: serde::Serializer>(number: &u32, writer: S) -> Result<S::Ok, S::Error> {
+        writer.collect_str(number)
+    }
+
+    fn refusal<T: Serialize + DeserializeOwned>(value: &T) -> String {
+        Json::encode(value, &mut b"before".to_vec()).unwrap_err().to_string()
+    }
+
     #[test]
-    fn what_json_has_no_word_for_is_refused() {
+    fn what_json_has_no_word_for_is_refused_and_its_field_named() {
         for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            let measured = Measured { noon: None, places: vec![1.0, number, 2.0] };
-            let mut buffer = b"before".to_vec();
-            let error = Json::encode(&measured, &mut buffer).unwrap_err();
+            let places = vec![1.0, number, 2.0];
             assert_eq!(
-                error.to_string(),
-                "the value of field `places` is written as `null` and could not be read again: invalid type: null, \
-                 expected f64 at line 1 column 38; JSON has no word for a number that is infinite or not a \
-                 number: refuse it where it comes in"
+                refusal(&Measured { noon: None, places }),
+                "field `places` is written as `null`, which could not be read again: invalid type: null, expected f64 \
+                 at line 1 column 38; JSON has no word for a number that is infinite or not a number: refuse it where \
+                 it comes in"
             );
-            assert!(Json::encode(&number, &mut buffer).is_err());
+            assert!(
+                refusal(&number)
+                    .starts_with("what is written could not be read again: invalid type: null")
+            );
         }
+    }
+
+    #[test]
+    fn a_null_that_is_read_again_is_not_blamed_for_another_field() {
+        let refusal = refusal(&Crooked { note: None, number: 7 });
+        assert!(
+            refusal.starts_with(
+                "what is written could not be read again: invalid type: string \"7\", expected u32 at line 1 column 25"
+            ),
+            "{refusal}"
+        );
     }
 
     #[test]

@@ -545,8 +545,8 @@ async fn an_event_that_could_not_be_read_again_is_refused_and_its_history_still_
     let told = refused.to_string();
     assert!(
         told.starts_with(
-            "event `thermometer.read` (`commands::Read`) can not be written: the value of field `celsius` is \
-             written as `null` and could not be read again:"
+            "event `thermometer.read` (`commands::Read`) can not be written: field `celsius` is written as \
+             `null`, which could not be read again:"
         ),
         "{told}"
     );

@@ -583,4 +583,13 @@ mod tests {
     fn an_event_takes_52_bytes_beside_its_payload() {
         assert_eq!(size_of::<Entry>(), 52);
     }
+
+    #[test]
+    fn a_block_with_memory_is_an_empty_one_with_room() {
+        let block = EventBlock::with_memory(EventBlock::MAX_EVENTS + 1, 100);
+        assert!(block.is_empty());
+        assert!(block.entries.capacity() >= EventBlock::MAX_EVENTS);
+        assert!(block.payloads.capacity() >= 100);
+        assert_eq!(block.payload_bytes(0..0), 0);
+    }
 }
