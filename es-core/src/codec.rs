@@ -101,24 +101,31 @@ impl Codec for Json {
         let start = buffer.len();
         let mut has_null = false;
         let formatter = NotingNull(&mut has_null);
-        let mut writer = serde_json::Serializer::with_formatter(&mut *buffer, formatter);
-        if let Err(error) = value.serialize(&mut writer) {
-            return Err(failed(error));
+        match value.serialize(&mut serde_json::Serializer::with_formatter(&mut *buffer, formatter))
+        {
+            Ok(()) if has_null => match Self::decode::<T>(Payload::Bytes(&buffer[start..])) {
+                Ok(_value) => Ok(()),
+                Err(error) => Err(not_read_again(&buffer[start..], &error)),
+            },
+            Ok(()) => Ok(()),
+            Err(error) => Err(failed(error)),
         }
-        if has_null {
-            let written = text(Payload::Bytes(&buffer[start..]))?;
-            if let Err(error) = read::<T>(written) {
-                return Err(not_read_again(written, &error));
-            }
-        }
-        Ok(())
     }
 
     fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, CodecError> {
         // Bytes are made text first: one check of the whole payload is cheaper than serde_json's
         // check of every string in it, and one reader is half the code of two.
         match text(payload) {
-            Ok(text) => read(text).map_err(failed),
+            Ok(text) => {
+                let mut reader = serde_json::Deserializer::from_str(text);
+                match T::deserialize(&mut reader) {
+                    Ok(value) => match reader.end() {
+                        Ok(()) => Ok(value),
+                        Err(error) => Err(failed(error)),
+                    },
+                    Err(error) => Err(failed(error)),
+                }
+            }
             Err(error) => Err(error),
         }
     }
@@ -126,18 +133,6 @@ impl Codec for Json {
 
 // Every event has its own `encode` and `decode`, and the user's program compiles them all. So they
 // are `match`es, not closures, and what does not depend on the event stands here.
-
-#[inline]
-fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    match T::deserialize(&mut reader) {
-        Ok(value) => match reader.end() {
-            Ok(()) => Ok(value),
-            Err(error) => Err(error),
-        },
-        Err(error) => Err(error),
-    }
-}
 
 #[inline]
 fn text(payload: Payload<'_>) -> Result<&str, CodecError> {
@@ -149,13 +144,14 @@ fn text(payload: Payload<'_>) -> Result<&str, CodecError> {
 
 #[cold]
 fn failed(error: serde_json::Error) -> CodecError {
-    CodecError::new(error.to_string())
+    let column = (error.line() == 1).then(|| error.column());
+    CodecError { column, ..CodecError::new(error.to_string()) }
 }
 
 /// Why a value with a `null` in it is refused.
 #[cold]
-fn not_read_again(written: &str, error: &serde_json::Error) -> CodecError {
-    let read = written.get(..error.column()).filter(|_| error.line() == 1);
+fn not_read_again(written: &[u8], error: &CodecError) -> CodecError {
+    let read = error.column.and_then(|column| str::from_utf8(written).ok()?.get(..column));
     CodecError::new(match read.and_then(null_field) {
         Some(field) => format!(
             "field `{field}` is written as `null`, which could not be read again: {error}; JSON has no word for a \
@@ -184,12 +180,14 @@ fn not_text(error: std::str::Utf8Error) -> CodecError {
 #[error("{message}")]
 pub struct CodecError {
     message: String,
+    /// How far the reader came in a text of one line.
+    column: Option<usize>,
 }
 
 impl CodecError {
     /// An error with the codec's own message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), column: None }
     }
 }
 
