@@ -1,6 +1,7 @@
 //! A run of decoded events.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -37,10 +38,19 @@ impl Batch {
         self.page.part(self.run.clone())
     }
 
-    /// Some of the records that follow each other, each with its place.
-    pub(crate) fn part(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Recorded<'_>)> {
+    /// Shows some of the records that follow each other, each with its place.
+    pub(crate) fn visit<F>(
+        &self,
+        range: Range<usize>,
+        mut see: impl FnMut(usize, &Recorded<'_>) -> Result<(), F>,
+    ) -> Result<(), F> {
         let (start, end) = (self.run.start, self.run.end);
-        range.clone().zip(self.page.part(start + range.start..end.min(start + range.end)))
+        let mut index = range.start;
+        self.page.visit(start + range.start..end.min(start + range.end), |recorded| {
+            see(index, recorded)?;
+            index += 1;
+            Ok(())
+        })
     }
 
     pub(crate) fn last(&self) -> Option<Recorded<'_>> {
@@ -76,7 +86,12 @@ impl Batch {
 
 /// Decodes a part of a page.
 pub(crate) fn decode<E: EventSet>(page: &Page, part: Range<usize>) -> Chunk {
-    Chunk::new(page.part(part).map(|recorded| decode_one::<E>(&recorded)).collect::<Vec<Read<E>>>())
+    let mut events: Vec<Read<E>> = Vec::with_capacity(part.len());
+    let Ok(()) = page.visit(part, |recorded| {
+        events.push(decode_one(recorded));
+        Ok::<(), Infallible>(())
+    });
+    Chunk::new(events)
 }
 
 /// Decodes one event.

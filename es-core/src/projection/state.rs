@@ -99,9 +99,8 @@ impl<P: StateProjection> Session for StateSession<P> {
 fn apply<P: StateProjection>(state: &mut P, batch: &Batch, part: &Part) -> Result<u64, Failure> {
     let replayed = batch.count_until(part.replay_until);
     let mut decoded = batch.decoded::<P::Event>();
-    let mut applied = apply_some::<P, true>(state, batch.part(0..replayed), &mut decoded, part)?;
-    applied +=
-        apply_some::<P, false>(state, batch.part(replayed..batch.len()), &mut decoded, part)?;
+    let mut applied = apply_some::<P, true>(state, batch, 0..replayed, &mut decoded, part)?;
+    applied += apply_some::<P, false>(state, batch, replayed..batch.len(), &mut decoded, part)?;
     Ok(applied)
 }
 
@@ -109,7 +108,8 @@ fn apply<P: StateProjection>(state: &mut P, batch: &Batch, part: &Part) -> Resul
 /// them.
 fn apply_some<'b, P: StateProjection, const REPLAY: bool>(
     state: &mut P,
-    records: impl Iterator<Item = (usize, Recorded<'b>)>,
+    batch: &'b Batch,
+    range: Range<usize>,
     decoded: &mut impl Iterator<Item = &'b Read<P::Event>>,
     part: &Part,
 ) -> Result<u64, Failure> {
@@ -122,15 +122,15 @@ fn apply_some<'b, P: StateProjection, const REPLAY: bool>(
         applied += 1;
         Ok(())
     };
-    for (index, recorded) in records {
+    batch.visit(range, |index, recorded| {
         let events = decoded.next();
-        if !part.holds(index, &recorded) {
-            continue;
+        if !part.holds(index, recorded) {
+            return Ok(());
         }
         match events {
-            Some(events) => apply_one(index, &recorded, events)?,
-            None => apply_one(index, &recorded, &decode_one(&recorded))?,
+            Some(events) => apply_one(index, recorded, events),
+            None => apply_one(index, recorded, &decode_one(recorded)),
         }
-    }
+    })?;
     Ok(applied)
 }

@@ -60,6 +60,31 @@ impl Page {
         Events { page: self, places, run, block: None, in_block: 0..0 }
     }
 
+    /// Shows the events at these places one after another, until one of them is too much. An iterator
+    /// hands each record over to whoever asks for it; here it stays where it was made.
+    #[inline]
+    pub(crate) fn visit<E>(
+        &self,
+        places: Range<usize>,
+        mut see: impl FnMut(&Recorded<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut at = places.start;
+        let end = places.end.min(self.len());
+        let mut run = self.run_of(at);
+        while at < end {
+            let Some((block, in_block)) = self.run(run) else { break };
+            let behind = self.runs[run].end - at;
+            let first = in_block.end - behind;
+            let count = behind.min(end - at);
+            for place in first..first + count {
+                see(&block.event(place))?;
+            }
+            at += count;
+            run += 1;
+        }
+        Ok(())
+    }
+
     /// The last event.
     pub fn last(&self) -> Option<Recorded<'_>> {
         self.iter().next_back()
