@@ -454,6 +454,16 @@ mod tests {
             back.reverse();
             front.append(&mut back);
             prop_assert_eq!(front, wanted);
+            // As they are shown, up to the one that is too much.
+            for enough in [usize::MAX, wanted.len() / 2] {
+                let mut seen = Vec::new();
+                let shown = page.visit(from..to, |recorded| {
+                    seen.push(recorded.to_event());
+                    if seen.len() > enough { Err(()) } else { Ok(()) }
+                });
+                prop_assert_eq!(shown.is_err(), enough < wanted.len());
+                prop_assert_eq!(&seen[..], &wanted[..wanted.len().min(enough.saturating_add(1))]);
+            }
             let bytes: usize = expected.iter().map(|event| event.payload.len()).sum();
             prop_assert_eq!(page.payload_bytes(), bytes);
         }
