@@ -1,5 +1,6 @@
 //! Time, so that tests can hold it still.
 
+use std::cell::OnceCell;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -11,6 +12,34 @@ use crate::error::ignore_poison;
 pub trait Clock: Send + Sync + 'static {
     /// The present.
     fn now(&self) -> Timestamp;
+
+    /// The present of those who share a moment. A clock that shows the machine's time takes it from there, so
+    /// that it is read once for all of them; any other one need not look at it.
+    fn at(&self, moment: &Moment) -> Timestamp {
+        let _ = moment;
+        self.now()
+    }
+}
+
+/// What happens at once: whoever asks the machine's clock first reads it for the others too.
+///
+/// A decision, the id of its first event and an [immediate](crate::ImmediateAppend) append share one: to read
+/// the clock takes longer than to decide most commands.
+///
+/// ```
+/// use es_core::{Clock, Moment, SystemClock};
+///
+/// let moment = Moment::default();
+/// assert_eq!(SystemClock.at(&moment), SystemClock.at(&moment));
+/// ```
+#[derive(Default, Debug)]
+pub struct Moment(OnceCell<SinceEpoch>);
+
+impl Moment {
+    #[inline]
+    pub(crate) fn since_epoch(&self) -> SinceEpoch {
+        *self.0.get_or_init(SinceEpoch::now)
+    }
 }
 
 /// The clock of the machine.
@@ -23,13 +52,19 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Timestamp {
-        let SinceEpoch { seconds, nanoseconds } = SinceEpoch::now();
+        self.at(&Moment::default())
+    }
+
+    #[inline]
+    fn at(&self, moment: &Moment) -> Timestamp {
+        let SinceEpoch { seconds, nanoseconds } = moment.since_epoch();
         // Where there is no such timestamp, this says what the clock shows.
         Timestamp::new(seconds, nanoseconds).unwrap_or_else(|_| Timestamp::now())
     }
 }
 
 /// What the clock of the machine shows, counted from the beginning of 1970.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct SinceEpoch {
     pub(crate) seconds: i64,
     pub(crate) nanoseconds: i32,
@@ -37,7 +72,7 @@ pub(crate) struct SinceEpoch {
 
 impl SinceEpoch {
     /// Asks the system. `SystemTime` tells what it shows only through `duration_since`, which takes half as
-    /// long as the clock itself, and every command reads the clock twice.
+    /// long as the clock itself.
     #[cfg(all(unix, feature = "fast-clock"))]
     #[inline]
     pub(crate) fn now() -> Self {
@@ -97,11 +132,27 @@ impl<T: Clock + ?Sized> Clock for std::sync::Arc<T> {
     fn now(&self) -> Timestamp {
         (**self).now()
     }
+
+    fn at(&self, moment: &Moment) -> Timestamp {
+        (**self).at(moment)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_share_a_moment_are_shown_one_time() {
+        let moment = Moment::default();
+        let first = SystemClock.at(&moment);
+        // Until the clock has moved.
+        while SystemClock.now() == first {}
+        assert_eq!(std::sync::Arc::new(SystemClock).at(&moment), first);
+        assert!(SystemClock.at(&Moment::default()) > first);
+        let fixed = FixedClock::at(Timestamp::UNIX_EPOCH);
+        assert_eq!(fixed.at(&moment), Timestamp::UNIX_EPOCH);
+    }
 
     #[test]
     fn the_clock_of_the_machine_shows_what_std_shows() {

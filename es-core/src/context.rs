@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Moment, SystemClock};
 use crate::commit::NewEvent;
 use crate::identity::{CommandId, IdGenerator, TimeOrderedIds};
 use crate::metadata::{ChainHash, Metadata};
@@ -55,6 +55,7 @@ pub struct Context<'a> {
     version: Version,
     command_id: Option<CommandId>,
     metadata: &'a Metadata,
+    moment: &'a Moment,
     now: OnceCell<Timestamp>,
 }
 
@@ -64,8 +65,9 @@ impl<'a> Context<'a> {
         version: Version,
         command_id: Option<CommandId>,
         metadata: &'a Metadata,
+        moment: &'a Moment,
     ) -> Self {
-        Self { surroundings, version, command_id, metadata, now: OnceCell::new() }
+        Self { surroundings, version, command_id, metadata, moment, now: OnceCell::new() }
     }
 
     /// The version of the stream that the decision is made on.
@@ -75,7 +77,7 @@ impl<'a> Context<'a> {
 
     /// The present; it stands still during one decision.
     pub fn now(&self) -> Timestamp {
-        *self.now.get_or_init(|| self.surroundings.clock.now())
+        *self.now.get_or_init(|| self.surroundings.clock.at(self.moment))
     }
 
     /// An id that was never given out before, for an entity that the events of this decision make.

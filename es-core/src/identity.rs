@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::SinceEpoch;
+use crate::clock::{Moment, SinceEpoch};
 
 /// Defines a newtype over a UUID.
 macro_rules! identity {
@@ -97,6 +97,13 @@ impl CommandId {
 pub trait IdGenerator: Send + Sync + 'static {
     /// An id that was never given out before.
     fn next_id(&self) -> Uuid;
+
+    /// Such an id for something that happens at a moment: one that is made of the machine's time takes it from
+    /// there.
+    fn next_id_at(&self, moment: &Moment) -> Uuid {
+        let _ = moment;
+        self.next_id()
+    }
 }
 
 /// UUIDs of version 7: they begin with the time, to a quarter of a microsecond (RFC 9562, method 3),
@@ -110,7 +117,11 @@ pub struct TimeOrderedIds;
 
 impl IdGenerator for TimeOrderedIds {
     fn next_id(&self) -> Uuid {
-        let SinceEpoch { seconds, nanoseconds } = SinceEpoch::now();
+        self.next_id_at(&Moment::default())
+    }
+
+    fn next_id_at(&self, moment: &Moment) -> Uuid {
+        let SinceEpoch { seconds, nanoseconds } = moment.since_epoch();
         // Ids of before 1970 would need a clock that is wrong by half a century.
         let (seconds, nanoseconds) = (seconds.max(0) as u64, nanoseconds.max(0) as u64);
         let milliseconds = seconds * 1_000 + nanoseconds / 1_000_000;

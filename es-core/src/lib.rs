@@ -180,7 +180,7 @@ pub use jiff;
 pub use uuid;
 
 pub use crate::aggregate::{Aggregate, AggregateId, Apply};
-pub use crate::clock::{Clock, FixedClock, SystemClock};
+pub use crate::clock::{Clock, FixedClock, Moment, SystemClock};
 pub use crate::codec::{Codec, CodecError, Json, SelfDescribing};
 pub use crate::command::{
     Command, CommandFingerprint, Events, Handle, IntoEvents, InvalidFingerprint,

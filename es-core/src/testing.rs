@@ -48,7 +48,7 @@ use std::fmt::{Debug, Write};
 use jiff::Timestamp;
 
 use crate::aggregate::Aggregate;
-use crate::clock::FixedClock;
+use crate::clock::{FixedClock, Moment};
 use crate::command::{Command, Events, Handle, IntoEvents};
 use crate::commit::{CheckedEvents, NewEvent};
 use crate::context::Surroundings;
@@ -188,7 +188,8 @@ impl<A: Aggregate> Given<A> {
         let Self { loaded, surroundings, envelope } = self;
         let stream = stream_of::<A>(A::stream(command.aggregate_id()));
         let mut warm = Warm::new(loaded);
-        let outcome = decide(&surroundings, &stream, &mut warm, &command, &envelope);
+        let moment = Moment::default();
+        let outcome = decide(&surroundings, &stream, &mut warm, &command, &envelope, &moment);
         let Warm { mut loaded, decided, .. } = warm;
         let outcome = outcome.map(|events| {
             apply_as_stored(&mut loaded, &decided);

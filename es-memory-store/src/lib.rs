@@ -40,10 +40,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use es_core::uuid::Uuid;
 use es_core::{
     AppendCondition, AppendError, Appended, ChainLink, Clock, Commit, ConditionalAppend,
-    DynProjectionStore, EventId, EventStore, ImmediateAppend, ImmediateRead, Position, Query,
-    QueryPage, QueryRange, ReadError, Recorded, RecordedAppend, RecordedCommit, RecordedEvent,
-    Removal, RemovalError, SparsePage, StreamId, StreamPage, StreamRange, StreamRemoval,
-    StreamVisit, Stub, SystemClock,
+    DynProjectionStore, EventId, EventStore, ImmediateAppend, ImmediateRead, Moment, Position,
+    Query, QueryPage, QueryRange, ReadError, Recorded, RecordedAppend, RecordedCommit,
+    RecordedEvent, Removal, RemovalError, SparsePage, StreamId, StreamPage, StreamRange,
+    StreamRemoval, StreamVisit, Stub, SystemClock,
 };
 use parking_lot::{RwLock, RwLockWriteGuard};
 use tokio::sync::Notify;
@@ -90,9 +90,10 @@ impl MemoryStore {
         &self,
         commit: &Commit,
         conditions: &[AppendCondition],
+        moment: &Moment,
     ) -> Result<Appended, AppendError> {
         // The clock is somebody else's: it is not asked under the lock.
-        let now = self.clock.now();
+        let now = self.clock.at(moment);
         let mut log = self.log_to_append();
         let answer = log.append(&self.states, commit, conditions, now);
         let wanted = log.segments.wanted();
@@ -167,7 +168,7 @@ impl Default for MemoryStore {
 
 impl EventStore for MemoryStore {
     async fn append(&self, commit: &Commit) -> Result<Appended, AppendError> {
-        self.append_guarded(commit, &[])
+        self.append_guarded(commit, &[], &Moment::default())
     }
 
     async fn read_stream(
@@ -218,8 +219,8 @@ impl EventStore for MemoryStore {
 }
 
 impl ImmediateAppend for MemoryStore {
-    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
-        self.append_guarded(commit, &[])
+    fn append_now(&self, commit: &Commit, moment: &Moment) -> Result<Appended, AppendError> {
+        self.append_guarded(commit, &[], moment)
     }
 }
 
@@ -295,7 +296,7 @@ impl ConditionalAppend for MemoryStore {
         commit: &Commit,
         conditions: &[AppendCondition],
     ) -> Result<Appended, AppendError> {
-        self.append_guarded(commit, conditions)
+        self.append_guarded(commit, conditions, &Moment::default())
     }
 }
 

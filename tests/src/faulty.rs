@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use es_core::{
-    AppendError, Appended, Commit, EventId, EventStore, ExpectedVersion, ImmediateAppend, Position,
-    Query, QueryPage, QueryRange, ReadError, RecordedEvent, StoreFailure, StreamId, StreamPage,
-    StreamRange,
+    AppendError, Appended, Commit, EventId, EventStore, ExpectedVersion, ImmediateAppend, Moment,
+    Position, Query, QueryPage, QueryRange, ReadError, RecordedEvent, StoreFailure, StreamId,
+    StreamPage, StreamRange,
 };
 use es_memory_store::MemoryStore;
 use tokio::sync::watch;
@@ -99,7 +99,7 @@ impl FaultyStore {
         // An error would mean that the sender is gone, which is borrowed here.
         let _ = self.open.subscribe().wait_for(|open| *open).await;
         drop(held_up);
-        self.append_now(commit)
+        self.append_now(commit, &Moment::default())
     }
 
     fn overtake(&self, commit: &Commit) -> Result<(), AppendError> {
@@ -107,28 +107,28 @@ impl FaultyStore {
         let mut event = commit.first().events[0].clone();
         event.id = EventId::generate();
         match Commit::new(stream.clone(), ExpectedVersion::Any, vec![event]) {
-            Ok(commit) => self.inner.append_now(&commit).map(|_| ()),
+            Ok(commit) => self.inner.append_now(&commit, &Moment::default()).map(|_| ()),
             Err(error) => Err(AppendError::Permanent(StoreFailure::caused_by("overtake", error))),
         }
     }
 }
 
 impl ImmediateAppend for FaultyStore {
-    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
+    fn append_now(&self, commit: &Commit, moment: &Moment) -> Result<Appended, AppendError> {
         let fault = lock(&self.faults).pop_front().unwrap_or(Fault::None);
         let failure = StoreFailure::new("the store was told to fail");
         match fault {
-            Fault::None => self.inner.append_now(commit),
+            Fault::None => self.inner.append_now(commit, moment),
             Fault::Transient => Err(AppendError::Transient(failure)),
             Fault::Permanent => Err(AppendError::Permanent(failure)),
             Fault::LostCommit => Err(AppendError::OutcomeUnknown(failure)),
-            Fault::LostAnswer => match self.inner.append_now(commit) {
+            Fault::LostAnswer => match self.inner.append_now(commit, moment) {
                 Ok(_) => Err(AppendError::OutcomeUnknown(failure)),
                 refused => refused,
             },
             Fault::LostRace => {
                 self.overtake(commit)?;
-                self.inner.append_now(commit)
+                self.inner.append_now(commit, moment)
             }
         }
     }

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use es_core::{
-    AppendError, Appended, Commit, EventId, EventStore, ImmediateAppend, InPlaceAppend, Position,
-    Query, QueryPage, QueryRange, ReadError, RecordedEvent, StreamId, StreamPage, StreamRange,
+    AppendError, Appended, Commit, EventId, EventStore, ImmediateAppend, InPlaceAppend, Moment,
+    Position, Query, QueryPage, QueryRange, ReadError, RecordedEvent, StreamId, StreamPage,
+    StreamRange,
 };
 use es_memory_store::MemoryStore;
 
@@ -25,7 +26,7 @@ impl InPlaceStore {
 impl InPlaceAppend for InPlaceStore {
     fn try_append(&self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
         self.in_place.fetch_add(1, Ordering::SeqCst);
-        Some(self.inner.append_now(commit))
+        Some(self.inner.append_now(commit, &Moment::default()))
     }
 }
 

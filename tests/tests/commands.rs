@@ -7,9 +7,11 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
+use es_core::jiff::Timestamp;
 use es_core::prelude::*;
 use es_core::{
-    AppendError, ErrorCategory, EventStore, ExecuteError, Registry, RetryPolicy, Runtime,
+    AppendError, ErrorCategory, EventStore, ExecuteError, FixedClock, Registry, RetryPolicy,
+    Runtime, StreamRange,
 };
 use es_memory_store::MemoryStore;
 use es_tests::counter::{Counter, CounterError, Create, Explode, LowerByOnes, Raise};
@@ -46,6 +48,57 @@ async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         tokio::task::yield_now().await;
     }
+}
+
+/// When the events of a counter were recorded, to the microsecond.
+async fn recorded_at<S: EventStore>(store: &S, counter: u64) -> Vec<Timestamp> {
+    let stream = Counter::stream(&counter).unwrap();
+    let page = store.read_stream(&stream, StreamRange::all()).await.unwrap();
+    page.events.iter().map(|event| event.recorded_at).collect()
+}
+
+#[tokio::test]
+async fn an_event_is_recorded_while_its_command_is_carried_out_whatever_time_decisions_are_told() {
+    let microsecond = || Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let runtime = Runtime::builder_shared(Arc::clone(&store)).clock(FixedClock::at(Timestamp::MIN));
+    let runtime = runtime.start().await.unwrap();
+    // The first is loaded, the others are decided on warm state and appended at once.
+    for event in 0..1_000 {
+        let before = microsecond();
+        runtime.execute(Raise { counter: 1, by: 1 }).await.unwrap();
+        let recorded = recorded_at(&*store, 1).await[event];
+        let after = microsecond();
+        assert!(
+            before <= recorded && recorded <= after,
+            "{recorded} is not in {before} to {after}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_store_with_a_clock_of_its_own_records_its_time() {
+    let time: Timestamp = "1998-12-31T00:00:00Z".parse().unwrap();
+    let store = Arc::new(MemoryStore::with_clock(FixedClock::at(time)));
+    let runtime = over(Arc::clone(&store)).await;
+    for _ in 0..3 {
+        runtime.execute(Raise { counter: 1, by: 1 }).await.unwrap();
+    }
+    assert_eq!(recorded_at(&*store, 1).await, [time; 3]);
+}
+
+#[tokio::test]
+async fn the_ids_of_one_commit_are_in_the_order_of_its_events() {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = over(Arc::clone(&store)).await;
+    runtime.execute(Raise { counter: 1, by: 20 }).await.unwrap();
+    runtime.execute(LowerByOnes { counter: 1, by: 20 }).await.unwrap();
+    let stream = Counter::stream(&1).unwrap();
+    let page = store.read_stream(&stream, StreamRange::all()).await.unwrap();
+    // Those of one quarter of a microsecond are in no order: compare what is of the time.
+    let times: Vec<_> =
+        page.events.iter().map(|event| event.event_id.as_uuid().as_u64_pair().0).collect();
+    assert!(times.is_sorted(), "{times:?}");
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use es_core::jiff::Timestamp;
 use es_core::prelude::*;
 use es_core::{
     AppendError, Commit, ConditionalAppend, ErrorCategory, EventId, EventStore, ExecuteError,
-    ExpectedRevision, ExpectedVersion, FenceError, FencedStore, Metadata, NewEvent, Position,
-    RecordedAppend, RecordedCommit, SchemaVersion, StateKey, StateStore, StreamId,
+    ExpectedRevision, ExpectedVersion, FenceError, FencedStore, Metadata, Moment, NewEvent,
+    Position, RecordedAppend, RecordedCommit, SchemaVersion, StateKey, StateStore, StreamId,
 };
 use es_memory_store::MemoryStore;
 use es_sqlite_store::SqliteStore;
@@ -57,7 +57,7 @@ async fn keeps_the_contract<S: Store>(store: &S) {
     let recorded = RecordedCommit { commit: commit(5), recorded_at: Timestamp::UNIX_EPOCH };
     is_fence(store.append_recorded(&[recorded]).await.pop().unwrap());
     if let Some(immediate) = store.immediate() {
-        is_fence(immediate.append_now(&commit(6)));
+        is_fence(immediate.append_now(&commit(6), &Moment::default()));
     }
     assert_eq!(store.head().await.unwrap(), head);
 

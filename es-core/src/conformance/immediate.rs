@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::Poll;
 
+use crate::clock::Moment;
 use crate::commit::{Appended, Commit};
 use crate::conformance::failure::{Breach, Verdict};
 use crate::conformance::sample::{commit, event, events, exact, stream, valid};
@@ -21,7 +22,7 @@ fn now<S: EventStore>(
     subject: &Subject<S>,
     commit: &Commit,
 ) -> Option<Result<Appended, AppendError>> {
-    subject.store.immediate().map(|store| store.append_now(commit))
+    subject.store.immediate().map(|store| store.append_now(commit, &Moment::default()))
 }
 
 pub(super) async fn a_commit_at_once_is_answered_and_read_as_any_other<S: EventStore>(

@@ -5,6 +5,7 @@ use std::slice;
 
 use jiff::Timestamp;
 
+use crate::clock::Moment;
 use crate::commit::{AppendCondition, Appended, Commit};
 use crate::query::{Query, QueryItem};
 use crate::store::{AppendError, ConditionalAppend, EventStore, RecordedAppend, RecordedCommit};
@@ -56,7 +57,7 @@ impl<S: EventStore> Way<S> for Chained {
 
 impl<S: EventStore> Way<S> for AtOnce {
     async fn append(self, store: &S, commit: &Commit) -> Option<Answer> {
-        store.immediate().map(|store| store.append_now(commit))
+        store.immediate().map(|store| store.append_now(commit, &Moment::default()))
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use crate::aggregate::Aggregate;
+use crate::clock::Moment;
 use crate::command::{Command, Handle};
 use crate::commit::{Appended, Commit};
 use crate::context::Surroundings;
@@ -118,13 +119,14 @@ fn at_once<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
     tried: &mut Tried,
 ) -> Option<Receipt> {
     let before = warm.loaded.version;
-    let decision = decide(&shared.surroundings, stream, warm, command, envelope);
+    let moment = Moment::default();
+    let decision = decide(&shared.surroundings, stream, warm, command, envelope, &moment);
     let Ok(Some(events)) = decision else {
         *tried = Tried::NoEvents;
         return None;
     };
     warm.apply(&events);
-    match commit_log::append_now(store, stream, before, events) {
+    match commit_log::append_now(store, stream, before, events, &moment) {
         Ok(receipt) => {
             shared.consider(stream, before, &warm.loaded, None);
             Some(receipt)
@@ -173,7 +175,8 @@ async fn carry_out<A: Handle<C>, C: Command<Aggregate = A>, S: EventStore>(
                         Err(failure) => return (Some(warm), Err(failure.into())),
                     }
                 }
-                match decide(&shared.surroundings, stream, &mut warm, command, envelope) {
+                let moment = &Moment::default();
+                match decide(&shared.surroundings, stream, &mut warm, command, envelope, moment) {
                     Ok(Some(events)) => {
                         // Before the append: an event that can not be applied must not be stored.
                         // If the commit is then refused, the state is of no use any more.
@@ -284,7 +287,7 @@ impl<A: Handle<C>, C: Command<Aggregate = A>> Waiting<A> for Queued<C, A::Error>
         let _entered = self.observed.as_ref().map(|observed| observed.span().enter());
         // A handler can not change the state, so that a panic in it leaves nothing half done.
         let decision = catch_unwind(AssertUnwindSafe(|| {
-            decide(surroundings, stream, warm, command, envelope)
+            decide(surroundings, stream, warm, command, envelope, &Moment::default())
         }));
         let refusal = match decision {
             Ok(Ok(Some(events))) => return Decision::Events(events),

@@ -2,6 +2,7 @@
 
 use tracing::Instrument;
 
+use crate::clock::Moment;
 use crate::commit::{Appended, CheckedEvents, Commit, StreamAppend};
 use crate::error::ErrorCategory;
 use crate::identity::CommandId;
@@ -87,13 +88,14 @@ pub(crate) fn append_now(
     stream: &StreamId,
     before: Version,
     events: CheckedEvents,
+    moment: &Moment,
 ) -> Result<Receipt, Box<NotInPlace>> {
     let commit = Commit::of(stream.clone(), ExpectedVersion::Exact(before), events);
     let began = Stopwatch::start();
     let answer = {
         let listens = telemetry::listens();
         let _entered = listens.then(|| append_span(std::slice::from_ref(&commit)).entered());
-        store.append_now(&commit)
+        store.append_now(&commit, moment)
     };
     metrics::appended(std::slice::from_ref(&commit), began);
     match &answer {

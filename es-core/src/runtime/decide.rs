@@ -7,6 +7,7 @@ use std::ops::{Deref, DerefMut};
 use jiff::Timestamp;
 
 use crate::aggregate::Aggregate;
+use crate::clock::Moment;
 use crate::command::{Command, CommandFingerprint, Events, Handle, IntoEvents};
 use crate::commit::{CheckedEvents, NewEvent};
 use crate::context::{Context, Surroundings};
@@ -108,6 +109,7 @@ pub(crate) fn decide<A: Handle<C>, C: Command<Aggregate = A>>(
     warm: &mut Warm<A>,
     command: &C,
     envelope: &Envelope,
+    moment: &Moment,
 ) -> Result<Option<CheckedEvents>, ExecuteError<A::Error>> {
     let Warm { loaded: Loaded { state, version }, decided: events, chain_hash } = warm;
     let version = *version;
@@ -115,12 +117,13 @@ pub(crate) fn decide<A: Handle<C>, C: Command<Aggregate = A>>(
     if C::CREATES && version > Version::ZERO {
         return Err(ExecuteError::AlreadyExists { stream: stream.clone(), version });
     }
-    let context = Context::new(surroundings, version, envelope.command_id, &envelope.metadata);
+    let (id, metadata) = (envelope.command_id, &envelope.metadata);
+    let context = Context::new(surroundings, version, id, metadata, moment);
     state.handle(command, &context).map_err(ExecuteError::Rejected)?.into_events(events);
     if events.as_slice().is_empty() {
         return Ok(None);
     }
-    let mut new_events = encode(surroundings, command, envelope, events)?;
+    let mut new_events = encode(surroundings, command, envelope, events, moment)?;
     if let Some(chain) = &surroundings.hash_chain {
         chain.link(stream, version, *chain_hash, &mut new_events);
     }
@@ -144,15 +147,18 @@ fn encode<A: Aggregate, C: Command, E>(
     command: &C,
     envelope: &Envelope,
     events: &Events<A>,
+    moment: &Moment,
 ) -> Result<Vec<NewEvent>, ExecuteError<E>> {
     let mut scratch = SCRATCH.take();
     let mut new_events = EVENTS.take();
     new_events.reserve(events.as_slice().len());
     let (mut metadata, of_later_events) = envelope.recorded_with(command);
     for (index, event) in (0..).zip(events.as_slice()) {
-        let id = match envelope.command_id {
-            Some(command_id) => command_id.event_id(index),
-            None => EventId::from_uuid(surroundings.ids.next_id()),
+        let id = match (envelope.command_id, index) {
+            (Some(command_id), _) => command_id.event_id(index),
+            (None, 0) => EventId::from_uuid(surroundings.ids.next_id_at(moment)),
+            // Read anew, so that their ids are in their order.
+            (None, _) => EventId::from_uuid(surroundings.ids.next_id()),
         };
         let EncodedEvent { name, schema_version, payload, tags } = event.encode(&mut scratch)?;
         new_events.push(NewEvent {

@@ -39,7 +39,8 @@ use crate::version::{ExpectedVersion, Position, Version};
 ///    limit is zero or there are none. Version and head are those of the snapshot, whatever the
 ///    range. A reader that bounds its range by the head or version of its first page reads one
 ///    snapshot.
-/// 9. `recorded_at` is the store's time, exact to the microsecond, and never earlier than that of
+/// 9. `recorded_at` is the store's time while the commit is appended, or decided if that is
+///    [at once](crate::ImmediateAppend). It is exact to the microsecond, and never earlier than that of
 ///    the event before it in the global order.
 /// 10. A query's items combine with *or*; inside an item names combine with *or* and tags with
 ///     *and*. Every event comes once, in the order of positions.

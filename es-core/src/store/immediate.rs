@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::clock::Moment;
 use crate::commit::{Appended, Commit};
 use crate::recorded::Recorded;
 use crate::store::error::{AppendError, ReadError};
@@ -12,11 +13,12 @@ use crate::version::Version;
 
 /// A store that need not wait in order to append.
 pub trait ImmediateAppend: Send + Sync {
-    /// The same as [`EventStore::append`](crate::EventStore::append), at once.
+    /// The same as [`EventStore::append`](crate::EventStore::append), at once. `moment` is the one that the
+    /// commit was decided at: a store that records the machine's time may take it from there.
     ///
     /// # Errors
     /// As [`EventStore::append`](crate::EventStore::append).
-    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError>;
+    fn append_now(&self, commit: &Commit, moment: &Moment) -> Result<Appended, AppendError>;
 }
 
 /// A store that need not wait in order to read.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use es_core::{
     AppendCondition, AppendError, Appended, Commit, ConditionalAppend, ExpectedVersion,
-    ImmediateAppend, InPlaceAppend, Position, StoreFailure, VersionConflict,
+    ImmediateAppend, InPlaceAppend, Moment, Position, StoreFailure, VersionConflict,
 };
 
 use crate::broken::bug::Bug;
@@ -259,7 +259,7 @@ impl BrokenStore {
 }
 
 impl ImmediateAppend for BrokenStore {
-    fn append_now(&self, commit: &Commit) -> Result<Appended, AppendError> {
+    fn append_now(&self, commit: &Commit, _: &Moment) -> Result<Appended, AppendError> {
         self.append_without_waiting(commit, Way::AtOnce)
     }
 }
