@@ -18,11 +18,13 @@ use crate::event_ids::RecentIds;
 use crate::head::{Head, Settling};
 use crate::lock::{WriterLock, beside, is_denied};
 use crate::news::News;
+use crate::others::Others;
 use crate::presence::Presence;
 use crate::read_ahead::ReadAhead;
 use crate::readers::{self, Readers};
 use crate::schema::{self, Kind, Schema};
-use crate::writer::{self, Others, Turns, Writer};
+use crate::turns::Turns;
+use crate::writer::{self, Writer};
 use crate::{Durability, SqliteStore};
 
 const PAGE_BYTES: u64 = 4096;

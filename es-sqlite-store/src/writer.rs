@@ -3,37 +3,26 @@
 //! A transaction costs an fsync, and an fsync costs as much for many commits as for one. While one
 //! runs, the next commits queue, and share the next. Everybody is answered after the fsync.
 //!
-//! The turn is that of a thread. To wake it and to be woken by it takes longer than a fast disk
-//! needs, so that an append which finds the writer idle can have the turn [in place](Turns::append_in_place).
+//! [`Turns`](crate::turns::Turns) says whose turn it is.
 
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::JoinHandle;
+mod checkpoint;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
 use std::time::{Duration, Instant};
 
-use es_core::bytes::Bytes;
-use es_core::{
-    AppendCondition, AppendError, Appended, Clock, Commit, ExpectedRevision, Fence, FenceError,
-    Inline, Position, RecordedCommit, RecordedEvent, Removal, RemovalError, Revision, RowWork,
-    StateCommit, StateError, StateKey, StoreFailure, StreamId,
-};
+use es_core::{AppendError, Appended, Clock, Commit, Position, StoreFailure};
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 
 use crate::commits::{Inlines, Log};
-use crate::error::{Failure, MaintenanceError};
+use crate::error::Failure;
 use crate::event_ids::RecentIds;
+use crate::job::{Job, Outcome, size};
 use crate::news::raise;
+use crate::others::Others;
 use crate::presence::Presence;
-use crate::rows::Sqlite;
 use crate::state_records;
-
-/// A transaction takes no more commits when it has so many events or so many bytes.
-const MOST_EVENTS: usize = 8_192;
-const MOST_BYTES: usize = 16 * 1024 * 1024;
-
-/// So many are taken from the queue at once.
-const TAKEN_TOGETHER: usize = 256;
 
 /// What is appended in place is at most so large.
 const IN_PLACE_EVENTS: usize = 64;
@@ -42,302 +31,6 @@ const IN_PLACE_BYTES: usize = 256 * 1024;
 /// Nothing is appended in place while the disk takes longer than this: a thread that could do other
 /// work would wait for it, and against that what it costs to wake another one is little.
 const IN_PLACE_SYNC: Duration = Duration::from_millis(2);
-
-/// What is asked of the writer.
-pub(crate) enum Job {
-    Append {
-        commits: Vec<Commit>,
-        conditions: Vec<AppendCondition>,
-        answer: oneshot::Sender<Vec<Result<Appended, AppendError>>>,
-    },
-    AppendRecorded {
-        commits: Vec<RecordedCommit>,
-        answer: oneshot::Sender<Vec<Result<Appended, AppendError>>>,
-    },
-    Put {
-        key: StateKey,
-        value: Bytes,
-        expected: ExpectedRevision,
-        answer: oneshot::Sender<Result<Revision, StateError>>,
-    },
-    Remove {
-        key: StateKey,
-        expected: ExpectedRevision,
-        answer: oneshot::Sender<Result<(), StateError>>,
-    },
-    Commit {
-        commit: StateCommit,
-        rows: Option<RowWork<Sqlite>>,
-        answer: oneshot::Sender<Result<Revision, StateError>>,
-    },
-    Enlist {
-        inline: Inline,
-        stay: bool,
-        answer: oneshot::Sender<Result<(), StateError>>,
-    },
-    Fence {
-        successor: String,
-        answer: oneshot::Sender<Result<(Fence, Position), FenceError>>,
-    },
-    LiftFence {
-        answer: oneshot::Sender<Result<Option<Fence>, FenceError>>,
-    },
-    /// Events go.
-    RemoveEvents {
-        removal: Removal,
-        answer: oneshot::Sender<Result<(), RemovalError>>,
-    },
-    /// Events come back.
-    PutBack {
-        stream: StreamId,
-        events: Vec<RecordedEvent>,
-        answer: oneshot::Sender<Result<(), RemovalError>>,
-    },
-    Checkpoint {
-        answer: oneshot::Sender<Result<Checkpointed, MaintenanceError>>,
-    },
-}
-
-/// What a job came to, if the transaction is committed.
-enum Outcome {
-    Append(Vec<Result<Appended, AppendError>>),
-    Put(Result<Revision, StateError>),
-    Remove(Result<(), StateError>),
-    Commit(Result<Revision, StateError>),
-    Enlist(Result<(), StateError>),
-    Fence(Result<(Fence, Position), FenceError>),
-    LiftFence(Option<Fence>),
-    Removal(Result<(), RemovalError>),
-    /// Is done between transactions.
-    Checkpoint,
-}
-
-/// How far a checkpoint came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Checkpointed {
-    /// Whether everything was copied into the database file and the log was emptied. It is not when
-    /// somebody still reads an older state.
-    pub complete: bool,
-    /// How many pages the log holds.
-    pub log_pages: u64,
-    /// How many of them are copied.
-    pub copied_pages: u64,
-}
-
-impl Job {
-    fn size(&self) -> (usize, usize) {
-        match self {
-            Self::Append { commits, .. } => total(commits.iter().map(size)),
-            Self::AppendRecorded { commits, .. } => {
-                total(commits.iter().map(|recorded| size(&recorded.commit)))
-            }
-            Self::Put { value, .. } => (1, value.len()),
-            Self::Commit { commit, .. } => {
-                let values = commit.changes.iter().filter_map(|change| change.value.as_ref());
-                (commit.changes.len().max(1), values.map(Bytes::len).sum())
-            }
-            Self::RemoveEvents { removal: Removal { part, .. }, .. } => {
-                let events = part.to.get().saturating_sub(part.from.get());
-                (usize::try_from(events).unwrap_or(MOST_EVENTS), 0)
-            }
-            Self::PutBack { events, .. } => {
-                (events.len(), events.iter().map(|event| event.payload.len()).sum())
-            }
-            Self::Remove { .. }
-            | Self::Enlist { .. }
-            | Self::Fence { .. }
-            | Self::LiftFence { .. }
-            | Self::Checkpoint { .. } => (1, 0),
-        }
-    }
-
-    // Whoever waited may be gone.
-    fn answer(self, outcome: Outcome) {
-        match (self, outcome) {
-            (
-                Self::Append { answer, .. } | Self::AppendRecorded { answer, .. },
-                Outcome::Append(answers),
-            ) => {
-                let _ = answer.send(answers);
-            }
-            (Self::Put { answer, .. }, Outcome::Put(result)) => {
-                let _ = answer.send(result);
-            }
-            (Self::Remove { answer, .. }, Outcome::Remove(result))
-            | (Self::Enlist { answer, .. }, Outcome::Enlist(result)) => {
-                let _ = answer.send(result);
-            }
-            (Self::Commit { answer, .. }, Outcome::Commit(result)) => {
-                let _ = answer.send(result);
-            }
-            (Self::Fence { answer, .. }, Outcome::Fence(result)) => {
-                let _ = answer.send(result);
-            }
-            (Self::LiftFence { answer }, Outcome::LiftFence(fence)) => {
-                let _ = answer.send(Ok(fence));
-            }
-            (
-                Self::RemoveEvents { answer, .. } | Self::PutBack { answer, .. },
-                Outcome::Removal(result),
-            ) => {
-                let _ = answer.send(result);
-            }
-            // An outcome is made from its own job. Whoever waits is told that nothing was answered.
-            _ => {}
-        }
-    }
-
-    /// Answers that nothing was stored.
-    fn fail(self, failure: Failure) {
-        match self {
-            Self::Append { answer, .. } | Self::AppendRecorded { answer, .. } => {
-                let _ = answer.send(vec![Err(failure.into())]);
-            }
-            Self::Put { answer, .. } | Self::Commit { answer, .. } => {
-                let _ = answer.send(Err(failure.into()));
-            }
-            Self::Remove { answer, .. } | Self::Enlist { answer, .. } => {
-                let _ = answer.send(Err(failure.into()));
-            }
-            Self::Fence { answer, .. } => {
-                let _ = answer.send(Err(failure.into()));
-            }
-            Self::LiftFence { answer } => {
-                let _ = answer.send(Err(failure.into()));
-            }
-            Self::RemoveEvents { answer, .. } | Self::PutBack { answer, .. } => {
-                let _ = answer.send(Err(failure.into()));
-            }
-            Self::Checkpoint { answer } => {
-                let _ = answer.send(Err(failure.into()));
-            }
-        }
-    }
-
-    /// Answers that it is not known what was stored.
-    fn leave_open(self, failure: StoreFailure) {
-        match self {
-            Self::Append { answer, .. } | Self::AppendRecorded { answer, .. } => {
-                let _ = answer.send(vec![Err(AppendError::OutcomeUnknown(failure))]);
-            }
-            Self::Put { answer, .. } | Self::Commit { answer, .. } => {
-                let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
-            }
-            Self::Remove { answer, .. } | Self::Enlist { answer, .. } => {
-                let _ = answer.send(Err(StateError::OutcomeUnknown(failure)));
-            }
-            Self::Fence { answer, .. } => {
-                let _ = answer.send(Err(FenceError::OutcomeUnknown(failure)));
-            }
-            Self::LiftFence { answer } => {
-                let _ = answer.send(Err(FenceError::OutcomeUnknown(failure)));
-            }
-            Self::RemoveEvents { answer, .. } | Self::PutBack { answer, .. } => {
-                let _ = answer.send(Err(RemovalError::OutcomeUnknown(failure)));
-            }
-            Self::Checkpoint { .. } => {}
-        }
-    }
-}
-
-/// The writer, for whoever has its turn. It is gone when its thread has ended, or when somebody
-/// panicked in the middle of a transaction.
-pub(crate) struct Turns(Mutex<Option<Box<Writer>>>);
-
-impl Turns {
-    pub(crate) fn new(writer: Writer) -> Self {
-        Self(Mutex::new(Some(Box::new(writer))))
-    }
-
-    /// Starts the thread that has the turn when somebody is in the queue.
-    pub(crate) fn start(
-        self: &Arc<Self>,
-        jobs: mpsc::Receiver<Job>,
-    ) -> std::io::Result<JoinHandle<()>> {
-        let turns = Ending(Arc::clone(self));
-        let thread = std::thread::Builder::new().name("es-sqlite-writer".to_owned());
-        thread.spawn(move || turns.0.serve(jobs))
-    }
-
-    fn serve(&self, mut jobs: mpsc::Receiver<Job>) {
-        let mut company = 1;
-        let mut taken = Vec::new();
-        while jobs.blocking_recv_many(&mut taken, TAKEN_TOGETHER) > 0 {
-            let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let served = have(place, |writer| {
-                gather(&mut jobs, &mut taken, company);
-                company = taken.len();
-                writer.carry_out(std::mem::take(&mut taken));
-                writer.checkpoint_when_due();
-            });
-            if served.is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Appends a commit on this thread if that is soon done: nobody has the turn, the disk is fast
-    /// and the commit small.
-    pub(crate) fn append_in_place(&self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
-        let place = match self.0.try_lock() {
-            Ok(place) => place,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        have(place, |writer| writer.append_in_place(commit)).flatten()
-    }
-}
-
-/// The turn. Who panics in it takes the writer along.
-fn have<T>(
-    mut place: MutexGuard<'_, Option<Box<Writer>>>,
-    work: impl FnOnce(&mut Writer) -> T,
-) -> Option<T> {
-    let mut writer = place.take()?;
-    let done = work(&mut writer);
-    *place = Some(writer);
-    Some(done)
-}
-
-/// The end of the writer's thread, however that ends: those who wait for news are told.
-struct Ending(Arc<Turns>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        drop(self.0.0.lock().unwrap_or_else(PoisonError::into_inner).take());
-    }
-}
-
-/// Takes what waits. After a round of many, those who were answered are about to come back: it is
-/// worth a moment to let them.
-fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, company: usize) {
-    let (mut events, mut bytes, mut sized) = (0, 0, 0);
-    let mut patience = if company > 1 { PATIENCE } else { 0 };
-    loop {
-        for job in &jobs[sized..] {
-            let (more_events, more_bytes) = job.size();
-            (events, bytes) = (events + more_events, bytes + more_bytes);
-        }
-        sized = jobs.len();
-        if events >= MOST_EVENTS || bytes >= MOST_BYTES {
-            return;
-        }
-        while let Ok(job) = queue.try_recv() {
-            jobs.push(job);
-            if jobs.len() - sized >= TAKEN_TOGETHER {
-                break;
-            }
-        }
-        if jobs.len() == sized {
-            if patience == 0 || jobs.len() >= company {
-                return;
-            }
-            patience -= 1;
-            std::thread::yield_now();
-        }
-    }
-}
 
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
@@ -366,38 +59,6 @@ pub(crate) struct Writer {
     pub(crate) storing: watch::Sender<Option<Position>>,
 }
 
-/// Others who share the file: they must get their turn too.
-pub(crate) struct Others {
-    /// When one of them was last seen to have written.
-    seen: Option<Instant>,
-    /// Since when it is this writer's turn.
-    turn_since: Instant,
-}
-
-impl Others {
-    pub(crate) fn unknown() -> Self {
-        Self { seen: None, turn_since: Instant::now() }
-    }
-
-    fn have_written(&mut self) {
-        let now = Instant::now();
-        (self.seen, self.turn_since) = (Some(now), now);
-    }
-
-    /// Whether others may wait, and have for long.
-    fn are_due(&self) -> bool {
-        self.seen.is_some_and(|seen| seen.elapsed() < COMPANY) && self.turn_since.elapsed() >= TURN
-    }
-}
-
-/// How long a writer goes on while others may wait, and how long it then lets them: longer than they
-/// pause between two looks at the lock.
-const TURN: Duration = Duration::from_millis(20);
-const REST: Duration = Duration::from_millis(3);
-
-/// Who was not seen to write for so long is not waited for.
-const COMPANY: Duration = Duration::from_secs(1);
-
 /// How long a writer pauses between two looks at a lock that is taken: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(2);
@@ -413,7 +74,10 @@ enum Ended {
 impl Writer {
     /// Appends a commit in a transaction of its own, unless that may take long. Then nothing has
     /// happened.
-    fn append_in_place(&mut self, commit: &Commit) -> Option<Result<Appended, AppendError>> {
+    pub(crate) fn append_in_place(
+        &mut self,
+        commit: &Commit,
+    ) -> Option<Result<Appended, AppendError>> {
         let (events, bytes) = size(commit);
         let short = events <= IN_PLACE_EVENTS && bytes <= IN_PLACE_BYTES;
         let others_are_due = self.others.as_ref().is_some_and(Others::are_due);
@@ -436,7 +100,7 @@ impl Writer {
         })
     }
 
-    fn carry_out(&mut self, jobs: Vec<Job>) {
+    pub(crate) fn carry_out(&mut self, jobs: Vec<Job>) {
         let done = match self.begin() {
             Ok(()) => self.write(|writer| writer.outcomes(&jobs)),
             Err(failure) => Err(Ended::RolledBack(failure)),
@@ -502,8 +166,7 @@ impl Writer {
         if let Some(others) = &mut self.others
             && others.are_due()
         {
-            std::thread::sleep(REST);
-            others.turn_since = Instant::now();
+            others.make_way();
         }
         let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
         loop {
@@ -634,50 +297,6 @@ impl Writer {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
     }
-
-    fn checkpoint_is_due(&self) -> bool {
-        self.log_pages.load(Ordering::Relaxed) >= self.next_checkpoint
-    }
-
-    /// Copies the write-ahead log into the database file when it is long, after everybody was
-    /// answered.
-    fn checkpoint_when_due(&mut self) {
-        let pages = self.log_pages.load(Ordering::Relaxed);
-        if !self.checkpoint_is_due() {
-            // It begins anew after it was copied whole.
-            if pages < self.next_checkpoint - self.checkpoint_pages {
-                self.next_checkpoint = self.checkpoint_pages;
-            }
-            return;
-        }
-        self.next_checkpoint = match self.checkpoint("PASSIVE") {
-            Ok(Checkpointed { log_pages, copied_pages, .. }) if log_pages == copied_pages => {
-                self.checkpoint_pages
-            }
-            // Somebody reads an old state: what comes after it can not be copied yet.
-            Ok(_) => pages.saturating_add(self.checkpoint_pages),
-            Err(error) => {
-                tracing::warn!(%error, "the write-ahead log could not be copied into the database");
-                pages.saturating_add(self.checkpoint_pages)
-            }
-        };
-    }
-
-    fn checkpoint(&self, mode: &str) -> Result<Checkpointed, MaintenanceError> {
-        let sql = format!("PRAGMA wal_checkpoint({mode})");
-        // Only here SQLite itself may wait for somebody.
-        self.connection.busy_timeout(self.busy).map_err(Failure::from)?;
-        let done = self.connection.query_row(&sql, [], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-        });
-        self.connection.busy_timeout(Duration::ZERO).map_err(Failure::from)?;
-        let (busy, log, copied) = done.map_err(Failure::from)?;
-        Ok(Checkpointed {
-            complete: busy == 0 && log == copied,
-            log_pages: u64::try_from(log).unwrap_or(0),
-            copied_pages: u64::try_from(copied).unwrap_or(0),
-        })
-    }
 }
 
 fn unknown(failure: Failure) -> StoreFailure {
@@ -685,19 +304,6 @@ fn unknown(failure: Failure) -> StoreFailure {
     tracing::error!(%failure, "a commit failed, and it is not known whether it is stored");
     failure
 }
-
-fn total(sizes: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
-    sizes.fold((0, 0), |(events, bytes), size| (events + size.0, bytes + size.1))
-}
-
-/// How many events and how many bytes of payloads a commit has.
-fn size(commit: &Commit) -> (usize, usize) {
-    let events = commit.streams().flat_map(|append| &append.events);
-    events.fold((0, 0), |(events, bytes), event| (events + 1, bytes + event.payload.len()))
-}
-
-/// How often the writer yields to those who are about to append again.
-const PATIENCE: usize = 32;
 
 /// A number that changes when another connection has changed the file.
 pub(crate) fn data_version(connection: &Connection) -> Result<i64, Failure> {

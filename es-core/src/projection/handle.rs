@@ -12,8 +12,8 @@ use crate::projection::generation::{
     skip_key, skip_space, written,
 };
 use crate::projection::host::{Host, Needs};
-use crate::projection::ledger::StoredSkip;
 use crate::projection::partition::Partition;
+use crate::projection::records::StoredSkip;
 use crate::projection::row::Slot;
 use crate::projection::{DeadLetter, ProjectionState, ProjectionStatus, RebuildProgress};
 use crate::store::{

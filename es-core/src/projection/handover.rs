@@ -7,8 +7,8 @@
 
 use crate::projection::failure::ProjectionFailure;
 use crate::projection::generation::Generations;
-use crate::projection::ledger;
 use crate::projection::partition::Partition;
+use crate::projection::records;
 use crate::projection::workplace::{Exit, Workplace};
 use crate::store::EventStore;
 use crate::version::Position;
@@ -53,7 +53,7 @@ impl Handover {
         for (number, partitions) in chain.into_iter().rev() {
             let mut positions = Vec::new();
             for partition in Partition::all(partitions) {
-                let stored = ledger::position(place, number, partition).await?;
+                let stored = records::position(place, number, partition).await?;
                 positions.push(stored.map_or(begin, |(position, _)| position));
             }
             begin = positions.iter().copied().min().unwrap_or(begin);

@@ -15,12 +15,12 @@ use crate::projection::feed::READERS;
 use crate::projection::generation::request_key;
 use crate::projection::host::{Host, Needs};
 use crate::projection::inline::Inline;
-use crate::projection::ledger::{self, Standing};
 use crate::projection::membership::{Membership, Share};
 use crate::projection::memory;
 use crate::projection::partition::Partition;
 use crate::projection::race::{First, race};
 use crate::projection::shared_feed::SharedFeed;
+use crate::projection::standing::Standing;
 use crate::projection::worker::{Role, Worker};
 use crate::projection::workplace::{Exit, Workplace};
 use crate::projection::{ProjectionState, RebuildProgress};
@@ -319,7 +319,7 @@ async fn stand<S: EventStore>(place: &Workplace<S>) -> Result<Standing, Exit> {
                 standing.generations.follow(number, &projection);
             }
             None => {
-                let begun_at = place.host.board().begun_at(ledger::head(place).await?);
+                let begun_at = place.host.board().begun_at(place.head().await?);
                 standing.generations.ensure(&projection, begun_at);
             }
         }

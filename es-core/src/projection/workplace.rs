@@ -123,6 +123,18 @@ impl<S: EventStore> Workplace<S> {
         }
     }
 
+    /// The head of the store.
+    pub(crate) async fn head(&self) -> Result<Position, Exit> {
+        let mut attempts = 1;
+        loop {
+            match self.unless_stopped(self.store.head()).await? {
+                Ok(head) => return Ok(head),
+                Err(error) => self.endure(error.category(), &error, attempts).await?,
+            }
+            attempts = attempts.saturating_add(1);
+        }
+    }
+
     /// Reads the page that follows a position, again and again while the store fails in passing.
     pub(crate) async fn next(&self, feed: &mut Feed<S>, after: Position) -> Result<Fetched, Exit> {
         let mut attempts = 1;
