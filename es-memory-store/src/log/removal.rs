@@ -1,9 +1,12 @@
 //! Removing events of a stream from the log, and putting them back.
 
-use es_core::{RecordedEvent, Removal, RemovalError, StreamId, Stub, Version};
+use es_core::{
+    Archived, ReadError, Recorded, RecordedEvent, Removal, RemovalError, RemovedEvent, StreamId,
+    Stub, Version,
+};
 
 use super::{Log, Stream};
-use crate::segments::Slot;
+use crate::segments::{Slot, position};
 
 impl Log {
     pub(crate) fn remove(&mut self, removal: &Removal) -> Result<(), RemovalError> {
@@ -87,5 +90,29 @@ impl Log {
         let mut removed: Vec<_> = removed.collect();
         removed.sort_unstable_by_key(|&(id, _)| id);
         removed.into_iter().take(limit).map(|(id, stream)| stream.stub(id)).collect()
+    }
+
+    /// Where a removed event is; `None` if nowhere.
+    pub(super) fn removed_event(&self, slot: Slot) -> Option<RemovedEvent> {
+        let recorded = self.recorded(slot);
+        let (id, version) = (recorded.stream.to_stream_id(), recorded.version);
+        let removed = &self.stream(&id)?.removed;
+        let part = removed.iter().find(|part| (part.from..=part.to).contains(&version))?;
+        let segment = part.segment.clone()?;
+        Some(RemovedEvent { position: position(slot), stream: id, version, segment })
+    }
+
+    pub(super) fn refusal(&self, slot: Slot) -> ReadError {
+        ReadError::Archived(Box::new(self.archived(slot)))
+    }
+
+    pub(super) fn archived(&self, slot: Slot) -> Archived {
+        let Recorded { stream, version, .. } = self.recorded(slot);
+        let stream = stream.to_stream_id();
+        let stub = match self.stream(&stream) {
+            Some(known) => known.stub(&stream),
+            None => Stub { stream, version, parts: Vec::new() },
+        };
+        stub.archived(version)
     }
 }
