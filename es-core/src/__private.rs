@@ -9,7 +9,7 @@ pub use inventory;
 pub use crate::event::{EventHistory, SplitSource};
 pub use crate::event_set::Reading;
 pub use crate::fingerprint::{NoShape, Probe};
-pub use crate::lock::{LockedEvent, RetiredNames, run as lock_test};
+pub use crate::lock::{LockedAggregate, LockedEvent, run as lock_test};
 pub use crate::projection::{AnyHost, HomeOf, boxed};
 pub use crate::registry::Registration;
 pub use crate::split::{SplitFunction, Splitting};

@@ -2,7 +2,7 @@
 //!
 //! Events are kept for years while their structs change. The lock is a text file beside the
 //! `Cargo.toml` of the crate that declares the events. It holds the shape of each event in each
-//! version that was ever released, and payloads of it. With it
+//! version that was ever released, payloads of it, and which events each aggregate reads. With it
 //!
 //! - the derive refuses a struct that does not read what was released, at the field that changed,
 //!   with the version and the step to write;
@@ -21,9 +21,10 @@
 
 mod contains;
 mod finding;
+mod locked_aggregate;
 mod locked_event;
+mod reads;
 mod replay;
-mod retired_names;
 mod sample;
 mod session;
 
@@ -33,9 +34,9 @@ pub use es_lock::{
 };
 
 pub use self::finding::{Finding, Verdict, diff};
-pub use self::locked_event::LockedEvent;
 #[doc(hidden)]
-pub use self::retired_names::RetiredNames;
+pub use self::locked_aggregate::LockedAggregate;
+pub use self::locked_event::LockedEvent;
 #[doc(hidden)]
 pub use self::session::run;
 pub use self::session::{LockFailure, Mode, Report};

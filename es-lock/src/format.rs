@@ -1,6 +1,7 @@
 //! `events.lock` as text: one line for each fact, sorted, so that a change is read in review.
 //!
 //! ```text
+//! account reads account.deposited
 //! account.deposited 2 struct
 //! account.deposited 2 .amount u64
 //! account.deposited 2 .purpose optional enum (default, omittable)

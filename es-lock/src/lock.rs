@@ -1,6 +1,6 @@
 //! What has been released: the content of `events.lock`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::shape::Shape;
 
@@ -9,6 +9,8 @@ use crate::shape::Shape;
 pub struct Lock {
     /// By stored name and schema version.
     pub entries: BTreeMap<EntryKey, Entry>,
+    /// By stored name of an aggregate: the names of the events that its streams may hold.
+    pub aggregates: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// The stored name and the schema version of an event.

@@ -123,8 +123,10 @@ fn lock() -> impl Strategy<Value = Lock> {
         codec,
         samples,
     });
-    prop::collection::btree_map((name(), 1_u32..5), entry, 0..4)
-        .prop_map(|entries| Lock { entries })
+    let entries = prop::collection::btree_map((name(), 1_u32..5), entry, 0..4);
+    let reads = prop::collection::btree_set(name(), 1..4);
+    let aggregates = prop::collection::btree_map(name(), reads, 0..3);
+    (entries, aggregates).prop_map(|(entries, aggregates)| Lock { entries, aggregates })
 }
 
 /// Changes something somewhere in a shape. None if there is nothing to change so.

@@ -175,6 +175,13 @@ pub(crate) struct Balances {
     by_account: BTreeMap<AccountId, u64>,
 }"#;
 
+    /// What its streams may hold is compared with what it lists.
+    aggregate_with_a_lock: derive::aggregate = r#"
+#[aggregate(name = "account", id = u64, events(Deposited), lock = "src/snapshots/released.lock")]
+struct Account {
+    balance: u64,
+}"#;
+
     /// All of them are reported, and the rest of the crate finds an aggregate.
     aggregate_with_mistakes: derive::aggregate = r#"
 #[aggregate(nam = "account", events(Opened, "Deposited", billing::Opened), derive)]

@@ -117,6 +117,8 @@ pub fn event_set(input: TokenStream) -> TokenStream {
 /// | `enum = AccountFact` | the name of the generated enum | type name + `Event` |
 /// | `derive(Debug, Clone)` | derives for the generated enum | none |
 /// | `register = false` | keeps it out of `Registry::linked` | `true` |
+/// | `lock = false` | keeps it out of `events.lock`: for aggregates of tests | in the lock of the crate |
+/// | `lock = "past.lock"` | compares it with another file, seen from the source file, that nothing is added to | |
 /// | `crate = ::path` | where generated code finds `es_core`; an absolute path | `::es_core` |
 #[proc_macro_derive(Aggregate, attributes(aggregate))]
 pub fn aggregate(input: TokenStream) -> TokenStream {

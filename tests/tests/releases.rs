@@ -246,13 +246,43 @@ fn a_crate_goes_through_its_releases() {
             fn apply(&mut self, _: &Deposited) {}
         }";
     program.source(&(deposited.clone() + retiring));
+    let new = "aggregate `account` reads `account.deposited`";
+    program.test().refuses().says(new).says("ES_LOCK=update cargo test");
+    program.update().agrees().says(new);
     program.test().agrees();
     let alias = "name = \"account.created\", alias = \"account.opened\"";
     let renamed = opened.replace("name = \"account.opened\"", alias);
-    program.source(&(renamed + &deposited));
-    program.update().agrees();
+    let events = renamed + &deposited;
+    program.source(&events);
+    for answer in [program.test(), program.update()] {
+        answer.refuses().says("no aggregate of this crate is called `account`");
+    }
+    let reading = "
+        #[derive(Aggregate, Default)]
+        #[aggregate(name = \"account\", id = u64, events(Opened, Deposited))]
+        pub struct Account {}
+        impl Apply<Opened> for Account {
+            fn apply(&mut self, _: &Opened) {}
+        }
+        impl Apply<Deposited> for Account {
+            fn apply(&mut self, _: &Deposited) {}
+        }";
+    program.source(&(events.clone() + reading));
+    program.update().agrees().says("aggregate `account` reads `account.created`");
     program.test().agrees();
     holds_every_line_of(&program.lock(), &release);
+    assert!(program.lock().contains("\naccount reads account.opened\n"), "the name it had");
+
+    // An event that leaves the list of an aggregate leaves its streams unreadable.
+    program.source(
+        &(events.clone() + &reading.replace("events(Opened, Deposited)", "events(Deposited)")),
+    );
+    program
+        .check()
+        .refuses()
+        .says("aggregate `account` does not read `account.created`, which its streams may hold");
+    program.source(&(events + reading));
+    program.test().agrees();
 
     // An edit of the lock alone is noticed, and so is one that makes no sense.
     let release = program.lock();

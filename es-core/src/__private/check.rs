@@ -107,6 +107,39 @@ pub const fn retired_name_is_gone(events: &[EventType], listed: &[&str], name: &
     }
 }
 
+/// Refuses an aggregate that does not read what its streams may hold. `names` are those of released
+/// events.
+#[track_caller]
+#[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]
+pub const fn released_events_are_read<A: Aggregate>(names: &[&str]) {
+    let mut rest = names;
+    while let [name, others @ ..] = rest {
+        rest = others;
+        if !is_read::<A>(name) {
+            let message = Text::new()
+                .text("aggregate `")
+                .text(A::NAME)
+                .text("` does not read `")
+                .text(name)
+                .text("`, which its streams may hold; list the event that is stored under this name, or write `retired(\"")
+                .text(name)
+                .text("\")` if it means nothing any more");
+            panic!("{}", message.as_str());
+        }
+    }
+}
+
+const fn is_read<A: Aggregate>(name: &str) -> bool {
+    let mut events = <A::Event as EventSet>::EVENTS;
+    while let [event, others @ ..] = events {
+        if is_name_of(name, event) {
+            return true;
+        }
+        events = others;
+    }
+    contains(<A::Event as EventSet>::RETIRED, name)
+}
+
 /// Refuses an aggregate that does not list an event into which a step splits one that it lists.
 #[track_caller]
 #[expect(clippy::panic, reason = "while the user's crate compiles, a panic is a message")]

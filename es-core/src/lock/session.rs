@@ -9,9 +9,10 @@ use es_lock::{Entry, Lock, LockError, Outcome, Sample, differences};
 
 use super::contains::contains;
 use super::finding::{Finding, Verdict, diff};
+use super::locked_aggregate::LockedAggregate;
 use super::locked_event::LockedEvent;
+use super::reads;
 use super::replay::{named, replay};
-use super::retired_names::RetiredNames;
 use super::sample::{Fill, NoSample, sample};
 use crate::registry::Registry;
 
@@ -132,9 +133,7 @@ fn session(folder: &Path, mode: Mode) -> Result<Vec<String>, LockFailure> {
     if events.is_empty() {
         return Err(LockFailure::NoEvents);
     }
-    let retired: Vec<_> =
-        Registry::linked_retired().into_iter().chain(RetiredNames::all()).collect();
-    let report = compare(&lock, &events, &retired, mode);
+    let report = compare(&lock, &events, &LockedAggregate::all(), mode);
     if !report.problems.is_empty() {
         return Err(LockFailure::Differs { problems: report.problems });
     }
@@ -147,11 +146,17 @@ fn session(folder: &Path, mode: Mode) -> Result<Vec<String>, LockFailure> {
     Ok(report.added)
 }
 
-/// Compares events with a lock.
-fn compare(lock: &Lock, events: &[LockedEvent], retired: &[&str], mode: Mode) -> Report {
+/// Compares events, and the aggregates that read them, with a lock.
+fn compare(
+    lock: &Lock,
+    events: &[LockedEvent],
+    aggregates: &[LockedAggregate],
+    mode: Mode,
+) -> Report {
     let mut report = Report { lock: lock.clone(), added: Vec::new(), problems: Vec::new() };
     let today = today(events);
-    let mut read: Vec<&str> = retired.to_vec();
+    let mut read = Registry::linked_retired();
+    read.extend(aggregates.iter().flat_map(LockedAggregate::retired));
     read.extend(events.iter().flat_map(|event| event.event_type().aliases()));
     for finding in diff(lock, &today, &read) {
         match finding.verdict {
@@ -164,6 +169,7 @@ fn compare(lock: &Lock, events: &[LockedEvent], retired: &[&str], mode: Mode) ->
             }
         }
     }
+    reads::compare(&mut report, aggregates, events, mode);
     if !report.problems.is_empty() {
         return report;
     }
@@ -200,7 +206,7 @@ fn today(events: &[LockedEvent]) -> Lock {
         };
         (key, entry)
     });
-    Lock { entries: entries.collect() }
+    Lock { entries: entries.collect(), ..Lock::default() }
 }
 
 fn not_recorded(finding: &Finding) -> String {

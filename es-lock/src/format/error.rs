@@ -23,7 +23,7 @@ pub enum LockProblem {
     OtherFormat(String),
     /// A merge left its marks.
     Conflict,
-    /// The line does not begin with the name of an event and a version.
+    /// The line does not begin with the name of an event and a version, or of an aggregate and `reads`.
     NoEvent,
     /// Nothing that a line can say.
     NoFact(String),
@@ -62,7 +62,7 @@ impl fmt::Display for LockError {
             ),
             LockProblem::NoEvent => write!(
                 formatter,
-                "a line begins with the name of an event and a version, such as `account.opened 1`"
+                "a line begins with the name of an event and a version, such as `account.opened 1`, or says what an aggregate reads: `account reads account.opened`"
             ),
             LockProblem::NoFact(text) => write!(formatter, "`{text}` makes no sense here"),
             LockProblem::Twice => write!(formatter, "another line says otherwise about the same"),

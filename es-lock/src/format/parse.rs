@@ -1,6 +1,6 @@
 //! The text of a lock, line by line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Absence, Draft, Fact, Flags, Kind, Segment};
 use super::error::{LockError, LockProblem, error};
@@ -29,32 +29,43 @@ impl std::str::FromStr for Lock {
             },
             None => return Err(error(1, LockProblem::NoFormat)),
         }
-        let mut drafts = BTreeMap::<EntryKey, Draft>::new();
+        let mut lines_of = LinesOf::default();
         for (line, text) in lines {
-            read_line(line, text, &mut drafts).map_err(|problem| error(line, problem))?;
+            read_line(line, text, &mut lines_of).map_err(|problem| error(line, problem))?;
         }
-        let mut lock = Self::default();
-        for (key, draft) in drafts {
+        let mut lock = Self { aggregates: lines_of.aggregates, ..Self::default() };
+        for (key, draft) in lines_of.events {
             lock.entries.insert(key, draft.finish()?);
         }
         Ok(lock)
     }
 }
 
-fn read_line(
-    line: usize,
-    text: &str,
-    drafts: &mut BTreeMap<EntryKey, Draft>,
-) -> Result<(), LockProblem> {
+/// What the lines have said so far.
+#[derive(Default)]
+struct LinesOf {
+    events: BTreeMap<EntryKey, Draft>,
+    aggregates: BTreeMap<String, BTreeSet<String>>,
+}
+
+fn read_line(line: usize, text: &str, lines_of: &mut LinesOf) -> Result<(), LockProblem> {
     if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|mark| text.starts_with(mark)) {
         return Err(LockProblem::Conflict);
     }
-    let (event, rest) = quoted::take_event(text).ok_or(LockProblem::NoEvent)?;
+    let (name, rest) = quoted::take_event(text).ok_or(LockProblem::NoEvent)?;
     let rest = rest.strip_prefix(' ').ok_or(LockProblem::NoEvent)?.trim_start();
+    if let Some(event) = rest.strip_prefix("reads ") {
+        let event = match quoted::take_event(event.trim_start()) {
+            Some((event, "")) => event,
+            _ => return Err(nonsense(rest)),
+        };
+        lines_of.aggregates.entry(name).or_default().insert(event);
+        return Ok(());
+    }
     let (version, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     let version = number(version).filter(|version| *version > 0).ok_or(LockProblem::NoEvent)?;
     let fact = rest.trim_start();
-    let draft = drafts.entry((event, version)).or_default();
+    let draft = lines_of.events.entry((name, version)).or_default();
     if draft.line == 0 {
         draft.line = line;
     }

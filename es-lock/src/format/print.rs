@@ -9,7 +9,7 @@ use crate::quoted::Quoted;
 use crate::shape::{Field, Shape, Tagging, Variant, part, slice};
 
 const HEADER: &str = "\
-# What has been released: the shape of every event in every version, and payloads of each.
+# What has been released: what each aggregate reads, the shape of each event in each version, payloads of it.
 # `ES_LOCK=update cargo test` adds to it. Nothing in it is ever changed: stored events look like this.
 ";
 
@@ -17,6 +17,12 @@ impl fmt::Display for Lock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "events.lock {FORMAT}")?;
         formatter.write_str(HEADER)?;
+        for (aggregate, events) in &self.aggregates {
+            formatter.write_char('\n')?;
+            for event in events {
+                writeln!(formatter, "{} reads {}", Quoted::event(aggregate), Quoted::event(event))?;
+            }
+        }
         for ((event, version), entry) in &self.entries {
             formatter.write_char('\n')?;
             let mut lines =

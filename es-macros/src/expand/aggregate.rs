@@ -8,6 +8,7 @@ use syn::ext::IdentExt;
 use super::dispatch::Dispatch;
 use super::fingerprint::fingerprint;
 use super::name_checks::{name_checks, parts_check};
+use super::released::what_is_read;
 use super::{event_set, registration, stored};
 use crate::attribute::SnapshotOption;
 use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
@@ -18,6 +19,7 @@ use crate::model::{Aggregate, AggregateEvents, EventSet, GeneratedSet};
 /// impl<A: Aggregate<Event = AccountEvent>> IntoEvents<A> for AccountEvent { .. }
 /// impl Aggregate for Account { .. }
 /// const _: () = { stored_name_is_unique(..); };
+/// const _: () = released_events_are_read::<Account>(..);
 /// const _: () = { inventory::submit!(..); };
 /// ```
 pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
@@ -26,6 +28,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
     let ident = &aggregate.input.ident;
     let events_key = aggregate.events_key.as_ref().map_or_else(|| ident.span(), Ident::span);
     let parts = parts_check(es_core, ident, events_key);
+    let released = what_is_read(aggregate, events_key);
     match &aggregate.events {
         AggregateEvents::Generated(GeneratedSet { set, derives }) => {
             let EventSet { ident, .. } = set;
@@ -42,6 +45,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
                 #implementation
                 #checks
                 #parts
+                #released
                 #registration
             }
         }
@@ -54,6 +58,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             quote! {
                 #implementation
                 #parts
+                #released
                 #registration
             }
         }

@@ -6,25 +6,13 @@ use quote::{quote, quote_spanned};
 use crate::crate_path::CratePath;
 use crate::model::{Aggregate, Projection};
 
-/// One submission for an aggregate. One that does not register still tells the test of its crate which
-/// names it retires.
+/// One submission for an aggregate.
 pub(super) fn aggregate(aggregate: &Aggregate<'_>) -> Option<TokenStream> {
     let Aggregate { input, crate_path: es_core, register, .. } = aggregate;
     let ident = &input.ident;
-    if *register {
+    register.then(|| {
         let function = quote!(#es_core::__private::Registration::aggregate::<#ident>);
-        return Some(submission(es_core, &function));
-    }
-    input.generics.params.is_empty().then(|| {
-        quote! {
-            #[cfg(test)]
-            #[allow(deprecated, unused_qualifications)]
-            const _: () = {
-                #es_core::__private::inventory::submit! {
-                    #es_core::__private::RetiredNames::of::<#ident>()
-                }
-            };
-        }
+        submission(es_core, &function)
     })
 }
 

@@ -2,13 +2,13 @@
 //! the test of the crate the event itself.
 
 use es_lock::{Field, Shape};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
 use super::shape::Shapes;
 use super::span::ends;
 use crate::model::shape::{ValueKind, without_itself};
-use crate::model::{Event, Expected, Released, speaks_for_crate};
+use crate::model::{Aggregate, Event, Expected, Released, speaks_for_crate};
 
 /// ```text
 /// const _: Option<&str> = option_env!("ES_LOCK");
@@ -18,33 +18,85 @@ use crate::model::{Event, Expected, Released, speaks_for_crate};
 /// const _: () = { inventory::submit!(LockedEvent::of::<Deposited>(..)); };
 /// ```
 pub(super) fn released(event: &Event<'_>) -> TokenStream {
-    match &event.released {
-        Released::Off => TokenStream::new(),
-        // The build depends on it that a lock is being made, and so is repeated when one is.
-        Released::Nothing => made(event),
-        Released::Malformed { file, .. } => rebuilt(event, file),
-        Released::Unreadable { .. } => TokenStream::new(),
+    let dependencies = dependencies(&event.released, &event.input.ident);
+    let Released::Lock { of_crate, .. } = &event.released else { return dependencies };
+    let comparisons = comparisons(event);
+    let registration = of_crate.then(|| registration(event));
+    quote! {
+        #dependencies
+        #comparisons
+        #registration
+    }
+}
+
+/// An aggregate reads what its streams may hold. The check stands at the option that names the events.
+///
+/// ```text
+/// const _: () = released_events_are_read::<Account>(&["account.opened"]);
+/// #[cfg(test)]
+/// const _: () = { inventory::submit!(LockedAggregate::of::<Account>(..)); };
+/// ```
+pub(super) fn what_is_read(aggregate: &Aggregate<'_>, events: Span) -> TokenStream {
+    let Aggregate { input, crate_path: es_core, .. } = aggregate;
+    let ident = &input.ident;
+    let dependencies = dependencies(&aggregate.released, ident);
+    let Released::Lock { lock, of_crate, .. } = &aggregate.released else { return dependencies };
+    let read = aggregate.name.value().and_then(|name| lock.aggregates.get(&name.value()));
+    let check = read.map(|read| {
+        let (at, read) = (es_core.at(events), read.iter());
+        let check = quote_spanned! {events=>
+            #at::__private::check::released_events_are_read::<#ident>(&[#(#read),*])
+        };
+        quote! {
+            #[allow(unused_qualifications)]
+            const _: () = #check;
+        }
+    });
+    let registration = of_crate.then(|| {
+        quote! {
+            #[cfg(test)]
+            #[allow(deprecated, unused_qualifications)]
+            const _: () = {
+                #es_core::__private::inventory::submit! {
+                    #es_core::__private::LockedAggregate::of::<#ident>(
+                        ::core::concat!(::core::file!(), ":", ::core::line!()),
+                    )
+                }
+            };
+        }
+    });
+    quote! {
+        #dependencies
+        #check
+        #registration
+    }
+}
+
+/// What the build depends on: the lock, and whether one is being made. `item` is the event or the
+/// aggregate that asks.
+fn dependencies(released: &Released, item: &Ident) -> TokenStream {
+    match released {
+        Released::Off | Released::Unreadable { .. } => TokenStream::new(),
+        // The build is repeated when a lock is made.
+        Released::Nothing => made(item),
+        Released::Malformed { file, .. } => rebuilt(item, file),
         Released::Lock { file, of_crate, .. } => {
             let rebuilt = file.as_deref().map(|file| {
-                // A path that the event names is seen from its own source file.
-                if *of_crate { rebuilt(event, file) } else { included(file) }
+                // A path that the item names is seen from its own source file.
+                if *of_crate { rebuilt(item, file) } else { included(file) }
             });
-            let made = of_crate.then(|| made(event));
-            let comparisons = comparisons(event);
-            let registration = of_crate.then(|| registration(event));
+            let made = of_crate.then(|| made(item));
             quote! {
                 #made
                 #rebuilt
-                #comparisons
-                #registration
             }
         }
     }
 }
 
 /// The dependency on the variable that asks for a lock.
-fn made(event: &Event<'_>) -> TokenStream {
-    if !speaks_for_crate(&event.input.ident.to_string(), "ES_LOCK") {
+fn made(item: &Ident) -> TokenStream {
+    if !speaks_for_crate(&item.to_string(), "ES_LOCK") {
         return TokenStream::new();
     }
     quote! {
@@ -54,12 +106,8 @@ fn made(event: &Event<'_>) -> TokenStream {
 }
 
 /// The dependency on the lock of the crate.
-fn rebuilt(event: &Event<'_>, file: &str) -> TokenStream {
-    if speaks_for_crate(&event.input.ident.to_string(), file) {
-        included(file)
-    } else {
-        TokenStream::new()
-    }
+fn rebuilt(item: &Ident, file: &str) -> TokenStream {
+    if speaks_for_crate(&item.to_string(), file) { included(file) } else { TokenStream::new() }
 }
 
 /// The dependency on a file.

@@ -4,6 +4,7 @@ use proc_macro2::Ident;
 use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
+use super::released::Released;
 use crate::attribute::{
     AttributeKind, Attributes, EventsOption, Slot, SnapshotOption, events, snapshot, value,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Aggregate<'a> {
     /// `snapshot(every = 100)`
     pub(crate) snapshot: Slot<SnapshotOption>,
     pub(crate) register: bool,
+    /// What its streams may hold.
+    pub(crate) released: Released,
 }
 
 /// Where the enum of the events comes from.
@@ -53,6 +56,7 @@ impl<'a> Aggregate<'a> {
             "enum",
             "derive",
             "register",
+            "lock",
             "crate",
         ],
         field_options: &[],
@@ -63,7 +67,7 @@ impl<'a> Aggregate<'a> {
         let (mut name, mut id, mut listed) = (Slot::default(), Slot::default(), Slot::default());
         let (mut register, mut crate_path) = (Slot::default(), Slot::default());
         let (mut state_version, mut snapshot_option) = (Slot::default(), Slot::default());
-        let mut options = SetOptions::default();
+        let (mut options, mut lock) = (SetOptions::default(), Slot::default());
         attributes.read_item(|given| match given.name() {
             "name" => given.fill(&mut name, value::string),
             "id" => given.fill(&mut id, value::ty),
@@ -72,6 +76,7 @@ impl<'a> Aggregate<'a> {
             "enum" | "derive" | "retired" => options.take(given),
             "snapshot" => given.fill(&mut snapshot_option, snapshot),
             "register" => given.fill(&mut register, value::boolean),
+            "lock" => given.fill(&mut lock, value::lock),
             "crate" => given.fill(&mut crate_path, value::path),
             _ => {}
         });
@@ -112,6 +117,7 @@ impl<'a> Aggregate<'a> {
             idle_options,
             snapshot: snapshot_option,
             register: register.into_value().unwrap_or(true),
+            released: Released::read(lock.value(), &input.ident.to_string()),
         }
     }
 }

@@ -5,6 +5,7 @@ use syn::{Data, Expr, Field, Path};
 use super::event_set::listed_events;
 use super::item;
 use super::missing::Required;
+use super::released;
 use super::stored_name::{self, NameRule};
 use crate::attribute::SnapshotOption;
 use crate::ctxt::Ctxt;
@@ -34,6 +35,8 @@ pub(crate) fn aggregate(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
     stored_name::check(ctxt, aggregate.input, aggregate.name.value(), &NAME);
     has_events(ctxt, aggregate);
     snapshots_make_sense(ctxt, aggregate);
+    // What it must read only the compiler knows.
+    released::lock(ctxt, &aggregate.input.ident, &aggregate.released);
 }
 
 fn has_required_options(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {

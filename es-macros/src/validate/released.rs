@@ -1,7 +1,7 @@
 //! What an event must not change because it was released.
 
-use es_lock::{Change, Difference, Shape, Text, differences};
-use proc_macro2::TokenStream;
+use es_lock::{Change, Difference, Lock, Shape, Text, differences};
+use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 
 use super::event_data::shape_is_said;
@@ -14,30 +14,7 @@ use crate::written::written;
 /// types of its fields is compared by the compiler, in constants.
 pub(super) fn check(ctxt: &Ctxt, event: &Event<'_>) {
     let ident = &event.input.ident;
-    let lock = match &event.released {
-        Released::Off | Released::Nothing => return,
-        Released::Lock { lock, .. } => lock,
-        Released::Malformed { file, error, report } => {
-            if *report {
-                ctxt.error(
-                    ident,
-                    format_args!(
-                        "the lock of released events can not be read: {error}\nhelp: bring `{file}` back from version control"
-                    ),
-                );
-            }
-            return;
-        }
-        Released::Unreadable { file, problem } => {
-            ctxt.error(
-                file,
-                format_args!(
-                    "there is no lock to read: {problem}\nhelp: write the path as it is seen from this source file"
-                ),
-            );
-            return;
-        }
-    };
+    let Some(lock) = lock(ctxt, ident, &event.released) else { return };
     if !event.input.generics.params.is_empty() {
         ctxt.error(
             &event.input.generics,
@@ -86,6 +63,34 @@ pub(super) fn check(ctxt: &Ctxt, event: &Event<'_>) {
     let now = event.shape.known();
     for expected in event.expected() {
         differs(ctxt, event, &expected, &now);
+    }
+}
+
+/// The lock to compare `item` with, if there is one. What is wrong with the file is said once.
+pub(super) fn lock<'a>(ctxt: &Ctxt, item: &Ident, released: &'a Released) -> Option<&'a Lock> {
+    match released {
+        Released::Off | Released::Nothing => None,
+        Released::Lock { lock, .. } => Some(lock),
+        Released::Malformed { file, error, report } => {
+            if *report {
+                ctxt.error(
+                    item,
+                    format_args!(
+                        "the lock of released events can not be read: {error}\nhelp: bring `{file}` back from version control"
+                    ),
+                );
+            }
+            None
+        }
+        Released::Unreadable { file, problem } => {
+            ctxt.error(
+                file,
+                format_args!(
+                    "there is no lock to read: {problem}\nhelp: write the path as it is seen from this source file"
+                ),
+            );
+            None
+        }
     }
 }
 
