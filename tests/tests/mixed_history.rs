@@ -317,6 +317,15 @@ fn new_code_writes_what_old_code_reads_and_reads_it_back() {
         ),
         "{error}"
     );
+    // What an older version has no place for would be another value when it is read.
+    let error = new::TabEvent::from(new::Paid { currency: "EUR".to_owned(), ..paid() });
+    let error = error.encode(&mut Vec::new()).unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "field `currency`: it is \"EUR\", but who reads the older version finds \"CZK\""
+        ),
+        "{error}"
+    );
 }
 
 /// Its alias is the name of an event of another aggregate.

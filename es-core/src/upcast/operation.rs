@@ -85,7 +85,7 @@ impl Operation {
     pub(super) fn undo(&self, object: &mut StoredObject<'_>) -> Result<(), UpcastError> {
         match self {
             Self::Rename { path, parent, old, new } => rename(object, path, parent, new, old),
-            Self::Add { path, parent, name, .. } => remove(object, path, parent, name),
+            Self::Add { path, parent, name, value } => take_back(object, path, parent, name, value),
             Self::Remove { path, parent, name, undone: Some(value) } => {
                 add(object, path, parent, name, value, None)
             }
@@ -175,6 +175,50 @@ fn remove(
         object.remove(name);
         Ok(())
     })
+}
+
+/// Removes what was added, if reading adds the same again: otherwise what is stored would be less than
+/// what was decided.
+fn take_back(
+    object: &mut StoredObject<'_>,
+    path: &str,
+    parent: &[Segment],
+    name: &str,
+    value: &NewValue,
+) -> Result<(), UpcastError> {
+    if !parent.is_empty() {
+        return inside(object, path, parent, &mut |object| match object.remove(name) {
+            Some(held) => is_added_again(&held, value, object),
+            None => Ok(()),
+        });
+    }
+    let Some(held) = object.take(name) else { return Ok(()) };
+    if matches!(*value, NewValue::Json(text) if held == text) {
+        return Ok(());
+    }
+    let held = serde_json::from_str(&held)?;
+    is_added_again(&held, value, &object.values()?).map_err(|error| at(error, path))
+}
+
+fn is_added_again(held: &Value, value: &NewValue, object: &JsonObject) -> Result<(), UpcastError> {
+    // A function that asks for the recorded event can not be asked before there is one.
+    let Ok(added) = value.make(object, None) else { return Ok(()) };
+    if is_same(held, &added) {
+        return Ok(());
+    }
+    Err(UpcastError::new(format!(
+        "it is {held}, but who reads the older version finds {added}; use it when no program writes the older version any more, or write `inverse = path::to::function` at the step to leave it out"
+    )))
+}
+
+/// `0` and `0.0` are one number.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) if one.is_f64() != other.is_f64() => {
+            one.as_f64() == other.as_f64()
+        }
+        _ => one == other,
+    }
 }
 
 /// Gives every object that a path leads to inside of a field, to `visit`.

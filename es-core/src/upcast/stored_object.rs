@@ -105,6 +105,11 @@ impl<'a> StoredObject<'a> {
         self.0.push((Cow::Borrowed(name), json));
     }
 
+    /// Removes a field, if it is there, and answers with the JSON text of its value.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        self.place(name).map(|place| self.0.remove(place).1)
+    }
+
     /// Removes a field, if it is there.
     pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|(field, _)| field != name);
