@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 /// How much of a value there is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fill {
-    /// Everything that there can be.
-    Full,
+    /// Everything that there can be. Where there is a choice of variants it is the choice with this number;
+    /// see [`choices`].
+    Full(usize),
     /// Nothing that may be missing.
     Sparse,
 }
@@ -19,6 +20,30 @@ pub(super) enum NoSample {
     Opaque { path: String, label: String },
     /// The type at the path holds itself without an end.
     Endless { path: String },
+}
+
+/// How many values it takes until each variant of each enum has been in one.
+pub(super) fn choices(shape: &Shape) -> usize {
+    let most = |parts: &[Shape]| parts.iter().map(choices).max().unwrap_or(1);
+    match shape {
+        Shape::Optional(parts)
+        | Shape::Nullable(parts)
+        | Shape::List(parts)
+        | Shape::Set(parts) => most(parts),
+        Shape::Array(_, parts) | Shape::Map(parts) | Shape::Tuple(parts) => most(parts),
+        Shape::Struct(fields) => {
+            fields.iter().map(|field| choices(&field.shape)).max().unwrap_or(1)
+        }
+        Shape::Enum(_, variants) => {
+            variants.iter().map(|variant| choices(&variant.shape)).sum::<usize>().max(1)
+        }
+        Shape::Scalar(_)
+        | Shape::Json
+        | Shape::Opaque(_)
+        | Shape::Itself
+        | Shape::Unknown
+        | Shape::Unit => 1,
+    }
 }
 
 /// A value of the shape, the same one every time.
@@ -38,11 +63,11 @@ fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
         Shape::Itself | Shape::Unknown => return Err(endless()),
         Shape::Unit => Value::Null,
         Shape::Optional(parts) | Shape::Nullable(parts) => match (parts.first(), fill) {
-            (Some(part), Fill::Full) => finite(value(part, fill, path))?.unwrap_or(Value::Null),
+            (Some(part), Fill::Full(_)) => finite(value(part, fill, path))?.unwrap_or(Value::Null),
             _ => Value::Null,
         },
         Shape::List(parts) | Shape::Set(parts) => match (parts.first(), fill) {
-            (Some(part), Fill::Full) => {
+            (Some(part), Fill::Full(_)) => {
                 finite(value(part, fill, &format!("{path}[]")))?.into_iter().collect()
             }
             _ => json!([]),
@@ -53,7 +78,7 @@ fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
             (0..*length).map(|_| value.clone()).collect()
         }
         Shape::Map(parts) => match (&**parts, fill) {
-            ([key, part], Fill::Full) => {
+            ([key, part], Fill::Full(_)) => {
                 let key = key_text(key);
                 let part = finite(value(part, fill, &format!("{path}{{}}")))?;
                 match (key, part) {
@@ -89,7 +114,9 @@ fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
         }
         Shape::Enum(tagging, variants) => {
             let mut problem = endless();
-            for variant in &**variants {
+            let (first, fill) = chosen(variants, fill);
+            // One that can not be made leaves its turn to the next.
+            for variant in variants[first..].iter().chain(&variants[..first]) {
                 let path = format!("{path}:{}", variant.name);
                 match value(&variant.shape, fill, &path) {
                     Ok(content) => return Ok(tagged(tagging, variant, content)),
@@ -99,6 +126,20 @@ fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
             return Err(problem);
         }
     })
+}
+
+/// The variant whose turn it is, and which choice is to be made inside it.
+fn chosen(variants: &[Variant], fill: Fill) -> (usize, Fill) {
+    let Fill::Full(number) = fill else { return (0, fill) };
+    let counts = || variants.iter().map(|variant| choices(&variant.shape));
+    let mut left = number % counts().sum::<usize>().max(1);
+    for (index, count) in counts().enumerate() {
+        if left < count {
+            return (index, Fill::Full(left));
+        }
+        left -= count;
+    }
+    (0, Fill::Full(0))
 }
 
 /// A value that holds itself without an end is left out where there may be none.
@@ -169,5 +210,59 @@ fn scalar_value(scalar: Scalar) -> Value {
         Scalar::IpAddress | Scalar::Ipv4Address => json!("127.0.0.1"),
         Scalar::Ipv6Address => json!("::1"),
         Scalar::SocketAddress => json!("127.0.0.1:80"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeSet;
+
+    use es_lock::Lock;
+
+    use super::*;
+
+    fn shape(lines: &str) -> Shape {
+        let lock: Lock = format!("events.lock 1\ne 1 struct\n{lines}").parse().unwrap();
+        lock.entries[&("e".to_owned(), 1)].shape.clone()
+    }
+
+    #[test]
+    fn each_variant_of_each_enum_stands_in_a_value() {
+        let shape = shape(
+            "e 1 .place enum\n\
+             e 1 .place:floor unit\n\
+             e 1 .place:shelf struct\n\
+             e 1 .place:shelf.side enum\n\
+             e 1 .place:shelf.side:left unit\n\
+             e 1 .place:shelf.side:right unit\n\
+             e 1 .kinds list\n\
+             e 1 .kinds[] enum untagged\n\
+             e 1 .kinds[]:0 text\n\
+             e 1 .kinds[]:1 bool\n",
+        );
+        assert_eq!(choices(&shape), 3);
+        let values = (0..3).map(|number| sample(&shape, Fill::Full(number)).unwrap().to_string());
+        let expected = [
+            r#"{"kinds":["text"],"place":"floor"}"#,
+            r#"{"kinds":[true],"place":{"shelf":{"side":"left"}}}"#,
+            r#"{"kinds":["text"],"place":{"shelf":{"side":"right"}}}"#,
+        ];
+        assert_eq!(values.collect::<BTreeSet<_>>(), expected.map(String::from).into());
+    }
+
+    #[test]
+    fn a_variant_that_can_not_be_made_leaves_its_turn_to_the_next() {
+        let shape = shape(
+            "e 1 .next enum\n\
+             e 1 .next:end unit\n\
+             e 1 .next:more struct\n\
+             e 1 .next:more.next itself\n",
+        );
+        for number in 0..choices(&shape) {
+            let value = sample(&shape, Fill::Full(number)).unwrap().to_string();
+            assert_eq!(value, r#"{"next":"end"}"#);
+        }
     }
 }

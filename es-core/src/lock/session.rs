@@ -13,11 +13,14 @@ use super::locked_aggregate::LockedAggregate;
 use super::locked_event::LockedEvent;
 use super::reads;
 use super::replay::{named, replay};
-use super::sample::{Fill, NoSample, sample};
+use super::sample::{Fill, NoSample, choices, sample};
 use crate::registry::Registry;
 
 /// The name of the file, beside `Cargo.toml`.
 const FILE: &str = "events.lock";
+
+/// So many payloads of one version are made to show its variants.
+const MOST_CHOICES: usize = 32;
 
 /// What the test does with what is not in the lock yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -182,10 +185,24 @@ fn compare(
         let entry = report.lock.entries.entry(key).or_insert_with(|| declared.clone());
         let changed = differences(&entry.shape, &declared.shape).next().is_some();
         entry.shape = declared.shape.clone();
-        if changed || entry.samples.is_empty() {
-            match payloads(event) {
-                Ok(payloads) => add_payloads(entry, payloads),
-                Err(problem) => report.problems.push(problem),
+        let recorded = !changed && !entry.samples.is_empty();
+        if recorded && mode == Mode::Check {
+            continue;
+        }
+        match payloads(event) {
+            Ok(payloads) => {
+                let added = add_payloads(entry, payloads);
+                if recorded {
+                    let added = added
+                        .iter()
+                        .map(|number| format!("payload {number} of `{name}` version {version}"));
+                    report.added.extend(added);
+                }
+            }
+            // Its payloads were written by hand.
+            Err(NoPayload::Unknown(_)) if recorded => {}
+            Err(NoPayload::Unknown(problem) | NoPayload::Refused(problem)) => {
+                report.problems.push(problem);
             }
         }
     }
@@ -213,36 +230,47 @@ fn not_recorded(finding: &Finding) -> String {
     format!("{finding}; run `ES_LOCK=update cargo test` to record it")
 }
 
+/// Why there is no payload of an event, in a sentence.
+enum NoPayload {
+    /// Its shape does not tell how one looks.
+    Unknown(String),
+    /// The event does not read or write what its shape promises.
+    Refused(String),
+}
+
 /// Payloads that today's event writes: what it gives itself, or what its shape gives.
-fn payloads(event: &LockedEvent) -> Result<Vec<Vec<u8>>, String> {
+fn payloads(event: &LockedEvent) -> Result<Vec<Vec<u8>>, NoPayload> {
     let (name, location) = (event.event_type().name(), event.location());
     if let Some(payload) = event.sample() {
         let payload = payload.map_err(|error| {
-            format!("the sample of `{name}` ({location}) can not be written: {error}")
+            NoPayload::Refused(format!(
+                "the sample of `{name}` ({location}) can not be written: {error}"
+            ))
         })?;
         return Ok(vec![payload]);
     }
     let mut payloads = Vec::new();
-    for fill in [Fill::Full, Fill::Sparse] {
-        let json = sample(event.shape(), fill).map_err(|problem| match problem {
+    let full = (0..choices(event.shape()).min(MOST_CHOICES)).map(Fill::Full);
+    for fill in full.chain([Fill::Sparse]) {
+        let json = sample(event.shape(), fill).map_err(|problem| NoPayload::Unknown(match problem {
             NoSample::Opaque { path, label } => format!(
                 "there is no payload of `{name}` ({location}): `{path}` is the opaque {label}; write `sample = path::to::function` in its `#[event(...)]`, with a function that makes one"
             ),
             NoSample::Endless { path } => format!(
                 "there is no payload of `{name}` ({location}): `{path}` holds itself without an end; write `sample = path::to::function` in its `#[event(...)]`, with a function that makes one"
             ),
-        })?;
+        }))?;
         let json = json.to_string();
         let payload = event.payload_of(&json).map_err(|error| {
-            format!(
+            NoPayload::Refused(format!(
                 "`{name}` ({location}) does not read the payload that its shape promises, {json}: {error}; write `sample = path::to::function` in its `#[event(...)]`, with a function that makes one"
-            )
+            ))
         })?;
         if event.codec().is_none() && !contains(json.as_bytes(), &payload) {
-            return Err(format!(
+            return Err(NoPayload::Refused(format!(
                 "`{name}` ({location}) reads {json} and writes {}; derive `Serialize` and `Deserialize` alike, or write `#[event(opaque)]` on the field that differs",
                 String::from_utf8_lossy(&payload)
-            ));
+            )));
         }
         if !payloads.contains(&payload) {
             payloads.push(payload);
@@ -251,13 +279,17 @@ fn payloads(event: &LockedEvent) -> Result<Vec<Vec<u8>>, String> {
     Ok(payloads)
 }
 
-fn add_payloads(entry: &mut Entry, payloads: Vec<Vec<u8>>) {
+/// Adds those that are not there, and says under which numbers.
+fn add_payloads(entry: &mut Entry, payloads: Vec<Vec<u8>>) -> Vec<u32> {
+    let mut added = Vec::new();
     for payload in payloads {
         if entry.samples.values().all(|sample| sample.payload != payload) {
             let number = entry.samples.keys().next_back().map_or(1, |last| last + 1);
             entry.samples.insert(number, Sample { payload, becomes: BTreeMap::new() });
+            added.push(number);
         }
     }
+    added
 }
 
 /// Sends every recorded payload of the event through today's steps.
