@@ -189,7 +189,8 @@ pub enum WaitError {
     NotRegistered(#[from] NotRegistered),
     /// The projection stands before an event that it can not apply.
     #[error(
-        "projection `{name}` waits at position {position} and has not applied {wanted}: {error}"
+        "projection `{name}` is parked at position {position}{} and has not applied {wanted}: {error}; `Runtime::projection_handle` can `resume` it after a fix, or `skip` the event",
+        key.as_ref().map(|key| format!(" for key `{key}`")).unwrap_or_default()
     )]
     Parked {
         /// The stored name of the projection.

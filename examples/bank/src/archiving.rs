@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use es_archive::{Archive, Archived, Policy, Restored};
-use es_core::{Aggregate, Event, Runtime};
+use es_core::{Aggregate, Event, EventStore, Runtime, StreamRange, Version};
 use es_sqlite_store::SqliteStore;
 
 use crate::account::{Account, AccountId, Closed};
@@ -27,7 +27,7 @@ pub async fn archive(
     let (segments, changed) = (segments.len(), changed.len());
     writeln!(
         out,
-        "accounts={streams} events={events} segments={segments} lines={lines} bytes={bytes} changed={changed}"
+        "accounts={streams} events={events} segments={segments} uncompressed={lines} bytes={bytes} changed={changed}"
     )?;
     Ok(())
 }
@@ -66,6 +66,10 @@ pub async fn restore(
     }
     for account in accounts {
         let stream = Account::stream(account).map_err(es_archive::ArchiveError::from)?;
+        let nothing = StreamRange { limit: 0, ..StreamRange::all() };
+        if store.read_stream(&stream, nothing).await?.version == Version::ZERO {
+            return Err(Failure::NoAccount(account.clone()));
+        }
         add(archive.restore(store, &stream).await?);
     }
     writeln!(out, "accounts={streams} events={events}")?;

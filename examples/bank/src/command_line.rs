@@ -155,7 +155,7 @@ pub enum Action {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
-    /// Print what an archive holds: CSV `segment,streams,events,first_position,last_position,lines,bytes`.
+    /// Print what an archive holds: CSV `segment,streams,events,first_position,last_position,uncompressed,bytes`.
     Segments {
         /// The directory of the archive.
         #[arg(long, value_name = "DIR")]

@@ -39,6 +39,13 @@ pub enum Failure {
     Rejected { file: String, rows: usize },
     #[error("there is no account {0}")]
     NoAccount(AccountId),
+    #[error(
+        "{}: there is no such file of accounts; `bank import FILE` makes one, and `--store sqlite:FILE` names another",
+        .0.display()
+    )]
+    NoAccounts(PathBuf),
+    #[error("{}: that is the file that is copied; name another one with `--to sqlite:FILE`", .0.display())]
+    CopiesItself(PathBuf),
     #[error("a balance is kept for `{0}`, which is no account")]
     Account(String),
     #[error("nothing is parked at position {0}; `bank parked` prints what is")]
@@ -136,7 +143,7 @@ pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(),
             act(start(MemoryStore::new()).await?, action, input, out).await
         }
         (StoreChoice::Sqlite(file), Action::Archive { which, dir }) => {
-            let runtime = start(SqliteStore::open(file)?).await?;
+            let runtime = start(open(file, action)?).await?;
             let outcome = archiving::archive(&runtime, &Archive::create(dir)?, which, out).await;
             runtime.shutdown().await;
             outcome
@@ -144,19 +151,19 @@ pub async fn run(command_line: &CommandLine, out: &mut impl Write) -> Result<(),
         (StoreChoice::Sqlite(file), Action::Restore { accounts, dir }) => {
             // A directory that is none is found before a file of accounts is made.
             let archive = Archive::open(dir)?;
-            archiving::restore(&SqliteStore::open(file)?, &archive, accounts, out).await
+            archiving::restore(&open(file, action)?, &archive, accounts, out).await
         }
         (StoreChoice::Sqlite(file), Action::Verify { dir }) => {
             let archive = dir.as_ref().or(archive.as_ref()).map(Archive::open).transpose()?;
-            archiving::verify(&SqliteStore::open(file)?, archive.as_ref(), out).await
+            archiving::verify(&open(file, action)?, archive.as_ref(), out).await
         }
         (StoreChoice::Sqlite(file), action) => match archive {
             Some(directory) => {
                 let archive = Archive::open(directory)?;
-                let store = ReadThrough::new(SqliteStore::open(file)?, archive);
+                let store = ReadThrough::new(open(file, action)?, archive);
                 act(start(store).await?, action, input, out).await
             }
-            None => act(start(SqliteStore::open(file)?).await?, action, input, out).await,
+            None => act(start(open(file, action)?).await?, action, input, out).await,
         },
     };
     out.flush()?;
@@ -170,16 +177,29 @@ fn spares_what_is_there(store: &StoreChoice, action: &Action) -> Result<(), Fail
         StoreChoice::Sqlite(file) => Some(file.as_path()),
         StoreChoice::Memory => None,
     };
-    let is_written = |file: &Path| {
-        let same = balances
-            .canonicalize()
-            .is_ok_and(|it| file.canonicalize().is_ok_and(|file| file == it));
-        same || file == balances
-    };
-    match action.input().into_iter().chain(accounts).any(is_written) {
+    match action.input().into_iter().chain(accounts).any(|file| are_one_file(file, balances)) {
         true => Err(Failure::WritesOver(balances.to_owned())),
         false => Ok(()),
     }
+}
+
+fn are_one_file(one: &Path, other: &Path) -> bool {
+    let same = one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|it| it == one));
+    same || one == other
+}
+
+/// The file of accounts. Only an import makes one: the name of any other is misspelt.
+fn open(file: &Path, action: &Action) -> Result<SqliteStore, Failure> {
+    match action {
+        Action::Copy { to, .. } if are_one_file(file, to) => {
+            return Err(Failure::CopiesItself(to.clone()));
+        }
+        _ if action.input().is_none() && !file.exists() => {
+            return Err(Failure::NoAccounts(file.to_owned()));
+        }
+        _ => {}
+    }
+    Ok(SqliteStore::open(file)?)
 }
 
 /// A runtime over this store, with the projections of this package.

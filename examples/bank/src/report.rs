@@ -210,12 +210,12 @@ pub fn write_statement(out: &mut impl Write, lines: &[StatementLine]) -> io::Res
     Ok(())
 }
 
-/// Writes `segment,streams,events,first_position,last_position,lines,bytes` of every segment.
+/// Writes `segment,streams,events,first_position,last_position,uncompressed,bytes` of every segment.
 ///
 /// # Errors
 /// When `out` fails.
 pub fn write_segments(out: &mut impl Write, segments: &[SegmentSummary]) -> io::Result<()> {
-    writeln!(out, "segment,streams,events,first_position,last_position,lines,bytes")?;
+    writeln!(out, "segment,streams,events,first_position,last_position,uncompressed,bytes")?;
     for SegmentSummary { name, streams, events, positions, lines, bytes, .. } in segments {
         let (first, last) = positions;
         writeln!(out, "{name},{streams},{events},{first},{last},{lines},{bytes}")?;

@@ -40,8 +40,26 @@ fn what_is_imported_is_there_in_the_next_run() {
     assert!(directory.join("bank.db").exists());
     assert_eq!(printed_by(directory, &["balances"]), balances_of_the_sample());
     assert!(printed_by(directory, &["statement", "2"]).lines().count() > 2);
-    let other = ["--store", "sqlite:other.db", "balances"];
-    assert_eq!(printed_by(directory, &other), "account_id,balance,version\n");
+}
+
+#[test]
+fn a_file_of_accounts_is_made_by_an_import_and_by_no_slip_of_the_pen() {
+    let directory = directory_with_the_sample();
+    let directory = directory.path();
+    printed_by(directory, &["import", "sample.csv"]);
+    printed_by(directory, &["archive", "--older-than", "1994-01-01", "--dir", "old"]);
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = bank(directory, arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    };
+    let missing = "bnak.db: there is no such file of accounts; `bank import FILE` makes one";
+    refused(&["--store", "sqlite:bnak.db", "balances"], missing);
+    refused(&["--store", "sqlite:bnak.db", "restore", "--dir", "old"], missing);
+    assert!(!directory.join("bnak.db").exists());
+    refused(&["copy", "--to", "sqlite:bank.db"], "bank.db: that is the file that is copied");
+    refused(&["restore", "9999", "--dir", "old"], "there is no account 9999");
 }
 
 #[test]
