@@ -97,7 +97,7 @@
 //! | an intent | [`Command`](trait@Command), [`Handle`] on the aggregate | [`Runtime::execute`]: load, decide, append, again when others were faster |
 //! | a read model | [`Projection`](trait@Projection), one [`Project`] for each event | keeps it current, [`Runtime::wait_for`] |
 //! | an enum of events of your own | [`EventSet`](trait@EventSet) | reads and writes it |
-//! | a test | [`testing::given`](crate::testing) (feature `testing`) | runs the decision through the real write and read path |
+//! | a test | `testing::given` (feature `testing`) | runs the decision through the real write and read path |
 //!
 //! What a record carries: [`StreamId`], [`Version`], [`Position`], [`EventId`], [`Metadata`],
 //! [`Tags`]. What a program has: the [`Registry`]. How bytes are made: [`Codec`].
@@ -127,7 +127,8 @@
 //! - `derive` (on): the derive macros.
 //! - `testing`: the test kit.
 //! - `metrics`: counters, gauges and histograms through the facade `metrics`.
-//! - `hash-chain`: tamper evidence, [`RuntimeBuilder::hash_chain`].
+//! - `hash-chain`: tamper evidence, `RuntimeBuilder::hash_chain`.
+//! - `fast-clock`: reads the clock of a unix system without the detours of std; the stores turn it on.
 //! - `conformance`: the suite that holds a store to the contracts of the ports.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

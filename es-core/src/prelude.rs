@@ -2,7 +2,7 @@
 
 pub use crate::{
     Aggregate, AggregateId, Apply, Command, CommandId, Context, Event, EventData, EventSet, Events,
-    Handle, IntoEvents, Project, ProjectError, Projection, Receipt, Recorded, Registry, Runtime,
-    Version,
+    ExecuteError, Handle, IntoEvents, Project, ProjectError, Projection, Receipt, Recorded,
+    Registry, Runtime, Version,
 };
 pub use serde::{Deserialize, Serialize};
