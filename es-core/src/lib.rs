@@ -203,11 +203,11 @@ pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOr
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
     DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsIn, DocumentsPage,
-    EffectProjection, Effects, HandleError, InDocuments, InMemory, InRows, Inline, InlinePlace,
-    Inlined, IntoKey, IntoKeys, Keys, Occasion, PartitionStatus, Project, ProjectError,
-    ProjectRows, Projection, ProjectionFailure, ProjectionHandle, ProjectionHome, ProjectionState,
-    ProjectionStatus, ProjectionView, React, ReadModelError, Rebuild, RebuildError,
-    RebuildProgress, RowProjection, RowTables, Skip, StateProjection, Wait,
+    EffectProjection, Effects, HandleError, HoldsState, InDocuments, InMemory, InRows, Inline,
+    InlinePlace, Inlined, IntoKey, IntoKeys, Keys, Occasion, PartitionStatus, Project,
+    ProjectError, ProjectRows, Projection, ProjectionFailure, ProjectionHandle, ProjectionHome,
+    ProjectionState, ProjectionStatus, ProjectionView, React, ReadModelError, Rebuild,
+    RebuildError, RebuildProgress, RowProjection, RowTables, Skip, StateProjection, Wait,
 };
 pub use crate::query::{Query, QueryItem};
 pub use crate::recorded::{Alike, EventBlock, Page, PageBuilder, Payload, Recorded, RecordedEvent};

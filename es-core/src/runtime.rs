@@ -40,7 +40,7 @@ use crate::event_set::EventSet;
 use crate::identity::IdGenerator;
 use crate::metadata::Metadata;
 use crate::projection::feed::READERS;
-use crate::projection::host::{DocumentsIn, Host, InMemory, Needs};
+use crate::projection::host::{DocumentsIn, HoldsState, Host, Needs};
 use crate::projection::inline::Inline;
 use crate::projection::supervisor;
 use crate::projection::wait::Goal;
@@ -242,7 +242,8 @@ impl<S: EventStore> Runtime<S> {
     /// When this runtime does not run it.
     pub fn projection<P>(&self) -> Result<ProjectionView<P>, NotRegistered>
     where
-        P: StateProjection<Home = InMemory>,
+        P: StateProjection,
+        P::Home: HoldsState<P>,
     {
         let host = self.shared.host::<P>()?;
         ProjectionView::of(host).ok_or(NotRegistered { name: P::NAME })

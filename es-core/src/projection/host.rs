@@ -46,6 +46,16 @@ pub struct Inlined<H>(PhantomData<fn() -> H>);
 /// A projection in a process, its type forgotten.
 pub struct AnyHost(pub(crate) Arc<dyn Host>);
 
+/// A home that holds the state of projection `P`, to be looked at: [`InMemory`].
+#[diagnostic::on_unimplemented(
+    message = "projection `{P}` is not kept in memory",
+    label = "no state to look at",
+    note = "read documents with `runtime.documents::<{P}>()`, and rows with SQL"
+)]
+pub trait HoldsState<P> {}
+
+impl<P> HoldsState<P> for InMemory {}
+
 /// A home in which the projection `P` can be made without being asked how.
 #[diagnostic::on_unimplemented(
     message = "projection `{P}` has no state to start from: it must implement `Default`",

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::projection::host::{Host, InMemory};
+use crate::projection::host::Host;
 use crate::projection::state::Hosted;
 use crate::projection::{ProjectionStatus, StateProjection};
 
@@ -14,7 +14,7 @@ pub struct ProjectionView<P> {
     projection: PhantomData<fn() -> P>,
 }
 
-impl<P: StateProjection<Home = InMemory>> ProjectionView<P> {
+impl<P: StateProjection> ProjectionView<P> {
     /// A view of the host if it is one of `P`.
     pub(crate) fn of(host: Arc<dyn Host>) -> Option<Self> {
         host.as_any().is::<Hosted<P>>().then_some(Self { host, projection: PhantomData })

@@ -16,7 +16,8 @@ impl Project<Opened> for Balance {
 }
 
 fn read(runtime: &Runtime<MemoryStore>) {
-    let _ = runtime.projection::<Balance>();
+    let balance = runtime.projection::<Balance>().unwrap();
+    balance.read(|_| ());
 }
 
 fn main() {}
