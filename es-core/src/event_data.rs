@@ -41,7 +41,7 @@ use es_lock::Shape;
     message = "`{Self}` does not say its shape, which `events.lock` needs of what stands in an event",
     label = "its shape is not known",
     note = "write `#[derive(EventData)]` above `{Self}`",
-    note = "or, if it is not yours, write `#[event(opaque)]` on the field: then it is known by its name alone"
+    note = "or, if it is not yours, write on the field `#[event(opaque)]` in an event, `#[event_data(opaque)]` in another type: then it is known by its name alone"
 )]
 pub trait EventData {
     /// What serde writes of it.
