@@ -40,7 +40,10 @@ pub(crate) fn listed_event_types(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<
     for tokens in split_at_commas(list) {
         let tokens = TokenStream::from_iter(tokens);
         match syn::parse2(tokens.clone()) {
-            Ok(path) => paths.push(path),
+            Ok(path) => match word_of_the_language(&path) {
+                Some(message) => ctxt.error(&path, message),
+                None => paths.push(path),
+            },
             Err(_) => ctxt.error(&tokens, help_for_entry(&tokens)),
         }
     }
@@ -97,7 +100,10 @@ pub(crate) fn listed_events(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Liste
     for tokens in &entries {
         let tokens = TokenStream::from_iter(tokens.iter().cloned());
         match listed_event.parse2(tokens.clone()) {
-            Ok(event) => events.push(event),
+            Ok(event) => match word_of_the_language(&event.0) {
+                Some(message) => ctxt.error(&event.0, message),
+                None => events.push(event),
+            },
             Err(_) => ctxt.error(&tokens, help_for_entry(&tokens)),
         }
     }
@@ -112,6 +118,24 @@ fn listed_event(input: ParseStream<'_>) -> syn::Result<ListedEvent> {
         None => None,
     };
     Ok((path, alias))
+}
+
+/// What is wrong with a path that ends in `Self` or `crate`, if it does: it parses, and can name no
+/// variant.
+fn word_of_the_language(path: &Path) -> Option<String> {
+    let (first, last) = (path.segments.first()?, path.segments.last()?);
+    let written = written(path);
+    if first.ident == "Self" || last.ident == "Self" {
+        return Some(format!(
+            "`{written}` is no event: `Self` stands for the type with this list\nhelp: write the name of a struct with `#[derive(Event)]`"
+        ));
+    }
+    let is_module = ["self", "super", "crate"].iter().any(|word| last.ident == word);
+    is_module.then(|| {
+        format!(
+            "`{written}` is no event but a module\nhelp: write which event of it: `{written}::Event`"
+        )
+    })
 }
 
 fn help_for_entry(tokens: &TokenStream) -> String {
