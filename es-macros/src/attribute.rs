@@ -17,7 +17,8 @@ pub(crate) use self::documents::{DocumentsOption, documents};
 pub(crate) use self::field_path::{FieldPath, Segment};
 pub(crate) use self::given::{AttributeKind, Attributes, Given};
 pub(crate) use self::list::{
-    EventsOption, events, listed_event_types, listed_events, listed_names, listed_paths,
+    EventsOption, ListedEvents, events, listed_event_types, listed_events, listed_names,
+    listed_paths,
 };
 pub(crate) use self::nearest::nearest;
 pub(crate) use self::slot::Slot;

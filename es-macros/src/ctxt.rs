@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 
 /// Collects errors. It must be asked for them with [`finish`](Self::finish): a forgotten error
 /// would accept a wrong program, so dropping an unfinished one panics.
@@ -34,16 +34,32 @@ impl Ctxt {
         !self.errors.borrow().is_empty()
     }
 
-    /// The recorded errors as `compile_error!` calls, if there are any.
-    pub(crate) fn finish(mut self) -> Result<(), TokenStream> {
+    /// The recorded errors, if there are any.
+    pub(crate) fn finish(mut self) -> Result<(), Mistakes> {
         self.finished = true;
         let errors = self.errors.take();
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(errors.iter().map(syn::Error::to_compile_error).collect())
+        match errors.first() {
+            None => Ok(()),
+            Some(first) => {
+                let first = first.to_compile_error();
+                Err(Mistakes {
+                    calls: errors.iter().map(syn::Error::to_compile_error).collect(),
+                    unknown_type: quote!([(); #first]),
+                })
+            }
         }
     }
+}
+
+/// What a derive says instead of an expansion.
+#[derive(Debug)]
+pub(crate) struct Mistakes {
+    /// A `compile_error!` for each.
+    pub(crate) calls: TokenStream,
+    /// A type that stands for one that nobody knows: an array as long as the first error, which the
+    /// compiler prints once although it stands at two places. Of whatever has to do with a type that is
+    /// an error the compiler says nothing.
+    pub(crate) unknown_type: TokenStream,
 }
 
 impl Drop for Ctxt {

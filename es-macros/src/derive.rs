@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
 
-use crate::ctxt::Ctxt;
+use crate::ctxt::{Ctxt, Mistakes};
 use crate::expand::fallback;
 use crate::{expand, model, validate};
 
@@ -70,16 +70,16 @@ fn derive<'a, Model>(
     read: fn(&Ctxt, &'a DeriveInput) -> Model,
     check: fn(&Ctxt, &Model),
     expand: fn(&Model) -> TokenStream,
-    fall_back: fn(&Model) -> TokenStream,
+    fall_back: fn(&Model, &TokenStream) -> TokenStream,
 ) -> TokenStream {
     let ctxt = Ctxt::new();
     let model = read(&ctxt, input);
     check(&ctxt, &model);
     match ctxt.finish() {
         Ok(()) => expand(&model),
-        Err(mut errors) => {
-            errors.extend(fall_back(&model));
-            errors
+        Err(Mistakes { mut calls, unknown_type }) => {
+            calls.extend(fall_back(&model, &unknown_type));
+            calls
         }
     }
 }

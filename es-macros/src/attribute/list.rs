@@ -75,9 +75,23 @@ pub(crate) fn listed_names(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<LitStr
 /// What `events` of an aggregate may be.
 pub(crate) enum EventsOption {
     /// `events(Opened, Paid)`
-    Listed(Vec<ListedEvent>),
+    Listed(ListedEvents),
     /// `events = AccountEvent`
     Own(Path),
+}
+
+/// The events of a list.
+pub(crate) struct ListedEvents {
+    pub(crate) events: Vec<ListedEvent>,
+    /// Whether the list has an entry that could not be read, which is reported.
+    pub(crate) mistaken: bool,
+}
+
+impl ListedEvents {
+    /// Whether nothing is listed. A list in which nothing could be read is not an empty list.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty() && !self.mistaken
+    }
 }
 
 /// An event of a list, and the name of its variant if the list gives one.
@@ -94,7 +108,7 @@ pub(crate) fn events(ctxt: &Ctxt, option: &RawOption) -> Option<EventsOption> {
 }
 
 /// Reads `events(Opened, billing::Paid as BillingPaid)`.
-pub(crate) fn listed_events(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<ListedEvent>> {
+pub(crate) fn listed_events(ctxt: &Ctxt, option: &RawOption) -> Option<ListedEvents> {
     let entries = split_at_commas(value::list(ctxt, option)?);
     let mut events = Vec::new();
     for tokens in &entries {
@@ -107,8 +121,7 @@ pub(crate) fn listed_events(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Liste
             Err(_) => ctxt.error(&tokens, help_for_entry(&tokens)),
         }
     }
-    // A list in which nothing could be read is not an empty list.
-    (entries.is_empty() || !events.is_empty()).then_some(events)
+    Some(ListedEvents { mistaken: events.len() < entries.len(), events })
 }
 
 fn listed_event(input: ParseStream<'_>) -> syn::Result<ListedEvent> {

@@ -4,6 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Path;
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use super::dispatch::Dispatch;
 use super::fingerprint::fingerprint;
@@ -30,12 +31,13 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
     let parts = parts_check(es_core, ident, events_key);
     let released = what_is_read(aggregate, events_key);
     match &aggregate.events {
-        AggregateEvents::Generated(GeneratedSet { set, derives }) => {
+        AggregateEvents::Generated(GeneratedSet { set, derives, .. }) => {
             let EventSet { ident, .. } = set;
             let events = events(aggregate, set, derives);
             let implementation = implementation(
                 aggregate,
                 &ident.to_token_stream(),
+                None,
                 &dispatch(set),
                 snapshot(aggregate),
             );
@@ -53,8 +55,13 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
             let apply = quote! {
                 <#own as #es_core::ApplyTo<Self>>::apply_to(__event, self)
             };
-            let implementation =
-                implementation(aggregate, &own.to_token_stream(), &apply, snapshot(aggregate));
+            let implementation = implementation(
+                aggregate,
+                &own.to_token_stream(),
+                None,
+                &apply,
+                snapshot(aggregate),
+            );
             quote! {
                 #implementation
                 #parts
@@ -93,10 +100,11 @@ fn snapshot(aggregate: &Aggregate<'_>) -> Option<TokenStream> {
     })
 }
 
-/// `apply` is the body of `apply_event`.
+/// `apply` is the body of `apply_event`, `unknown` what stands beside errors for an id that nobody knows.
 pub(super) fn implementation(
     aggregate: &Aggregate<'_>,
     events: &TokenStream,
+    unknown: Option<&TokenStream>,
     apply: &TokenStream,
     snapshot: Option<TokenStream>,
 ) -> TokenStream {
@@ -105,9 +113,10 @@ pub(super) fn implementation(
     let name = stored::name(&aggregate.name, aggregate.input);
     let version = stored::version(&aggregate.state_version);
     let fingerprint = fingerprint(input, es_core, version);
+    // An id that others do not see is reported where it is named.
     let id = match aggregate.id.value() {
-        Some(id) => id.to_token_stream(),
-        None => quote!(::std::string::String),
+        Some(id) => quote_spanned!(id.span()=> type Id = #id;),
+        None => quote!(type Id = #unknown;),
     };
     // A state without `Default` is reported at the struct.
     let span = ident.span();
@@ -118,7 +127,7 @@ pub(super) fn implementation(
         #[allow(deprecated, unused_qualifications)]
         impl #es_core::Aggregate for #ident {
             const NAME: &'static ::core::primitive::str = #name;
-            type Id = #id;
+            #id
             type Event = #events;
             #snapshot
             #fingerprint

@@ -1,7 +1,7 @@
 //! `impl Command`
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Member, WherePredicate, parse_quote};
@@ -27,6 +27,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     let (member, ty) = (&id.member, &id.field.ty);
     implementation(
         command,
+        aggregate,
         &quote_spanned!(span=> #es_core::__private::id_of::<#aggregate, #ty>(&self.#member)),
         fingerprint(command),
     )
@@ -54,13 +55,13 @@ fn fingerprint(command: &Command<'_>) -> Option<TokenStream> {
     })
 }
 
-/// `id` is the body of `aggregate_id`. Without an aggregate there is nothing to say.
+/// `id` is the body of `aggregate_id`.
 pub(super) fn implementation(
     command: &Command<'_>,
+    aggregate: &dyn ToTokens,
     id: &TokenStream,
     fingerprint: Option<TokenStream>,
 ) -> TokenStream {
-    let Some(aggregate) = command.aggregate.value() else { return TokenStream::new() };
     let (es_core, ident) = (&command.crate_path, &command.input.ident);
     let name = stored::name(&command.name, command.input);
     let creates = command.creates.then(|| {

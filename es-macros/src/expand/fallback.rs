@@ -1,16 +1,18 @@
 //! What is generated beside errors: impls with which the rest of the user's crate still compiles,
 //! so that one mistake gives one message and an editor keeps completing.
 //!
-//! Whatever could fail for a reason of its own is left out: dispatch, checks, registration.
+//! Whatever could fail for a reason of its own is left out: dispatch, checks, registration. Where a type
+//! would have to be guessed stands `unknown`, of which the compiler says nothing more.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::{Data, DeriveInput};
 
 use super::{aggregate as of_aggregate, command as of_command, event as of_event};
 use super::{event_data as of_event_data, event_set, projection as of_projection};
 use crate::model::{
-    Aggregate, AggregateEvents, AggregateId, Command, Event, EventData, OwnEventSet, Projection,
+    Aggregate, AggregateEvents, AggregateId, Command, Event, EventData, EventSet, OwnEventSet,
+    Projection,
 };
 
 /// Whether an impl for the item would be refused for a reason of its own.
@@ -18,7 +20,7 @@ fn takes_no_impl(input: &DeriveInput) -> bool {
     matches!(input.data, Data::Union(_)) || !input.generics.params.is_empty()
 }
 
-pub(crate) fn event(event: &Event<'_>) -> TokenStream {
+pub(crate) fn event(event: &Event<'_>, _: &TokenStream) -> TokenStream {
     // An event may have type parameters.
     let borrows = event.input.generics.lifetimes().next().is_some();
     if borrows || matches!(event.input.data, Data::Union(_)) {
@@ -27,7 +29,7 @@ pub(crate) fn event(event: &Event<'_>) -> TokenStream {
     of_event::implementation(event, TokenStream::new())
 }
 
-pub(crate) fn event_data(data: &EventData<'_>) -> TokenStream {
+pub(crate) fn event_data(data: &EventData<'_>, _: &TokenStream) -> TokenStream {
     if let Data::Union(_) = data.input.data {
         return TokenStream::new();
     }
@@ -35,7 +37,7 @@ pub(crate) fn event_data(data: &EventData<'_>) -> TokenStream {
     of_event_data::implementation(data, &quote!(#es_core::__private::shape::Shape::Unknown))
 }
 
-pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
+pub(crate) fn own_event_set(own: &OwnEventSet<'_>, _: &TokenStream) -> TokenStream {
     // Only of an enum whose variants all make sense can the functions match all of them.
     let Data::Enum(data) = &own.input.data else { return TokenStream::new() };
     let complete = data.variants.len() == own.set.variants.len();
@@ -47,34 +49,47 @@ pub(crate) fn own_event_set(own: &OwnEventSet<'_>) -> TokenStream {
     }
 }
 
-pub(crate) fn aggregate(aggregate: &Aggregate<'_>) -> TokenStream {
+pub(crate) fn aggregate(aggregate: &Aggregate<'_>, unknown: &TokenStream) -> TokenStream {
     if takes_no_impl(aggregate.input) {
         return TokenStream::new();
     }
-    let nothing = quote!(let _ = __event;);
-    match &aggregate.events {
+    let (events, ident) = match &aggregate.events {
         AggregateEvents::Generated(generated) => {
-            let set = generated.set.distinct();
-            let events = of_aggregate::events(aggregate, &set, &generated.derives);
-            let ident = &generated.set.ident;
-            let implementation =
-                of_aggregate::implementation(aggregate, &quote!(#ident), &nothing, None);
-            quote! {
-                #events
-                #implementation
-            }
+            let ident = generated.set.ident.to_token_stream();
+            let events = match generated.is_whole {
+                true => {
+                    let set = generated.set.distinct();
+                    of_aggregate::events(aggregate, &set, &generated.derives)
+                }
+                false => unknown_set(aggregate.input, &generated.set, unknown),
+            };
+            (Some(events), ident)
         }
-        AggregateEvents::Own(own) => {
-            of_aggregate::implementation(aggregate, &quote!(#own), &nothing, None)
-        }
+        AggregateEvents::Own(own) => (None, own.to_token_stream()),
+    };
+    let nothing = quote!(let _ = __event;);
+    let implementation =
+        of_aggregate::implementation(aggregate, &ident, Some(unknown), &nothing, None);
+    quote! {
+        #events
+        #implementation
     }
 }
 
-pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
+/// The enum of a list that has mistakes: which variants and conversions it has nobody knows.
+fn unknown_set(owner: &DeriveInput, set: &EventSet, unknown: &TokenStream) -> TokenStream {
+    let (visibility, ident) = (&owner.vis, &set.ident);
+    quote!(#visibility type #ident = #unknown;)
+}
+
+pub(crate) fn projection(projection: &Projection<'_>, unknown: &TokenStream) -> TokenStream {
     if takes_no_impl(projection.input) {
         return TokenStream::new();
     }
-    let events = of_projection::events(projection, &projection.events.set.distinct());
+    let events = match projection.events.is_whole {
+        true => of_projection::events(projection, &projection.events.set.distinct()),
+        false => unknown_set(projection.input, &projection.events.set, unknown),
+    };
     let implementation = of_projection::implementation(
         projection,
         &match projection.effects {
@@ -94,14 +109,18 @@ pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
     }
 }
 
-pub(crate) fn command(command: &Command<'_>) -> TokenStream {
+pub(crate) fn command(command: &Command<'_>, unknown: &TokenStream) -> TokenStream {
     if command.input.generics.lifetimes().next().is_some() {
         return TokenStream::new();
     }
-    of_command::implementation(command, &quote!(::core::unimplemented!()), None)
+    let aggregate: &dyn ToTokens = match command.aggregate.value() {
+        Some(aggregate) => aggregate,
+        None => unknown,
+    };
+    of_command::implementation(command, aggregate, &quote!(::core::unimplemented!()), None)
 }
 
-pub(crate) fn aggregate_id(id: &AggregateId<'_>) -> TokenStream {
+pub(crate) fn aggregate_id(id: &AggregateId<'_>, _: &TokenStream) -> TokenStream {
     if takes_no_impl(id.input) {
         return TokenStream::new();
     }

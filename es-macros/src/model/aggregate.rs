@@ -95,12 +95,12 @@ impl<'a> Aggregate<'a> {
                     AggregateEvents::Own(path)
                 }
                 Some(EventsOption::Listed(events)) => AggregateEvents::Generated(
-                    GeneratedSet::new(input, crate_path.clone(), events, options),
+                    GeneratedSet::new(input, crate_path.clone(), Some(events), options),
                 ),
                 None => AggregateEvents::Generated(GeneratedSet::new(
                     input,
                     crate_path.clone(),
-                    Vec::new(),
+                    None,
                     options,
                 )),
             };

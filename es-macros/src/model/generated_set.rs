@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::{DeriveInput, LitStr, Path, Type, TypePath};
 
 use super::event_set::{EventSet, Variant};
-use crate::attribute::{Given, Slot, listed_names, listed_paths, value};
+use crate::attribute::{Given, ListedEvents, Slot, listed_names, listed_paths, value};
 use crate::crate_path::CratePath;
 
 /// The options about the enum, which aggregates and projections share.
@@ -33,6 +33,8 @@ impl SetOptions {
 pub(crate) struct GeneratedSet {
     pub(crate) set: EventSet,
     pub(crate) derives: Vec<Path>,
+    /// Whether there are events, and every entry of the list could be read.
+    pub(crate) is_whole: bool,
 }
 
 impl GeneratedSet {
@@ -40,17 +42,21 @@ impl GeneratedSet {
     pub(crate) fn new(
         input: &DeriveInput,
         crate_path: CratePath,
-        events: Vec<(Path, Option<Ident>)>,
+        events: Option<ListedEvents>,
         options: SetOptions,
     ) -> Self {
         let ident = options.name.into_value().unwrap_or_else(|| {
             format_ident!("{}Event", input.ident.unraw(), span = input.ident.span())
         });
+        let is_whole =
+            events.as_ref().is_some_and(|listed| !listed.mistaken && !listed.events.is_empty());
+        let events = events.map(|listed| listed.events).unwrap_or_default();
         let variants = events.into_iter().filter_map(variant).collect();
         let retired = options.retired.into_value().unwrap_or_default();
         Self {
             set: EventSet { crate_path, ident, variants, retired },
             derives: options.derives.into_value().unwrap_or_default(),
+            is_whole,
         }
     }
 }

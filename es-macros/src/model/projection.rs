@@ -5,7 +5,7 @@ use syn::{Attribute, DeriveInput, LitInt, LitStr, Path, Type};
 
 use super::generated_set::{GeneratedSet, SetOptions};
 use crate::attribute::{
-    AttributeKind, Attributes, DocumentsOption, Slot, documents, listed_events, value,
+    AttributeKind, Attributes, DocumentsOption, ListedEvents, Slot, documents, listed_events, value,
 };
 use crate::crate_path::CratePath;
 use crate::ctxt::Ctxt;
@@ -89,12 +89,11 @@ impl<'a> Projection<'a> {
         attributes.refuse_inside();
         let crate_path = CratePath::new(ctxt, crate_path.value());
         let events_key = events.key().cloned();
-        let events_are_empty = events.value().is_some_and(Vec::is_empty);
-        let events = events.into_value().unwrap_or_default();
+        let events_are_empty = events.value().is_some_and(ListedEvents::is_empty);
         Self {
             input,
             attribute: Self::ATTRIBUTE.first_on(input),
-            events: GeneratedSet::new(input, crate_path.clone(), events, options),
+            events: GeneratedSet::new(input, crate_path.clone(), events.into_value(), options),
             crate_path,
             name,
             version,
