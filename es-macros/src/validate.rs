@@ -11,6 +11,7 @@ mod missing;
 mod projection;
 mod read_back;
 mod released;
+mod step_order;
 mod stored_name;
 mod upcast;
 mod version_range;

@@ -1,5 +1,7 @@
 //! Reads the value of an option, and says what to write when it is of the wrong kind.
 
+use std::ops::RangeInclusive;
+
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::Parse;
@@ -42,8 +44,27 @@ pub(crate) fn string(ctxt: &Ctxt, option: &RawOption) -> Option<LitStr> {
 
 /// `version = 3`
 pub(crate) fn number(ctxt: &Ctxt, option: &RawOption) -> Option<LitInt> {
-    const KIND: Kind = Kind { noun: "a number", example: "1" };
-    let tokens = value(ctxt, option, &KIND)?;
+    number_in(ctxt, option, 1..=u32::MAX, &Kind { noun: "a number", example: "1" })
+}
+
+/// The numbers of partitions that a projection can have.
+pub(crate) const PARTITIONS: RangeInclusive<u32> = 2..=256;
+
+/// `partitions = 8`
+pub(crate) fn partitions(ctxt: &Ctxt, option: &RawOption) -> Option<LitInt> {
+    number_in(ctxt, option, PARTITIONS, &Kind { noun: "a number", example: "8" })
+}
+
+/// Reads a number and suggests one of the range. Whether a plain number is in it is for the rules to
+/// say: they know why.
+fn number_in(
+    ctxt: &Ctxt,
+    option: &RawOption,
+    range: RangeInclusive<u32>,
+    kind: &Kind,
+) -> Option<LitInt> {
+    let tokens = value(ctxt, option, kind)?;
+    let suggested = |number: &u32| range.contains(number);
     match syn::parse2(tokens.clone()) {
         Ok(Lit::Int(number)) => {
             let plain = number.base10_digits().parse::<u32>();
@@ -51,20 +72,21 @@ pub(crate) fn number(ctxt: &Ctxt, option: &RawOption) -> Option<LitInt> {
                 return Some(number);
             }
             let RawOption { key, .. } = option;
-            let meant = plain.ok().map(|plain| LitInt::new(&plain.to_string(), number.span()));
-            let example = meant.as_ref().map_or(KIND.example, LitInt::base10_digits);
+            let meant = plain.ok().filter(suggested);
+            let meant = meant.map(|plain| LitInt::new(&plain.to_string(), number.span()));
+            let example = meant.as_ref().map_or(kind.example, LitInt::base10_digits);
+            let (first, last) = (range.start(), range.end());
             ctxt.error(
                 number,
                 format_args!(
-                    "`{key}` is a number from 1 to {}, without a suffix\nhelp: write `{key} = {example}`",
-                    u32::MAX,
+                    "`{key}` is a number from {first} to {last}, without a suffix\nhelp: write `{key} = {example}`"
                 ),
             );
             meant
         }
-        _ => wrong(ctxt, option, &KIND, tokens, |text| match text.parse::<u32>() {
-            Ok(number) => number.to_string(),
-            Err(_) => KIND.example.to_owned(),
+        _ => wrong(ctxt, option, kind, tokens, |text| {
+            let number = text.parse::<u32>().ok().filter(suggested);
+            number.map_or_else(|| kind.example.to_owned(), |number| number.to_string())
         }),
     }
 }

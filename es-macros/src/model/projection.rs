@@ -77,7 +77,7 @@ impl<'a> Projection<'a> {
             "events" => given.fill(&mut events, listed_events),
             "documents" => given.fill(&mut kept_in_documents, documents),
             "rows" => given.fill(&mut rows, value::ty),
-            "partitions" => given.fill(&mut partitions, value::number),
+            "partitions" => given.fill(&mut partitions, value::partitions),
             "partition" => given.fill(&mut partition, value::path),
             "inline" => given.fill(&mut inline, value::flag),
             "effects" => given.fill(&mut effects, value::flag),

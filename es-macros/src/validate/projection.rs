@@ -1,11 +1,10 @@
 //! Rules of `#[derive(Projection)]`.
 
-use std::ops::RangeInclusive;
-
 use super::event_set::listed_events;
 use super::item;
 use super::missing::Required;
 use super::stored_name::{self, NameRule};
+use crate::attribute::value;
 use crate::ctxt::Ctxt;
 use crate::model::Projection;
 
@@ -84,9 +83,6 @@ pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {
     listed_events(ctxt, &projection.events.set);
 }
 
-/// The numbers of partitions that a projection can have.
-const PARTITIONS: RangeInclusive<u32> = 2..=256;
-
 fn partitions(ctxt: &Ctxt, projection: &Projection<'_>) {
     let Projection { partitions, partition, documents, rows, .. } = projection;
     if let Some(key) = partitions.key()
@@ -100,7 +96,7 @@ fn partitions(ctxt: &Ctxt, projection: &Projection<'_>) {
         );
     }
     if let Some(number) = partitions.value()
-        && !number.base10_parse().is_ok_and(|number| PARTITIONS.contains(&number))
+        && !number.base10_parse().is_ok_and(|number| value::PARTITIONS.contains(&number))
     {
         ctxt.error(
             number,

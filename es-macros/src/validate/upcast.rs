@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use syn::ext::IdentExt;
 use syn::{Data, Fields, Type};
 
+use super::step_order;
 use crate::attribute::operation::{JsonLiteral, LiteralKind, Renamed};
 use crate::attribute::{FieldPath, nearest};
 use crate::ctxt::Ctxt;
@@ -21,6 +22,7 @@ pub(crate) fn check(ctxt: &Ctxt, event: &Event<'_>) {
         let before = event.upcasts.steps.get(..index).and_then(<[_]>::last);
         sound &= has_its_place(ctxt, event, step, before);
         sound &= operations_fit_together(ctxt, event, step);
+        sound &= step_order::check(ctxt, step);
     }
     sound &= has_every_step(ctxt, event);
     sound &= typed_steps_come_last(ctxt, event);
@@ -266,6 +268,17 @@ fn missing_field(
 ) {
     let (ident, root) = (&event.input.ident, path.root());
     let VersionFields::Known(known) = fields else { return };
+    if known.contains_key(&path.text()) {
+        ctxt.error(
+            path,
+            format_args!(
+                "`{}` here is a path to `{}` inside of `{root}`, not the field that is stored under that name\nhelp: change a field with such a name by a function: `with = path::to::function`",
+                path.text(),
+                path.name()
+            ),
+        );
+        return;
+    }
     let renamed = serde_fields
         .iter()
         .find(|field| field.field.ident.as_ref().is_some_and(|ident| ident.unraw() == root));
