@@ -17,6 +17,11 @@ use crate::upcast::StoredObject;
 /// # Contract
 /// 1. `decode(encode(x))` is `x`, or `encode` refuses `x`: what is stored and can not be read ends a history.
 /// 2. `decode` never panics, whatever the bytes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a codec",
+    label = "not a codec",
+    note = "leave `codec` out for events in JSON, or write `impl Codec for {Self} {{ .. }}`, which says how events become bytes"
+)]
 pub trait Codec: 'static {
     /// Appends the value's bytes to the buffer.
     ///

@@ -128,6 +128,11 @@ pub struct StateChange {
 /// 3. [`discard`](Self::discard) drops the tables of its generation and no others.
 /// 4. [`differences`](Self::differences) counts the rows of all tables that one of two generations
 ///    has and the other has not, in both directions.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a family of stores that keep rows",
+    label = "no rows are kept there",
+    note = "write the family that your store keeps rows for, such as `rows = es_sqlite_store::Sqlite`"
+)]
 pub trait RowFamily: Send + Sync + 'static {
     /// A transaction that is open.
     type Transaction<'t>;

@@ -2,9 +2,9 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Path;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{Path, Type};
 
 use super::dispatch::Dispatch;
 use super::fingerprint::fingerprint;
@@ -114,9 +114,9 @@ pub(super) fn implementation(
     let version = stored::version(&aggregate.state_version);
     let fingerprint = fingerprint(input, es_core, version);
     // An id that others do not see is reported where it is named.
-    let id = match aggregate.id.value() {
-        Some(id) => quote_spanned!(id.span()=> type Id = #id;),
-        None => quote!(type Id = #unknown;),
+    let id = match (aggregate.id.value(), unknown) {
+        (None | Some(Type::Reference(_)), unknown) => quote!(type Id = #unknown;),
+        (Some(id), _) => quote_spanned!(id.span()=> type Id = #id;),
     };
     // A state without `Default` is reported at the struct.
     let span = ident.span();

@@ -5,7 +5,8 @@
 //! would have to be guessed stands `unknown`, of which the compiler says nothing more.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote};
+use syn::ext::IdentExt;
 use syn::{Data, DeriveInput};
 
 use super::{aggregate as of_aggregate, command as of_command, event as of_event};
@@ -55,15 +56,12 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>, unknown: &TokenStream) -> Tok
     }
     let (events, ident) = match &aggregate.events {
         AggregateEvents::Generated(generated) => {
-            let ident = generated.set.ident.to_token_stream();
+            let set = declarable(&generated.set, aggregate.input);
             let events = match generated.is_whole {
-                true => {
-                    let set = generated.set.distinct();
-                    of_aggregate::events(aggregate, &set, &generated.derives)
-                }
-                false => unknown_set(aggregate.input, &generated.set, unknown),
+                true => of_aggregate::events(aggregate, &set, &generated.derives),
+                false => unknown_set(aggregate.input, &set, unknown),
             };
-            (Some(events), ident)
+            (Some(events), set.ident.to_token_stream())
         }
         AggregateEvents::Own(own) => (None, own.to_token_stream()),
     };
@@ -76,6 +74,15 @@ pub(crate) fn aggregate(aggregate: &Aggregate<'_>, unknown: &TokenStream) -> Tok
     }
 }
 
+/// The set as an enum that can stand here: without repetitions, and under a name of its own.
+fn declarable(set: &EventSet, owner: &DeriveInput) -> EventSet {
+    let mut set = set.distinct();
+    if set.namesake().is_some() || set.ident == owner.ident {
+        set.ident = format_ident!("__{}", set.ident.unraw());
+    }
+    set
+}
+
 /// The enum of a list that has mistakes: which variants and conversions it has nobody knows.
 fn unknown_set(owner: &DeriveInput, set: &EventSet, unknown: &TokenStream) -> TokenStream {
     let (visibility, ident) = (&owner.vis, &set.ident);
@@ -86,12 +93,14 @@ pub(crate) fn projection(projection: &Projection<'_>, unknown: &TokenStream) -> 
     if takes_no_impl(projection.input) {
         return TokenStream::new();
     }
+    let set = declarable(&projection.events.set, projection.input);
     let events = match projection.events.is_whole {
-        true => of_projection::events(projection, &projection.events.set.distinct()),
-        false => unknown_set(projection.input, &projection.events.set, unknown),
+        true => of_projection::events(projection, &set),
+        false => unknown_set(projection.input, &set, unknown),
     };
     let implementation = of_projection::implementation(
         projection,
+        &set.ident,
         &match projection.effects {
             true => quote! {
                 let _ = (__event, __occasion);

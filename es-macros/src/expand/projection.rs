@@ -2,12 +2,14 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Type;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::dispatch::Dispatch;
 use super::fingerprint::fingerprint;
 use super::name_checks::name_checks;
+use super::span::ends;
 use super::{event_set, registration, stored};
 use crate::model::{EventSet, Projection};
 
@@ -22,7 +24,8 @@ use crate::model::{EventSet, Projection};
 /// ```
 pub(crate) fn projection(projection: &Projection<'_>) -> TokenStream {
     let events = events(projection, &projection.events.set);
-    let implementation = implementation(projection, &dispatch(projection));
+    let implementation =
+        implementation(projection, &projection.events.set.ident, &dispatch(projection));
     let documents = documents(projection);
     let checks = name_checks(&projection.events.set);
     let registration = registration::projection(projection);
@@ -47,10 +50,14 @@ pub(super) fn events(projection: &Projection<'_>, set: &EventSet) -> TokenStream
     }
 }
 
-/// `project` is the body of `project_event`.
-pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
-    let Projection { input, crate_path: es_core, events, .. } = projection;
-    let (ident, events) = (&input.ident, &events.set.ident);
+/// `events` is the enum, `project` the body of `project_event`.
+pub(super) fn implementation(
+    projection: &Projection<'_>,
+    events: &Ident,
+    project: &TokenStream,
+) -> TokenStream {
+    let Projection { input, crate_path: es_core, .. } = projection;
+    let ident = &input.ident;
     let name = stored::name(&projection.name, projection.input);
     let version = stored::version(&projection.version);
     // Nothing is kept of side effects that could look otherwise.
@@ -75,8 +82,8 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
             const PARTITIONS: ::core::primitive::u32 = #partitions;
         }
     });
-    let partition_key = partition_key(projection);
-    let handling = handling(projection, project);
+    let partition_key = partition_key(projection, events);
+    let handling = handling(projection, events, project);
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
@@ -95,9 +102,9 @@ pub(super) fn implementation(projection: &Projection<'_>, project: &TokenStream)
 }
 
 /// How an event gets to its handler.
-fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
-    let Projection { input, crate_path: es_core, events, .. } = projection;
-    let (ident, events) = (&input.ident, &events.set.ident);
+fn handling(projection: &Projection<'_>, events: &Ident, project: &TokenStream) -> TokenStream {
+    let Projection { input, crate_path: es_core, .. } = projection;
+    let ident = &input.ident;
     if projection.effects {
         return quote! {
             #[automatically_derived]
@@ -129,21 +136,32 @@ fn handling(projection: &Projection<'_>, project: &TokenStream) -> TokenStream {
                 }
             }
         },
-        Some(family) => quote! {
-            #[automatically_derived]
-            #[allow(deprecated, unused_qualifications)]
-            impl #es_core::RowProjection for #ident {
-                type Family = #family;
-
-                fn project_event<const __REPLAY: ::core::primitive::bool>(
-                    __rows: &mut <#family as #es_core::RowFamily>::Transaction<'_>,
-                    __event: &#events,
-                    __recorded: &#es_core::Recorded<'_>,
-                ) -> ::core::result::Result<(), #es_core::ProjectError> {
+        Some(family) => {
+            // A type that is no family is reported where it is named.
+            let (first, last) = ends(family);
+            let at_family = es_core.at(last);
+            let [event, recorded, replay] =
+                ["__event", "__recorded", "__REPLAY"].map(|name| given(name, last));
+            let (rows, begin) = (rows(family), quote_spanned!(first=> fn));
+            let method = quote_spanned! {last=>
+                #begin project_event<const #replay: ::core::primitive::bool>(
+                    #rows: &mut <#family as #at_family::RowFamily>::Transaction<'_>,
+                    #event: &#events,
+                    #recorded: &#at_family::Recorded<'_>,
+                ) -> ::core::result::Result<(), #at_family::ProjectError> {
                     #project
                 }
+            };
+            quote! {
+                #[automatically_derived]
+                #[allow(deprecated, unused_qualifications)]
+                impl #es_core::RowProjection for #ident {
+                    type Family = #family;
+
+                    #method
+                }
             }
-        },
+        }
     }
 }
 
@@ -153,10 +171,14 @@ fn given(name: &str, span: Span) -> Ident {
     Ident::new(name, Span::call_site().located_at(span))
 }
 
+/// The open transaction, at the place where its family is named.
+fn rows(family: &Type) -> Ident {
+    Ident::new("__rows", ends(family).1)
+}
+
 /// What decides the partition of an event.
-fn partition_key(projection: &Projection<'_>) -> Option<TokenStream> {
-    let Projection { crate_path: es_core, events, .. } = projection;
-    let events = &events.set.ident;
+fn partition_key(projection: &Projection<'_>, events: &Ident) -> Option<TokenStream> {
+    let es_core = &projection.crate_path;
     // The call stands where the function is named: so does what is wrong with it.
     let function = projection.partition.value()?;
     let span = function.span();
@@ -238,7 +260,10 @@ fn dispatch(projection: &Projection<'_>) -> TokenStream {
         boxed: projection.effects,
         arguments: match family {
             _ if projection.effects => quote!(self, __event, __occasion),
-            Some(_) => quote!(__rows, __event, __recorded),
+            Some(family) => {
+                let rows = rows(family);
+                quote!(#rows, __event, __recorded)
+            }
             None => quote!(self, __event, __recorded),
         },
     };

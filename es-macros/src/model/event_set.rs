@@ -29,6 +29,14 @@ impl EventSet {
         })
     }
 
+    /// An event that has the name of the enum, which is generated beside it.
+    pub(crate) fn namesake(&self) -> Option<&Variant> {
+        self.variants.iter().find(|variant| match &variant.event {
+            Type::Path(event) => event.path.get_ident().is_some_and(|event| *event == self.ident),
+            _ => false,
+        })
+    }
+
     /// The set without repetitions.
     pub(crate) fn distinct(&self) -> Self {
         let mut variants: Vec<Variant> = Vec::new();

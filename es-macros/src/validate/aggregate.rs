@@ -1,6 +1,6 @@
 //! Rules of `#[derive(Aggregate)]`.
 
-use syn::{Data, Expr, Field, Path};
+use syn::{Data, Expr, Field, Path, Type};
 
 use super::event_set::listed_events;
 use super::item;
@@ -32,6 +32,7 @@ pub(crate) fn aggregate(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
         "an aggregate can not be generic: one stored name stands for one type\nhelp: list concrete events, such as `events(Priced<Eur>)`, or put the generic type in a field of a concrete aggregate",
     );
     has_required_options(ctxt, aggregate);
+    id_owns_its_data(ctxt, aggregate);
     stored_name::check(ctxt, aggregate.input, aggregate.name.value(), &NAME);
     has_events(ctxt, aggregate);
     snapshots_make_sense(ctxt, aggregate);
@@ -64,6 +65,21 @@ fn has_required_options(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
     }
 }
 
+/// An id is read from the name of a stream, of which nothing is kept.
+fn id_owns_its_data(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
+    let Some(Type::Reference(reference)) = aggregate.id.value() else { return };
+    let inner = match written(&reference.elem).as_str() {
+        "str" => "String".to_owned(),
+        other => other.to_owned(),
+    };
+    ctxt.error(
+        reference,
+        format_args!(
+            "an id owns its data: a reference can not be read back from the name of a stream\nhelp: write `id = {inner}`"
+        ),
+    );
+}
+
 fn has_events(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
     match &aggregate.events {
         AggregateEvents::Generated(generated) => {
@@ -78,7 +94,7 @@ fn has_events(ctxt: &Ctxt, aggregate: &Aggregate<'_>) {
                     ),
                 );
             }
-            listed_events(ctxt, &generated.set);
+            listed_events(ctxt, &generated.set, &aggregate.input.ident);
         }
         AggregateEvents::Own(own) => {
             for option in &aggregate.idle_options {

@@ -51,10 +51,30 @@ pub(crate) fn own_event_set(ctxt: &Ctxt, own: &OwnEventSet<'_>) {
 }
 
 /// Checks the events of a list, which become variants of an enum.
-pub(crate) fn listed_events(ctxt: &Ctxt, set: &EventSet) {
+pub(crate) fn listed_events(ctxt: &Ctxt, set: &EventSet, owner: &Ident) {
+    name_is_free(ctxt, set, owner);
     no_event_twice(ctxt, set);
     no_variant_twice(ctxt, set);
     no_name_retired_twice(ctxt, set);
+}
+
+/// The enum stands beside the type and, most of the time, beside its events.
+fn name_is_free(ctxt: &Ctxt, set: &EventSet, owner: &Ident) {
+    let name = &set.ident;
+    let taken_by = if name == owner {
+        "the type itself"
+    } else if set.namesake().is_some() {
+        "an event of the list"
+    } else {
+        return;
+    };
+    ctxt.error(
+        name,
+        format_args!(
+            "the enum of the events can not be called `{name}`: that is the name of {taken_by}\nhelp: give it another name, such as `enum = {}Fact`",
+            owner.unraw()
+        ),
+    );
 }
 
 fn no_name_retired_twice(ctxt: &Ctxt, set: &EventSet) {

@@ -80,7 +80,7 @@ pub(crate) fn projection(ctxt: &Ctxt, projection: &Projection<'_>) {
             "a projection in memory can not be `inline`: it is changed when its events are stored already\nhelp: keep it in the store, with `documents, inline` or `rows = ..., inline`",
         );
     }
-    listed_events(ctxt, &projection.events.set);
+    listed_events(ctxt, &projection.events.set, &projection.input.ident);
 }
 
 fn partitions(ctxt: &Ctxt, projection: &Projection<'_>) {
