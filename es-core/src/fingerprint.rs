@@ -110,18 +110,21 @@ pub struct Probe<T: ?Sized>(PhantomData<T>);
 
 impl<T: EventData + ?Sized> Probe<T> {
     /// The shape.
-    pub const SHAPE: Option<&'static Shape> = Some(const { &T::SHAPE });
+    pub const PROBED_SHAPE: Option<&'static Shape> = Some(const { &T::SHAPE });
     /// The shape by value.
-    pub const VALUE: Shape = T::SHAPE;
+    pub const PROBED_VALUE: Shape = T::SHAPE;
 }
 
 /// What is asked when a type does not say its shape.
+///
+/// The constants have names that no trait of a user's has: one that every type implements would stand
+/// beside this one, and none of both be meant.
 #[doc(hidden)]
 pub trait NoShape {
     /// None.
-    const SHAPE: Option<&'static Shape> = None;
+    const PROBED_SHAPE: Option<&'static Shape> = None;
     /// Nothing that is known.
-    const VALUE: Shape = Shape::Unknown;
+    const PROBED_VALUE: Shape = Shape::Unknown;
 }
 
 impl<T: ?Sized> NoShape for Probe<T> {}

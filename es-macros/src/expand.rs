@@ -12,6 +12,7 @@
 
 mod aggregate;
 mod aggregate_id;
+mod arguments;
 mod command;
 mod dispatch;
 mod event;

@@ -195,3 +195,69 @@ mod steps {
         Typed(Typed),
     }
 }
+
+/// Traits that every type implements, beside our own constants of whatever type is asked.
+mod blanket {
+    pub(super) trait Shaped {
+        const SHAPE: ::core::primitive::u8 = 0;
+        const VALUE: ::core::primitive::u8 = 0;
+    }
+
+    impl<T: ?::core::marker::Sized> Shaped for T {}
+
+    #[derive(
+        ::es_core::AggregateId,
+        ::core::fmt::Debug,
+        ::core::clone::Clone,
+        ::core::cmp::PartialEq,
+        ::core::cmp::Eq,
+        ::core::hash::Hash,
+    )]
+    pub(super) struct OrderId(::core::primitive::u64);
+
+    #[derive(::es_core::Aggregate, ::core::default::Default)]
+    #[aggregate(name = "order", id = OrderId, events(super::Closed))]
+    pub(super) struct Order {
+        id: ::core::option::Option<Money>,
+    }
+
+    pub(super) struct Money;
+
+    impl ::es_core::Apply<super::Closed> for Order {
+        fn apply(&mut self, _: &super::Closed) {}
+    }
+}
+
+/// A constant parameter beside a type of its name.
+mod constants {
+    pub(super) struct N;
+
+    #[derive(::es_core::Command)]
+    #[command(aggregate = super::Account)]
+    pub(super) struct Import<const N: ::core::primitive::usize> {
+        #[command(id)]
+        account: ::core::primitive::u64,
+        lines: [::core::primitive::u64; N],
+    }
+
+    #[derive(::es_core::Event)]
+    #[event(name = "account.imported", version = 2, lock = false)]
+    #[upcast(from = 1, via = Old)]
+    pub(super) struct Imported<const N: ::core::primitive::usize> {
+        lines: [::core::primitive::u64; N],
+    }
+
+    #[derive(::es_core::EventData)]
+    pub(super) struct Lines<const N: ::core::primitive::usize> {
+        lines: ::std::vec::Vec<::core::primitive::u64>,
+    }
+
+    #[derive(::serde::Serialize, ::serde::Deserialize)]
+    pub(super) struct Old {}
+
+    impl<const N: ::core::primitive::usize> ::core::convert::From<Old> for Imported<{ N }> {
+        fn from(_: Old) -> Self {
+            Self { lines: [0; N] }
+        }
+    }
+}

@@ -66,8 +66,8 @@ fn shape(id: &AggregateId<'_>, inner: &Type) -> TokenStream {
             {
                 #[allow(unused_imports)]
                 use #private::NoShape as _;
-                if #private::Probe::<#inner>::SHAPE.is_some() {
-                    #private::Probe::<#inner>::VALUE
+                if #private::Probe::<#inner>::PROBED_SHAPE.is_some() {
+                    #private::Probe::<#inner>::PROBED_VALUE
                 } else {
                     #opaque
                 }

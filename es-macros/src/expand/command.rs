@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Member, WherePredicate, parse_quote};
 
+use super::arguments::arguments;
 use super::stored;
 use crate::model::Command;
 
@@ -70,13 +71,13 @@ pub(super) fn implementation(
         )
     });
     let mut generics = command.input.generics.clone();
+    let arguments = arguments(&generics);
     if !generics.params.is_empty() {
-        let (_, arguments, _) = command.input.generics.split_for_impl();
         let sendable: WherePredicate =
             parse_quote!(#ident #arguments: ::core::marker::Send + ::core::marker::Sync + 'static);
         generics.make_where_clause().predicates.push(sendable);
     }
-    let (parameters, arguments, conditions) = generics.split_for_impl();
+    let (parameters, _, conditions) = generics.split_for_impl();
     let span = aggregate.span();
     let at_aggregate = es_core.at(span);
     // A type that is no aggregate is reported where it is named.

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::ext::IdentExt;
-use syn::{Member, WherePredicate, parse_quote};
+use syn::{WherePredicate, parse_quote};
 
+use super::arguments::arguments;
 use super::history::history;
 use super::released::released;
 use super::split_checks::split_checks;
@@ -56,13 +56,13 @@ pub(super) fn implementation(event: &Event<'_>, more: TokenStream) -> TokenStrea
         None => quote!(#es_core::Json),
     };
     let mut generics = event.input.generics.clone();
+    let arguments = arguments(&generics);
     if !generics.params.is_empty() {
         // Which parameters must be stored is for serde to know.
-        let (_, arguments, _) = event.input.generics.split_for_impl();
         let stored: WherePredicate = parse_quote!(#ident #arguments: #es_core::Stored);
         generics.make_where_clause().predicates.push(stored);
     }
-    let (parameters, arguments, conditions) = generics.split_for_impl();
+    let (parameters, _, conditions) = generics.split_for_impl();
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
@@ -76,12 +76,7 @@ pub(super) fn implementation(event: &Event<'_>, more: TokenStream) -> TokenStrea
 }
 
 fn tag(event: &Event<'_>, tag: &Tag<'_>) -> TokenStream {
-    let (es_core, member) = (&event.crate_path, &tag.member);
-    let key = match (&tag.key, member) {
-        (Some(key), _) => key.value(),
-        (None, Member::Named(field)) => field.unraw().to_string(),
-        (None, Member::Unnamed(index)) => index.index.to_string(),
-    };
+    let (es_core, member, key) = (&event.crate_path, &tag.member, tag.key_text());
     let (value, optional) = tag.value_type();
     let function = if optional { quote!(optional_tag) } else { quote!(tag) };
     quote! {

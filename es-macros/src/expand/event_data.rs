@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{WherePredicate, parse_quote};
 
+use super::arguments::arguments;
 use super::shape::Shapes;
 use crate::model::EventData;
 
@@ -27,7 +28,8 @@ pub(super) fn implementation(data: &EventData<'_>, shape: &TokenStream) -> Token
         let said: WherePredicate = parse_quote!(#parameter: #es_core::EventData);
         generics.make_where_clause().predicates.push(said);
     }
-    let (parameters, arguments, conditions) = generics.split_for_impl();
+    let arguments = arguments(&generics);
+    let (parameters, _, conditions) = generics.split_for_impl();
     quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]

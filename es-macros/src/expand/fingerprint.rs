@@ -10,7 +10,7 @@ use crate::written::written;
 /// ```text
 /// const FINGERPRINT: Fingerprint = {
 ///     use NoShape as _;
-///     Fingerprint::of("struct{open:bool;balance:Money;}", 1, &[Probe::<Money>::SHAPE])
+///     Fingerprint::of("struct{open:bool;balance:Money;}", 1, &[Probe::<Money>::PROBED_SHAPE])
 /// };
 /// ```
 ///
@@ -25,7 +25,7 @@ pub(super) fn fingerprint(
     let mut seen = std::collections::BTreeSet::new();
     types.retain(|ty| !is_primitive(&written(ty)) && seen.insert(written(ty)));
     let private = quote!(#es_core::__private);
-    let shapes = types.iter().map(|ty| quote!(#private::Probe::<#ty>::SHAPE));
+    let shapes = types.iter().map(|ty| quote!(#private::Probe::<#ty>::PROBED_SHAPE));
     let import = (!types.is_empty()).then(|| {
         quote! {
             #[allow(unused_imports)]

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Type};
 
+use super::arguments::arguments;
 use super::span::ends;
 use crate::attribute::operation::{Assigned, NewValue, Removed, Renamed};
 use crate::attribute::{FieldPath, Segment};
@@ -158,7 +159,7 @@ fn via(event: &Event<'_>, step: &Step<'_>, old: &Type) -> TokenStream {
         Some(next) => next.to_token_stream(),
         None => {
             let (ident, generics) = (&event.input.ident, &event.input.generics);
-            let (_, arguments, _) = generics.split_for_impl();
+            let arguments = arguments(generics);
             quote!(#ident #arguments)
         }
     };

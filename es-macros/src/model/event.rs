@@ -1,5 +1,6 @@
 //! `#[derive(Event)]`
 
+use syn::ext::IdentExt;
 use syn::{
     Attribute, Data, DeriveInput, Field, Fields, GenericArgument, LitInt, LitStr, Member, Path,
     PathArguments, Type,
@@ -188,6 +189,15 @@ fn read_fields<'a>(
 }
 
 impl Tag<'_> {
+    /// The key: the one that the attribute names, or the name of the field.
+    pub(crate) fn key_text(&self) -> String {
+        match (&self.key, &self.member) {
+            (Some(key), _) => key.value(),
+            (None, Member::Named(field)) => field.unraw().to_string(),
+            (None, Member::Unnamed(index)) => index.index.to_string(),
+        }
+    }
+
     /// The type whose value is the tag, and whether the field may have none.
     ///
     /// A macro sees no types, only their names: what is called `Option` is taken for one.

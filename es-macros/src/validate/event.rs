@@ -1,5 +1,6 @@
 //! Rules of `#[derive(Event)]`.
 
+use quote::ToTokens;
 use syn::{Data, Fields, Type};
 
 use super::item;
@@ -15,6 +16,9 @@ const NAME: NameRule = NameRule {
     bytes: 1024,
     begins_stream: false,
 };
+
+/// The longest tag that stores take, in bytes.
+const MAX_TAG_BYTES: usize = 1024;
 
 /// Checks everything that one event says.
 pub(crate) fn event(ctxt: &Ctxt, event: &Event<'_>) {
@@ -133,6 +137,21 @@ fn tags_have_keys(ctxt: &Ctxt, event: &Event<'_>) {
                 "the key of a tag can not be empty: a tag is the text `key:value`\nhelp: write `#[event(tag = \"...\")]`, or `#[event(tag)]` for the name of the field",
             ),
             _ => {}
+        }
+        // Behind the key stand a colon and the value.
+        let bytes = tag.key_text().len();
+        if bytes >= MAX_TAG_BYTES {
+            let place: &dyn ToTokens = match (&tag.key, &tag.field.ident) {
+                (Some(key), _) => key,
+                (None, Some(name)) => name,
+                (None, None) => &tag.field.ty,
+            };
+            ctxt.error(
+                place,
+                format_args!(
+                    "the key of a tag has {bytes} bytes, but stores take {MAX_TAG_BYTES} for the whole of `key:value`\nhelp: write a shorter one: `#[event(tag = \"...\")]`"
+                ),
+            );
         }
     }
 }
