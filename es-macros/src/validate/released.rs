@@ -123,6 +123,9 @@ fn differs(ctxt: &Ctxt, event: &Event<'_>, expected: &Expected, now: &Shape) {
     let refused = |found: &Difference<'_>| strict || !found.is_compatible();
     let found: Vec<_> = differences(shape, now).filter(refused).collect();
     if let Some((old, new)) = renamed(&found, shape, now) {
+        if is_flattened(shape, old.path()) && is_flattened(now, new.path()) {
+            return flattened_under_another_name(ctxt, event, expected, &old, &new);
+        }
         let what = format!("field `{}` is called `{}` here", old.path(), new.path());
         let step = format!("rename({:?} => {:?})", old.path(), new.path());
         return report(ctxt, event, expected, &at(event, &new), Report { what, step });
@@ -169,6 +172,28 @@ fn report(
             ),
         );
     }
+}
+
+fn is_flattened(shape: &Shape, field: &str) -> bool {
+    let Shape::Struct(fields) = shape else { return false };
+    fields.iter().any(|one| one.flatten && one.name.as_str() == field)
+}
+
+/// The lock knows a flattened field by its name in the struct, which is not stored: no step renames it.
+fn flattened_under_another_name(
+    ctxt: &Ctxt,
+    event: &Event<'_>,
+    expected: &Expected,
+    old: &Difference<'_>,
+    new: &Difference<'_>,
+) {
+    let (name, old, is) = (&expected.name, old.path(), new.path());
+    ctxt.error(
+        at(event, new),
+        format_args!(
+            "released event `{name}` has changed: the flattened field `{old}` is called `{is}` here\nhelp: write `{old}`: the lock knows the field by that name, and nothing is stored under it"
+        ),
+    );
 }
 
 /// A field less and a field more of the same shape are one that got another name.
