@@ -324,4 +324,26 @@ changes! {
     { pub enum T { A(#[serde(skip)] u8) } }
     { pub enum T { A() } }
     r#""A""# => "nothing"
+
+    NeedsVersion the_value_of_a_transparent_struct_behind_a_marker_becomes_text
+    {
+        #[serde(transparent)]
+        pub struct T { unit: std::marker::PhantomData<u8>, pub value: u64 }
+    }
+    {
+        #[serde(transparent)]
+        pub struct T { unit: std::marker::PhantomData<u8>, pub value: String }
+    }
+    "7" => "nothing"
+
+    NeedsVersion the_value_of_a_transparent_struct_behind_a_skipped_one_becomes_text
+    {
+        #[serde(transparent)]
+        pub struct T(#[serde(skip)] u8, u64);
+    }
+    {
+        #[serde(transparent)]
+        pub struct T(#[serde(skip)] u8, String);
+    }
+    "7" => "nothing"
 }

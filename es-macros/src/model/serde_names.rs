@@ -213,6 +213,12 @@ impl<'a> SerdeField<'a> {
             && !(self.default_of_type && !self.read_by_function && is_option(&self.field.ty))
     }
 
+    /// Whether it can be the one that stands for a transparent struct: serde knows `PhantomData` by the
+    /// end of its path.
+    pub(crate) fn may_be_transparent(&self) -> bool {
+        !self.skip_serializing && !is_called(&self.field.ty, "PhantomData")
+    }
+
     /// The name under which it is written, if it is written by a name of its own.
     pub(crate) fn written_as(&self) -> Option<&str> {
         let written = !self.flatten && !self.skip_serializing;
@@ -221,13 +227,17 @@ impl<'a> SerdeField<'a> {
 }
 
 /// A macro sees no types, only their names: what is called `Option` is taken for one.
-fn is_option(mut ty: &Type) -> bool {
+fn is_option(ty: &Type) -> bool {
+    is_called(ty, "Option")
+}
+
+fn is_called(mut ty: &Type, name: &str) -> bool {
     while let Type::Group(group) = ty {
         ty = &group.elem;
     }
     match ty {
         Type::Path(path) if path.qself.is_none() => {
-            path.path.segments.last().is_some_and(|last| last.ident == "Option")
+            path.path.segments.last().is_some_and(|last| last.ident == name)
         }
         _ => false,
     }

@@ -120,7 +120,7 @@ impl<'a> Reader<'a, '_> {
     fn structure(&self, item: &SerdeItem, fields: &'a Fields) -> ItemShape<'a> {
         let read = item.fields(fields, Rules::default());
         if item.transparent {
-            let only = read.iter().find(|field| field.written_as().is_some() || field.flatten);
+            let only = read.iter().find(|field| field.may_be_transparent());
             return only.map_or(ItemShape::Foreign, |only| ItemShape::Value(self.value(only)));
         }
         let mut shape = match self.content(&read, fields) {
