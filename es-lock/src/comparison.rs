@@ -1,10 +1,17 @@
 //! The comparison of a shape that was released with the one of today, place by place. It runs in the
 //! derives, in tests, and while a crate compiles.
 
+mod integers;
+mod members;
+mod order;
+pub(crate) mod place;
+
+use self::members::{Member, Members, has};
+use self::place::{Around, Place};
 use crate::difference::Change;
 use crate::difference::Compatibility::{self, Compatible, NeedsVersion};
 use crate::difference::Difference;
-use crate::name::{Name, is_same};
+use crate::name::is_same;
 use crate::shape::{Field, Shape, Tagging, Variant, part, slice};
 use crate::text::Text;
 
@@ -13,11 +20,6 @@ pub(crate) struct Comparison {
     path: Text,
     /// How many differences to pass by.
     before: usize,
-    /// Whether what is read in more ways here is read in fewer ways elsewhere: one variant of an
-    /// untagged enum takes what the next one was read from.
-    narrow: bool,
-    /// Whether the place is stored in another object than the path says.
-    flattened: bool,
 }
 
 /// Ends the walk if the difference is the one that is asked for.
@@ -34,21 +36,23 @@ static NOTHING: Shape = Shape::Unknown;
 impl Comparison {
     /// Begins at the path, and looks for the difference with the index.
     pub(crate) const fn new(at: &str, index: usize) -> Self {
-        Self { path: Text::new().text(at), before: index, narrow: false, flattened: false }
+        Self { path: Text::new().text(at), before: index }
     }
 
     const fn found<'a>(
         &mut self,
+        place: Place<'_>,
         change: Change,
         compatibility: Compatibility,
         locked: &'a Shape,
         now: &'a Shape,
     ) -> Option<Difference<'a>> {
-        self.found_by_name(change, compatibility, locked, now, "")
+        self.found_by_name(place, change, compatibility, locked, now, "")
     }
 
     const fn found_by_name<'a>(
         &mut self,
+        place: Place<'_>,
         change: Change,
         compatibility: Compatibility,
         locked: &'a Shape,
@@ -61,14 +65,15 @@ impl Comparison {
         }
         // What is written in another way is not read in another.
         let of_writing = matches!(change, Change::AlwaysWritten | Change::MayBeLeftOut);
-        let compatibility = if self.narrow && !of_writing { NeedsVersion } else { compatibility };
-        let (path, flattened) = (self.path, self.flattened);
+        let compatibility = if place.narrow && !of_writing { NeedsVersion } else { compatibility };
+        let (path, flattened) = (self.path, place.flattened);
         Some(Difference { path, flattened, change, compatibility, locked, now, alias })
     }
 
     /// The next difference of two shapes.
     pub(crate) const fn shapes<'a>(
         &mut self,
+        place: Place<'_>,
         locked: &'a Shape,
         now: &'a Shape,
     ) -> Option<Difference<'a>> {
@@ -80,17 +85,19 @@ impl Comparison {
             return None;
         }
         if was_optional && !is_optional {
-            report!(self.found(Change::NoLongerOptional, NeedsVersion, locked, now));
+            report!(self.found(place, Change::NoLongerOptional, NeedsVersion, locked, now));
         }
         if !was_optional && is_optional {
-            report!(self.found(Change::BecameOptional, Compatible, locked, now));
+            report!(self.found(place, Change::BecameOptional, Compatible, locked, now));
         }
         if was_optional && is_optional {
             match (locked.may_be_missing(), now.may_be_missing()) {
                 (true, false) => {
-                    report!(self.found(Change::NoLongerMissing, NeedsVersion, locked, now));
+                    report!(self.found(place, Change::NoLongerMissing, NeedsVersion, locked, now));
                 }
-                (false, true) => report!(self.found(Change::MayBeMissing, Compatible, locked, now)),
+                (false, true) => {
+                    report!(self.found(place, Change::MayBeMissing, Compatible, locked, now))
+                }
                 _ => {}
             }
         }
@@ -100,12 +107,13 @@ impl Comparison {
                 if narrow.is(*wide) {
                     return None;
                 }
-                let (change, compatibility) = if wide.holds(*narrow) {
+                let lost = wide.is_long() && !narrow.is_long() && place.is_ever_buffered();
+                let (change, compatibility) = if wide.holds(*narrow) && !lost {
                     (Change::Widened, Compatible)
                 } else {
                     (Change::Retyped, NeedsVersion)
                 };
-                self.found(change, compatibility, was, is)
+                self.found(place, change, compatibility, was, is)
             }
             (Shape::Json, Shape::Json)
             | (Shape::Itself, Shape::Itself)
@@ -114,62 +122,77 @@ impl Comparison {
                 None
             }
             // The variant without content is written as a name alone, which is no content.
-            (Shape::Unit, _) => self.found(Change::Retyped, NeedsVersion, was, is),
-            (_, Shape::Json) => self.found(Change::Widened, Compatible, was, is),
+            (Shape::Unit, _) => self.found(place, Change::Retyped, NeedsVersion, was, is),
+            // There a greater one is read as a number with a fraction.
+            (_, Shape::Json) if place.holds_long(was) => {
+                self.found(place, Change::Retyped, NeedsVersion, was, is)
+            }
+            (_, Shape::Json) => self.found(place, Change::Widened, Compatible, was, is),
             (Shape::List(one), Shape::List(other)) | (Shape::Set(one), Shape::Set(other)) => {
-                self.inside("[]", part(one, 0), part(other, 0))
+                self.inside(place, "[]", part(one, 0), part(other, 0))
             }
             (Shape::Array(length, one), Shape::Array(other_length, other))
                 if *length == *other_length =>
             {
-                self.inside("[]", part(one, 0), part(other, 0))
+                self.inside(place, "[]", part(one, 0), part(other, 0))
             }
             (Shape::Set(one) | Shape::Array(_, one), Shape::List(other)) => {
-                report!(self.found(Change::Widened, Compatible, was, is));
-                self.inside("[]", part(one, 0), part(other, 0))
+                report!(self.found(place, Change::Widened, Compatible, was, is));
+                self.inside(place, "[]", part(one, 0), part(other, 0))
             }
             (Shape::Map(one), Shape::Map(other)) => {
-                report!(self.inside("{key}", part(one, 0), part(other, 0)));
-                self.inside("{}", part(one, 1), part(other, 1))
+                report!(self.inside(place, "{key}", part(one, 0), part(other, 0)));
+                self.inside(place, "{}", part(one, 1), part(other, 1))
             }
             (Shape::Tuple(one), Shape::Tuple(other)) if slice(one).len() == slice(other).len() => {
-                self.tuple(slice(one), slice(other))
+                self.tuple(place, slice(one), slice(other))
             }
             (Shape::Struct(one), Shape::Struct(other)) => {
-                self.members(Members::Fields(slice(one)), Members::Fields(slice(other)))
+                let around = Around { shape: was, further: place.around };
+                let place = place.within(&around);
+                self.members(place, Members::Fields(slice(one)), Members::Fields(slice(other)))
             }
             (Shape::Enum(one_tagging, one), Shape::Enum(other_tagging, other)) => {
                 if !one_tagging.is(other_tagging) {
-                    return self.found(Change::Retagged, NeedsVersion, was, is);
+                    return self.found(place, Change::Retagged, NeedsVersion, was, is);
                 }
+                let around = Around { shape: was, further: place.around };
+                let place = place.within(&around);
                 self.members(
+                    place,
                     Members::Variants(one_tagging, slice(one)),
                     Members::Variants(other_tagging, slice(other)),
                 )
             }
-            _ => self.found(Change::Retyped, NeedsVersion, was, is),
+            _ => self.found(place, Change::Retyped, NeedsVersion, was, is),
         }
     }
 
     const fn inside<'a>(
         &mut self,
+        place: Place<'_>,
         segment: &str,
         locked: &'a Shape,
         now: &'a Shape,
     ) -> Option<Difference<'a>> {
         let length = self.path.length();
         self.path.push(segment);
-        let found = self.shapes(locked, now);
+        let found = self.shapes(place, locked, now);
         self.path.cut(length);
         found
     }
 
-    const fn tuple<'a>(&mut self, locked: &'a [Shape], now: &'a [Shape]) -> Option<Difference<'a>> {
+    const fn tuple<'a>(
+        &mut self,
+        place: Place<'_>,
+        locked: &'a [Shape],
+        now: &'a [Shape],
+    ) -> Option<Difference<'a>> {
         let mut index = 0;
         while index < locked.len() {
             let length = self.path.length();
             self.path = self.path.text(".").number(index as u64);
-            let found = self.shapes(&locked[index], &now[index]);
+            let found = self.shapes(place, &locked[index], &now[index]);
             self.path.cut(length);
             report!(found);
             index += 1;
@@ -180,21 +203,20 @@ impl Comparison {
     /// Those that were there with what became of them, then those that are new.
     const fn members<'a>(
         &mut self,
+        place: Place<'_>,
         locked: Members<'a>,
         now: Members<'a>,
     ) -> Option<Difference<'a>> {
         let mut index = 0;
         while index < locked.len() {
             let was = locked.get(index);
-            let (length, narrow, flattened) = (self.enter(was), self.narrow, self.flattened);
-            self.narrow = narrow || locked.shares_with_others(index);
-            self.flattened = flattened || was.is_flattened();
+            let length = self.enter(was);
+            let inside = place.of_member(locked, index);
             let found = match now.find(was) {
-                Some(is) => self.member(locked, was, is),
-                None => self.found(was.removed(), NeedsVersion, was.shape(), &NOTHING),
+                Some(is) => self.member(inside, locked, was, is),
+                None => self.found(inside, was.removed(), NeedsVersion, was.shape(), &NOTHING),
             };
             self.path.cut(length);
-            (self.narrow, self.flattened) = (narrow, flattened);
             report!(found);
             index += 1;
         }
@@ -204,7 +226,7 @@ impl Comparison {
             if locked.find(is).is_none() {
                 let length = self.enter(is);
                 let (change, compatibility) = locked.with(is);
-                let found = self.found(change, compatibility, &NOTHING, is.shape());
+                let found = self.found(place, change, compatibility, &NOTHING, is.shape());
                 self.path.cut(length);
                 report!(found);
             }
@@ -215,51 +237,63 @@ impl Comparison {
 
     const fn member<'a>(
         &mut self,
+        place: Place<'_>,
         locked: Members<'a>,
         was: Member<'a>,
         is: Member<'a>,
     ) -> Option<Difference<'a>> {
         match (was, is) {
-            (Member::Field(was), Member::Field(is)) => report!(self.field(was, is)),
-            (Member::Variant(was), Member::Variant(is)) => report!(self.variant(was, is)),
+            (Member::Field(was), Member::Field(is)) => report!(self.field(place, was, is)),
+            (Member::Variant(was), Member::Variant(is)) => report!(self.variant(place, was, is)),
             // Those of structs are compared with those of structs.
             _ => {}
         }
-        report!(self.aliases(locked, was, is));
-        self.shapes(was.shape(), is.shape())
+        report!(self.aliases(place, locked, was, is));
+        self.shapes(place, was.shape(), is.shape())
     }
 
-    const fn field<'a>(&mut self, was: &'a Field, is: &'a Field) -> Option<Difference<'a>> {
+    const fn field<'a>(
+        &mut self,
+        place: Place<'_>,
+        was: &'a Field,
+        is: &'a Field,
+    ) -> Option<Difference<'a>> {
         // Where it may have been missing until now, it was read as something else.
         if is.default && !was.default {
             let compatibility = if was.may_be_missing() { NeedsVersion } else { Compatible };
-            report!(self.found(Change::DefaultGained, compatibility, &was.shape, &is.shape));
+            report!(self.found(place, Change::DefaultGained, compatibility, &was.shape, &is.shape));
         }
         if was.default && !is.default {
-            report!(self.found(Change::DefaultLost, NeedsVersion, &was.shape, &is.shape));
+            report!(self.found(place, Change::DefaultLost, NeedsVersion, &was.shape, &is.shape));
         }
         if is.omittable && !was.omittable {
             let compatibility = if is.may_be_missing() { Compatible } else { NeedsVersion };
-            report!(self.found(Change::MayBeLeftOut, compatibility, &was.shape, &is.shape));
+            report!(self.found(place, Change::MayBeLeftOut, compatibility, &was.shape, &is.shape));
         }
         if was.omittable && !is.omittable {
-            report!(self.found(Change::AlwaysWritten, Compatible, &was.shape, &is.shape));
+            report!(self.found(place, Change::AlwaysWritten, Compatible, &was.shape, &is.shape));
         }
         None
     }
 
-    const fn variant<'a>(&mut self, was: &'a Variant, is: &'a Variant) -> Option<Difference<'a>> {
+    const fn variant<'a>(
+        &mut self,
+        place: Place<'_>,
+        was: &'a Variant,
+        is: &'a Variant,
+    ) -> Option<Difference<'a>> {
         if is.other && !was.other {
-            report!(self.found(Change::OtherGained, Compatible, &was.shape, &is.shape));
+            report!(self.found(place, Change::OtherGained, Compatible, &was.shape, &is.shape));
         }
         if was.other && !is.other {
-            report!(self.found(Change::OtherLost, NeedsVersion, &was.shape, &is.shape));
+            report!(self.found(place, Change::OtherLost, NeedsVersion, &was.shape, &is.shape));
         }
         None
     }
 
     const fn aliases<'a>(
         &mut self,
+        place: Place<'_>,
         locked: Members<'a>,
         was: Member<'a>,
         is: Member<'a>,
@@ -270,6 +304,7 @@ impl Comparison {
             if !has(today, before[index].as_str()) {
                 let alias = before[index].as_str();
                 report!(self.found_by_name(
+                    place,
                     Change::AliasLost,
                     NeedsVersion,
                     was.shape(),
@@ -285,6 +320,7 @@ impl Comparison {
                 let alias = today[index].as_str();
                 let compatibility = if locked.read(alias) { NeedsVersion } else { Compatible };
                 report!(self.found_by_name(
+                    place,
                     Change::AliasGained,
                     compatibility,
                     was.shape(),
@@ -308,221 +344,6 @@ impl Comparison {
         self.path.push(member.name().as_str());
         length
     }
-}
-
-/// The fields of a struct, or the variants of an enum.
-#[derive(Clone, Copy)]
-enum Members<'a> {
-    Fields(&'a [Field]),
-    Variants(&'a Tagging, &'a [Variant]),
-}
-
-/// One of them.
-#[derive(Clone, Copy)]
-enum Member<'a> {
-    Field(&'a Field),
-    Variant(&'a Variant),
-}
-
-impl<'a> Members<'a> {
-    const fn len(self) -> usize {
-        match self {
-            Self::Fields(fields) => fields.len(),
-            Self::Variants(_, variants) => variants.len(),
-        }
-    }
-
-    const fn get(self, index: usize) -> Member<'a> {
-        match self {
-            Self::Fields(fields) => Member::Field(&fields[index]),
-            Self::Variants(_, variants) => Member::Variant(&variants[index]),
-        }
-    }
-
-    const fn find(self, wanted: Member<'_>) -> Option<Member<'a>> {
-        let mut index = 0;
-        while index < self.len() {
-            let member = self.get(index);
-            if member.is_flattened() == wanted.is_flattened()
-                && is_same(member.name().as_str(), wanted.name().as_str())
-            {
-                return Some(member);
-            }
-            index += 1;
-        }
-        None
-    }
-
-    /// What it means that there is one more.
-    const fn with(self, new: Member<'_>) -> (Change, Compatibility) {
-        match (self, new) {
-            (Self::Fields(_), Member::Field(field)) => {
-                if !field.may_be_missing() {
-                    (Change::FieldAdded, NeedsVersion)
-                } else if !field.flatten && self.any_name_read(new) {
-                    (Change::NameTaken, NeedsVersion)
-                } else {
-                    (Change::FieldAdded, Compatible)
-                }
-            }
-            // What has no name comes last, and is read from what nothing else is read from.
-            (Self::Variants(Tagging::Untagged, _), _) => (Change::VariantAdded, Compatible),
-            _ if self.any_untagged() => (Change::VariantAdded, NeedsVersion),
-            _ => (Change::VariantAdded, Compatible),
-        }
-    }
-
-    /// Whether there is a variant without a name among those that have one.
-    const fn any_untagged(self) -> bool {
-        let Self::Variants(_, variants) = self else { return false };
-        let mut index = 0;
-        while index < variants.len() {
-            if variants[index].is_untagged() {
-                return true;
-            }
-            index += 1;
-        }
-        false
-    }
-
-    const fn any_name_read(self, member: Member<'_>) -> bool {
-        if self.read(member.name().as_str()) {
-            return true;
-        }
-        let aliases = member.aliases();
-        let mut index = 0;
-        while index < aliases.len() {
-            if self.read(aliases[index].as_str()) {
-                return true;
-            }
-            index += 1;
-        }
-        false
-    }
-
-    /// Whether what is stored by the name is read into one of them.
-    const fn read(self, name: &str) -> bool {
-        let mut index = 0;
-        while index < self.len() {
-            let member = self.get(index);
-            let read = match member {
-                Member::Field(field) if field.flatten => takes(&field.shape, name),
-                _ => is_same(member.name().as_str(), name) || has(member.aliases(), name),
-            };
-            if read {
-                return true;
-            }
-            index += 1;
-        }
-        false
-    }
-
-    /// Whether what this one is not read from is read into another one.
-    const fn shares_with_others(self, index: usize) -> bool {
-        match self {
-            Self::Variants(Tagging::Untagged, variants) => index + 1 < variants.len(),
-            Self::Variants(_, variants) => variants[index].is_untagged(),
-            Self::Fields(fields) => {
-                let mut other = 0;
-                while other < fields.len() {
-                    if other != index && fields[index].flatten && fields[other].takes_the_rest() {
-                        return true;
-                    }
-                    other += 1;
-                }
-                false
-            }
-        }
-    }
-}
-
-impl<'a> Member<'a> {
-    const fn name(self) -> &'a Name {
-        match self {
-            Self::Field(field) => &field.name,
-            Self::Variant(variant) => &variant.name,
-        }
-    }
-
-    const fn shape(self) -> &'a Shape {
-        match self {
-            Self::Field(field) => &field.shape,
-            Self::Variant(variant) => &variant.shape,
-        }
-    }
-
-    const fn aliases(self) -> &'a [Name] {
-        match self {
-            Self::Field(field) => slice(&field.aliases),
-            Self::Variant(variant) => slice(&variant.aliases),
-        }
-    }
-
-    const fn is_flattened(self) -> bool {
-        matches!(self, Self::Field(Field { flatten: true, .. }))
-    }
-
-    const fn removed(self) -> Change {
-        match self {
-            Self::Field(_) => Change::FieldRemoved,
-            Self::Variant(_) => Change::VariantRemoved,
-        }
-    }
-}
-
-impl Field {
-    /// Whether it is flattened and takes every name that no other field has.
-    pub const fn takes_the_rest(&self) -> bool {
-        self.flatten
-            && matches!(self.shape.present().0, Shape::Map(_) | Shape::Json | Shape::Opaque(_))
-    }
-}
-
-/// Whether a flattened value of the shape is read from what stands under the name.
-const fn takes(shape: &Shape, name: &str) -> bool {
-    match shape.present().0 {
-        Shape::Struct(fields) => Members::Fields(slice(fields)).read(name),
-        Shape::Enum(tagging, variants) => {
-            let variants = slice(variants);
-            let (tag, content) = match tagging {
-                Tagging::External => return Members::Variants(tagging, variants).read(name),
-                Tagging::Internal(tag) => (Some(tag), None),
-                Tagging::Adjacent(tag, content) => (Some(tag), Some(content)),
-                Tagging::Untagged => (None, None),
-            };
-            if is_called(tag, name) || is_called(content, name) {
-                return true;
-            }
-            let mut index = 0;
-            while content.is_none() && index < variants.len() {
-                if takes(&variants[index].shape, name) {
-                    return true;
-                }
-                index += 1;
-            }
-            false
-        }
-        Shape::Unit | Shape::Scalar(_) => false,
-        _ => true,
-    }
-}
-
-const fn is_called(named: Option<&Name>, name: &str) -> bool {
-    match named {
-        Some(named) => is_same(named.as_str(), name),
-        None => false,
-    }
-}
-
-const fn has(names: &[Name], name: &str) -> bool {
-    let mut index = 0;
-    while index < names.len() {
-        if is_same(names[index].as_str(), name) {
-            return true;
-        }
-        index += 1;
-    }
-    false
 }
 
 impl Tagging {

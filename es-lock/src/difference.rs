@@ -2,6 +2,7 @@
 //! is still read.
 
 use crate::comparison::Comparison;
+use crate::comparison::place::Place;
 use crate::shape::Shape;
 use crate::text::Text;
 
@@ -86,7 +87,17 @@ pub const fn difference<'a>(
     at: &str,
     index: usize,
 ) -> Option<Difference<'a>> {
-    Comparison::new(at, index).shapes(locked, now)
+    Comparison::new(at, index).shapes(Place::new(false), locked, now)
+}
+
+/// The difference with the index of a field that is flattened.
+pub const fn difference_of_flattened<'a>(
+    locked: &'a Shape,
+    now: &'a Shape,
+    at: &str,
+    index: usize,
+) -> Option<Difference<'a>> {
+    Comparison::new(at, index).shapes(Place::new(true), locked, now)
 }
 
 /// All differences.

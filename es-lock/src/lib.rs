@@ -17,7 +17,9 @@ mod scalar;
 mod shape;
 mod text;
 
-pub use crate::difference::{Change, Compatibility, Difference, difference, differences};
+pub use crate::difference::{
+    Change, Compatibility, Difference, difference, difference_of_flattened, differences,
+};
 pub use crate::digest::Digest;
 pub use crate::format::{LockError, LockProblem};
 pub use crate::lock::{Entry, EntryKey, Lock, Outcome, Sample};

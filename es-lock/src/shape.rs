@@ -176,6 +176,31 @@ impl Shape {
         }
     }
 
+    /// The shapes that it is made of, one after the other, also while compiling.
+    pub(crate) const fn child(&self, index: usize) -> Option<&Self> {
+        match self {
+            Self::Optional(parts)
+            | Self::Nullable(parts)
+            | Self::List(parts)
+            | Self::Set(parts)
+            | Self::Array(_, parts)
+            | Self::Map(parts)
+            | Self::Tuple(parts) => {
+                let parts = slice(parts);
+                if index < parts.len() { Some(&parts[index]) } else { None }
+            }
+            Self::Struct(fields) => {
+                let fields = slice(fields);
+                if index < fields.len() { Some(&fields[index].shape) } else { None }
+            }
+            Self::Enum(_, variants) => {
+                let variants = slice(variants);
+                if index < variants.len() { Some(&variants[index].shape) } else { None }
+            }
+            _ => None,
+        }
+    }
+
     /// The shape without what says that there may be no value, and whether that was said.
     pub(crate) const fn present(&self) -> (&Self, bool) {
         let mut shape = self;

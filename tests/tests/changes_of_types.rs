@@ -346,4 +346,67 @@ changes! {
         pub struct T(#[serde(skip)] u8, String);
     }
     "7" => "nothing"
+
+    Compatible an_integer_becomes_a_long_one
+    { pub struct T { pub a: u64 } }
+    { pub struct T { pub a: u128 } }
+    r#"{"a":7}"# => r#"{"a":7}"#
+
+    NeedsVersion an_integer_under_a_tag_becomes_a_long_one
+    { #[serde(tag = "k")] pub enum T { A { x: u64 } } }
+    { #[serde(tag = "k")] pub enum T { A { x: u128 } } }
+    r#"{"k":"A","x":7}"# => "nothing"
+
+    NeedsVersion an_integer_in_an_untagged_variant_becomes_a_long_one
+    { #[serde(untagged)] pub enum T { A { x: Vec<u64> } } }
+    { #[serde(untagged)] pub enum T { A { x: Vec<i128> } } }
+    r#"{"x":[7]}"# => "nothing"
+
+    NeedsVersion an_integer_beside_an_untagged_variant_becomes_a_long_one
+    { pub enum T { A(u64), #[serde(untagged)] B(String) } }
+    { pub enum T { A(u128), #[serde(untagged)] B(String) } }
+    r#"{"A":7}"# => "nothing"
+
+    NeedsVersion an_integer_in_a_flattened_struct_becomes_a_long_one
+    {
+        pub struct T { pub a: u8, #[serde(flatten)] pub inner: Option<Inner> }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { x: u64 }
+    }
+    {
+        pub struct T { pub a: u8, #[serde(flatten)] pub inner: Option<Inner> }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { x: u128 }
+    }
+    r#"{"a":1,"x":7}"# => r#"{"a":1}"#
+
+    NeedsVersion an_integer_in_a_flattened_map_becomes_a_long_one
+    { pub struct T { pub a: u8, #[serde(flatten)] pub rest: BTreeMap<String, u64> } }
+    { pub struct T { pub a: u8, #[serde(flatten)] pub rest: BTreeMap<String, u128> } }
+    r#"{"a":1,"x":7}"# => "nothing"
+
+    NeedsVersion an_integer_of_what_flattens_itself_becomes_a_long_one
+    { pub struct T { pub a: u64, #[serde(flatten)] pub rest: BTreeMap<String, T> } }
+    { pub struct T { pub a: u128, #[serde(flatten)] pub rest: BTreeMap<String, T> } }
+    r#"{"a":1,"x":{"a":7}}"# => "nothing"
+
+    Compatible an_integer_in_the_content_behind_a_tag_becomes_a_long_one
+    { #[serde(tag = "kind", content = "value")] pub enum T { A { x: u64 } } }
+    { #[serde(tag = "kind", content = "value")] pub enum T { A { x: u128 } } }
+    r#"{"kind":"A","value":{"x":7}}"# => r#"{"kind":"A","value":{"x":7}}"#
+
+    NeedsVersion a_long_integer_becomes_anything
+    { pub struct T { pub a: u128 } }
+    { pub struct T { pub a: serde_json::Value } }
+    r#"{"a":340282366920938463463374607431768211455}"# => r#"{"a":3.402823669209385e+38}"#
+
+    NeedsVersion what_holds_a_long_integer_becomes_anything
+    { pub struct T { pub a: Vec<Option<u128>> } }
+    { pub struct T { pub a: serde_json::Value } }
+    r#"{"a":[340282366920938463463374607431768211455]}"# => r#"{"a":[3.402823669209385e+38]}"#
+
+    Compatible what_holds_no_long_integer_becomes_anything
+    { pub struct T { pub a: Vec<Option<u64>> } }
+    { pub struct T { pub a: serde_json::Value } }
+    r#"{"a":[7,null]}"# => r#"{"a":[7,null]}"#
 }

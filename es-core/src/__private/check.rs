@@ -3,7 +3,7 @@
 //! A check ends in a panic whose text is the compiler's message, with the caret on the token that
 //! the derive gave the call.
 
-use es_lock::{Difference, Shape, Text, difference, is_same};
+use es_lock::{Difference, Shape, Text, difference, difference_of_flattened, is_same};
 
 use crate::aggregate::Aggregate;
 use crate::event::{Event, EventType};
@@ -238,12 +238,25 @@ pub struct Released {
 pub const fn field_is_released<T: EventData>(locked: &Shape, released: &Released) {
     let now = const { &T::SHAPE };
     let mut index = 0;
-    while let Some(difference) = difference(locked, now, released.field, index) {
+    while let Some(difference) = nth(locked, now, released, index) {
         if released.strict || !difference.is_compatible() {
             let message = changed(&difference, released);
             panic!("{}", message.as_str());
         }
         index += 1;
+    }
+}
+
+const fn nth<'a>(
+    locked: &'a Shape,
+    now: &'a Shape,
+    released: &Released,
+    index: usize,
+) -> Option<Difference<'a>> {
+    if released.flattened {
+        difference_of_flattened(locked, now, released.field, index)
+    } else {
+        difference(locked, now, released.field, index)
     }
 }
 

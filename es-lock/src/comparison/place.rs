@@ -1,0 +1,64 @@
+//! Where in an event a comparison is.
+
+use super::members::{Member, Members};
+use super::order::is_before;
+use crate::shape::{Shape, Tagging};
+
+/// What is true of a place because of what stands around it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'p> {
+    /// Whether what is read in more ways here is read in fewer ways elsewhere: one variant of an
+    /// untagged enum takes what the next one was read from.
+    pub(crate) narrow: bool,
+    /// Whether the place is stored in another object than the path says.
+    pub(crate) flattened: bool,
+    /// Whether serde reads it out of a buffer, where there are no integers of more than 64 bits.
+    pub(crate) buffered: bool,
+    /// The structs and enums around it, as they were released.
+    pub(crate) around: Option<&'p Around<'p>>,
+}
+
+/// A struct or an enum, and what stands around that.
+pub(crate) struct Around<'p> {
+    pub(crate) shape: &'p Shape,
+    pub(crate) further: Option<&'p Around<'p>>,
+}
+
+impl<'p> Place<'p> {
+    /// The payload, or a field of it.
+    pub(crate) const fn new(flattened: bool) -> Self {
+        Self { narrow: false, flattened, buffered: flattened, around: None }
+    }
+
+    /// The place of a field or a variant.
+    pub(crate) const fn of_member(self, all: Members<'_>, index: usize) -> Self {
+        let member = all.get(index);
+        let flattened = member.is_flattened();
+        Self {
+            narrow: self.narrow || all.shares_with_others(index),
+            flattened: self.flattened || flattened,
+            buffered: self.buffered || flattened || is_read_late(all, member),
+            ..self
+        }
+    }
+
+    /// The place of what stands in the struct or enum.
+    pub(crate) const fn within(self, around: &'p Around<'p>) -> Self {
+        Self { around: Some(around), ..self }
+    }
+}
+
+/// Whether serde must look at something else before it knows what to read the variant as.
+const fn is_read_late(all: Members<'_>, member: Member<'_>) -> bool {
+    match all {
+        Members::Fields(_) => false,
+        Members::Variants(Tagging::Internal(_) | Tagging::Untagged, _) => true,
+        Members::Variants(Tagging::External, _) => {
+            all.any_untagged() && !matches!(member.shape(), Shape::Unit)
+        }
+        // Serde writes the tag first, but a step writes the names in their order.
+        Members::Variants(Tagging::Adjacent(tag, content), _) => {
+            all.any_untagged() || is_before(content.as_str(), tag.as_str())
+        }
+    }
+}
