@@ -35,6 +35,8 @@ pub enum Change {
     FieldRemoved,
     /// There is a variant more.
     VariantAdded,
+    /// There is a variant more, of a name that another variant was read by.
+    VariantTaken,
     /// There is a variant less.
     VariantRemoved,
     /// It has another type.
@@ -130,6 +132,9 @@ impl<'a> Difference<'a> {
             Change::NameTaken => {
                 return text.text(" takes what another field has in ").text(locked);
             }
+            Change::VariantTaken => {
+                return text.text(" takes what another variant has in ").text(locked);
+            }
             Change::FieldRemoved | Change::VariantRemoved => {
                 return text.text(" is in ").text(locked).text(", but not here");
             }
@@ -194,6 +199,7 @@ impl<'a> Difference<'a> {
         }
         let noun = match self.change {
             Change::VariantAdded
+            | Change::VariantTaken
             | Change::VariantRemoved
             | Change::OtherGained
             | Change::OtherLost => "variant `",

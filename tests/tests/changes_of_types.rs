@@ -409,4 +409,14 @@ changes! {
     { pub struct T { pub a: Vec<Option<u64>> } }
     { pub struct T { pub a: serde_json::Value } }
     r#"{"a":[7,null]}"# => r#"{"a":[7,null]}"#
+
+    NeedsVersion a_variant_more_that_is_called_like_another_one
+    { pub enum T { B } }
+    { pub enum T { #[serde(alias = "B")] A, B } }
+    r#""B""# => r#""A""#
+
+    NeedsVersion a_variant_more_that_is_called_as_another_one_was
+    { pub enum T { #[serde(alias = "A")] B } }
+    { pub enum T { A, #[serde(alias = "A")] B } }
+    r#""B""# => r#""B""#
 }

@@ -63,6 +63,7 @@ impl<'a> Members<'a> {
             // What has no name comes last, and is read from what nothing else is read from.
             (Self::Variants(Tagging::Untagged, _), _) => (Change::VariantAdded, Compatible),
             _ if self.any_untagged() => (Change::VariantAdded, NeedsVersion),
+            _ if self.any_name_read(new) => (Change::VariantTaken, NeedsVersion),
             _ => (Change::VariantAdded, Compatible),
         }
     }
