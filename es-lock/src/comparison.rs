@@ -1,11 +1,13 @@
 //! The comparison of a shape that was released with the one of today, place by place. It runs in the
 //! derives, in tests, and while a crate compiles.
 
+mod beside;
 mod integers;
 mod members;
 mod order;
 pub(crate) mod place;
 
+use self::beside::Beside;
 use self::members::{Member, Members, has};
 use self::place::{Around, Place};
 use crate::difference::Change;
@@ -127,6 +129,10 @@ impl Comparison {
             (_, Shape::Json) if place.holds_long(was) => {
                 self.found(place, Change::Retyped, NeedsVersion, was, is)
             }
+            // There it takes what is stored in other flattened fields too.
+            (_, Shape::Json) if place.is_shared() => {
+                self.found(place, Change::Retyped, NeedsVersion, was, is)
+            }
             (_, Shape::Json) => self.found(place, Change::Widened, Compatible, was, is),
             (Shape::List(one), Shape::List(other)) | (Shape::Set(one), Shape::Set(other)) => {
                 self.inside(place, "[]", part(one, 0), part(other, 0))
@@ -177,7 +183,7 @@ impl Comparison {
     ) -> Option<Difference<'a>> {
         let length = self.path.length();
         self.path.push(segment);
-        let found = self.shapes(place, locked, now);
+        let found = self.shapes(place.of_part(), locked, now);
         self.path.cut(length);
         found
     }
@@ -192,7 +198,7 @@ impl Comparison {
         while index < locked.len() {
             let length = self.path.length();
             self.path = self.path.text(".").number(index as u64);
-            let found = self.shapes(place, &locked[index], &now[index]);
+            let found = self.shapes(place.of_part(), &locked[index], &now[index]);
             self.path.cut(length);
             report!(found);
             index += 1;
@@ -211,9 +217,10 @@ impl Comparison {
         while index < locked.len() {
             let was = locked.get(index);
             let length = self.enter(was);
-            let inside = place.of_member(locked, index);
+            let beside = Beside { members: locked, except: index, further: place.beside };
+            let inside = place.of_member(&beside);
             let found = match now.find(was) {
-                Some(is) => self.member(inside, locked, was, is),
+                Some(is) => self.member([place, inside], locked, was, is),
                 None => self.found(inside, was.removed(), NeedsVersion, was.shape(), &NOTHING),
             };
             self.path.cut(length);
@@ -225,7 +232,7 @@ impl Comparison {
             let is = now.get(index);
             if locked.find(is).is_none() {
                 let length = self.enter(is);
-                let (change, compatibility) = locked.with(is);
+                let (change, compatibility) = locked.with(place, is);
                 let found = self.found(place, change, compatibility, &NOTHING, is.shape());
                 self.path.cut(length);
                 report!(found);
@@ -235,21 +242,22 @@ impl Comparison {
         None
     }
 
+    /// `inside` is the place of the member in the struct or enum.
     const fn member<'a>(
         &mut self,
-        place: Place<'_>,
+        [place, inside]: [Place<'_>; 2],
         locked: Members<'a>,
         was: Member<'a>,
         is: Member<'a>,
     ) -> Option<Difference<'a>> {
         match (was, is) {
-            (Member::Field(was), Member::Field(is)) => report!(self.field(place, was, is)),
-            (Member::Variant(was), Member::Variant(is)) => report!(self.variant(place, was, is)),
+            (Member::Field(was), Member::Field(is)) => report!(self.field(inside, was, is)),
+            (Member::Variant(was), Member::Variant(is)) => report!(self.variant(inside, was, is)),
             // Those of structs are compared with those of structs.
             _ => {}
         }
-        report!(self.aliases(place, locked, was, is));
-        self.shapes(place, was.shape(), is.shape())
+        report!(self.aliases([place, inside], locked, was, is));
+        self.shapes(inside, was.shape(), is.shape())
     }
 
     const fn field<'a>(
@@ -293,7 +301,7 @@ impl Comparison {
 
     const fn aliases<'a>(
         &mut self,
-        place: Place<'_>,
+        [place, inside]: [Place<'_>; 2],
         locked: Members<'a>,
         was: Member<'a>,
         is: Member<'a>,
@@ -304,7 +312,7 @@ impl Comparison {
             if !has(today, before[index].as_str()) {
                 let alias = before[index].as_str();
                 report!(self.found_by_name(
-                    place,
+                    inside,
                     Change::AliasLost,
                     NeedsVersion,
                     was.shape(),
@@ -318,9 +326,10 @@ impl Comparison {
         while index < today.len() {
             if !has(before, today[index].as_str()) {
                 let alias = today[index].as_str();
-                let compatibility = if locked.read(alias) { NeedsVersion } else { Compatible };
+                let compatibility =
+                    if place.is_name_taken(locked, alias) { NeedsVersion } else { Compatible };
                 report!(self.found_by_name(
-                    place,
+                    inside,
                     Change::AliasGained,
                     compatibility,
                     was.shape(),

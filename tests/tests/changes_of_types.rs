@@ -419,4 +419,155 @@ changes! {
     { pub enum T { #[serde(alias = "A")] B } }
     { pub enum T { A, #[serde(alias = "A")] B } }
     r#""B""# => r#""B""#
+
+    NeedsVersion a_field_in_a_flattened_struct_that_another_flattened_struct_has
+    {
+        pub struct T { #[serde(flatten)] pub b: B, #[serde(flatten)] pub a: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { y: u64 }
+    }
+    {
+        pub struct T { #[serde(flatten)] pub b: B, #[serde(flatten)] pub a: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { y: u64, x: Option<u64> }
+    }
+    r#"{"y":1,"x":7}"# => "nothing"
+
+    Compatible a_field_in_a_flattened_struct_that_no_other_one_has
+    {
+        pub struct T { #[serde(flatten)] pub b: B, #[serde(flatten)] pub a: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { y: u64 }
+    }
+    {
+        pub struct T { #[serde(flatten)] pub b: B, #[serde(flatten)] pub a: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { y: u64, z: Option<u64> }
+    }
+    r#"{"y":1,"x":7}"# => r#"{"y":1,"z":null,"x":7}"#
+
+    NeedsVersion an_alias_in_a_flattened_struct_that_another_flattened_struct_has
+    {
+        pub struct T { #[serde(flatten)] pub b: B, #[serde(flatten)] pub a: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { y: u64 }
+    }
+    {
+        pub struct T { #[serde(flatten)] pub b: B, #[serde(flatten)] pub a: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { #[serde(alias = "x")] y: u64 }
+    }
+    r#"{"y":1,"x":7}"# => "nothing"
+
+    NeedsVersion a_flattened_struct_more_with_a_name_of_another_one
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub inner: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { x: u64 }
+    }
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub more: Option<B>, #[serde(flatten)] pub inner: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { x: u64 }
+    }
+    r#"{"a":1,"x":2}"# => "nothing"
+
+    Compatible a_flattened_struct_more_with_names_of_its_own
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub inner: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { z: u64 }
+    }
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub more: Option<B>, #[serde(flatten)] pub inner: A }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct A { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct B { z: u64 }
+    }
+    r#"{"a":1,"x":2}"# => r#"{"a":1,"x":2}"#
+
+    NeedsVersion a_flattened_map_beside_a_flattened_struct
+    {
+        pub struct T { #[serde(flatten)] pub inner: Inner }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { x: u64 }
+    }
+    {
+        pub struct T {
+            #[serde(flatten)]
+            pub rest: BTreeMap<String, String>,
+            #[serde(flatten)]
+            pub inner: Inner,
+        }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { x: u64 }
+    }
+    r#"{"x":7}"# => "nothing"
+
+    Compatible a_flattened_map_beside_fields
+    { pub struct T { pub x: u64 } }
+    { pub struct T { pub x: u64, #[serde(flatten)] pub rest: BTreeMap<String, String> } }
+    r#"{"x":7}"# => r#"{"x":7}"#
+
+    NeedsVersion a_flattened_map_beside_the_tag_of_a_struct
+    { #[serde(tag = "type")] pub struct T { pub x: u64 } }
+    { #[serde(tag = "type")] pub struct T { pub x: u64, #[serde(flatten)] pub rest: BTreeMap<String, u64> } }
+    r#"{"type":"T","x":7}"# => "nothing"
+
+    NeedsVersion a_variant_of_a_flattened_enum_with_the_name_of_a_flattened_field
+    {
+        pub struct T { #[serde(flatten)] pub kind: Kind, #[serde(flatten)] pub inner: Inner }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub enum Kind { A(u64) }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { x: u64 }
+    }
+    {
+        pub struct T { #[serde(flatten)] pub kind: Kind, #[serde(flatten)] pub inner: Inner }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[allow(non_camel_case_types)]
+        pub enum Kind { A(u64), x(u64) }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { x: u64 }
+    }
+    r#"{"A":7,"x":8}"# => r#"{"A":7,"x":8}"#
+
+    Compatible a_field_of_one_variant_that_another_variant_has
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub kind: Kind }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        pub enum Kind { A { x: u64 }, B { y: u64 } }
+    }
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub kind: Kind }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        pub enum Kind { A { x: u64, y: Option<u64> }, B { y: u64 } }
+    }
+    r#"{"a":1,"kind":"A","x":7}"# => r#"{"a":1,"kind":"A","x":7,"y":null}"#
+
+    NeedsVersion a_variant_without_a_name_beside_one_with_a_long_integer
+    { pub enum T { A(u128) } }
+    { pub enum T { A(u128), #[serde(untagged)] B(String) } }
+    r#"{"A":7}"# => "nothing"
 }

@@ -1,5 +1,6 @@
 //! The fields of structs and the variants of enums, as what is compared by name.
 
+use super::place::Place;
 use crate::difference::Change;
 use crate::difference::Compatibility::{self, Compatible, NeedsVersion};
 use crate::name::{Name, is_same};
@@ -48,13 +49,13 @@ impl<'a> Members<'a> {
         None
     }
 
-    /// What it means that there is one more.
-    pub(super) const fn with(self, new: Member<'_>) -> (Change, Compatibility) {
+    /// What it means that there is one more at the place.
+    pub(super) const fn with(self, place: Place<'_>, new: Member<'_>) -> (Change, Compatibility) {
         match (self, new) {
             (Self::Fields(_), Member::Field(field)) => {
                 if !field.may_be_missing() {
                     (Change::FieldAdded, NeedsVersion)
-                } else if !field.flatten && self.any_name_read(new) {
+                } else if place.is_taken(self, new) {
                     (Change::NameTaken, NeedsVersion)
                 } else {
                     (Change::FieldAdded, Compatible)
@@ -63,9 +64,24 @@ impl<'a> Members<'a> {
             // What has no name comes last, and is read from what nothing else is read from.
             (Self::Variants(Tagging::Untagged, _), _) => (Change::VariantAdded, Compatible),
             _ if self.any_untagged() => (Change::VariantAdded, NeedsVersion),
-            _ if self.any_name_read(new) => (Change::VariantTaken, NeedsVersion),
+            // Because of it serde reads the others out of a buffer.
+            (_, Member::Variant(new)) if new.is_untagged() && self.any_holds_long(place) => {
+                (Change::VariantAdded, NeedsVersion)
+            }
+            _ if place.is_taken(self, new) => (Change::VariantTaken, NeedsVersion),
             _ => (Change::VariantAdded, Compatible),
         }
+    }
+
+    const fn any_holds_long(self, place: Place<'_>) -> bool {
+        let mut index = 0;
+        while index < self.len() {
+            if place.holds_long(self.get(index).shape()) {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     /// Whether there is a variant without a name among those that have one.
@@ -74,38 +90,6 @@ impl<'a> Members<'a> {
         let mut index = 0;
         while index < variants.len() {
             if variants[index].is_untagged() {
-                return true;
-            }
-            index += 1;
-        }
-        false
-    }
-
-    pub(super) const fn any_name_read(self, member: Member<'_>) -> bool {
-        if self.read(member.name().as_str()) {
-            return true;
-        }
-        let aliases = member.aliases();
-        let mut index = 0;
-        while index < aliases.len() {
-            if self.read(aliases[index].as_str()) {
-                return true;
-            }
-            index += 1;
-        }
-        false
-    }
-
-    /// Whether what is stored by the name is read into one of them.
-    pub(super) const fn read(self, name: &str) -> bool {
-        let mut index = 0;
-        while index < self.len() {
-            let member = self.get(index);
-            let read = match member {
-                Member::Field(field) if field.flatten => takes(&field.shape, name),
-                _ => is_same(member.name().as_str(), name) || has(member.aliases(), name),
-            };
-            if read {
                 return true;
             }
             index += 1;
@@ -171,42 +155,6 @@ impl Field {
     pub const fn takes_the_rest(&self) -> bool {
         self.flatten
             && matches!(self.shape.present().0, Shape::Map(_) | Shape::Json | Shape::Opaque(_))
-    }
-}
-
-/// Whether a flattened value of the shape is read from what stands under the name.
-const fn takes(shape: &Shape, name: &str) -> bool {
-    match shape.present().0 {
-        Shape::Struct(fields) => Members::Fields(slice(fields)).read(name),
-        Shape::Enum(tagging, variants) => {
-            let variants = slice(variants);
-            let (tag, content) = match tagging {
-                Tagging::External => return Members::Variants(tagging, variants).read(name),
-                Tagging::Internal(tag) => (Some(tag), None),
-                Tagging::Adjacent(tag, content) => (Some(tag), Some(content)),
-                Tagging::Untagged => (None, None),
-            };
-            if is_called(tag, name) || is_called(content, name) {
-                return true;
-            }
-            let mut index = 0;
-            while content.is_none() && index < variants.len() {
-                if takes(&variants[index].shape, name) {
-                    return true;
-                }
-                index += 1;
-            }
-            false
-        }
-        Shape::Unit | Shape::Scalar(_) => false,
-        _ => true,
-    }
-}
-
-const fn is_called(named: Option<&Name>, name: &str) -> bool {
-    match named {
-        Some(named) => is_same(named.as_str(), name),
-        None => false,
     }
 }
 

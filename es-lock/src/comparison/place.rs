@@ -1,5 +1,6 @@
 //! Where in an event a comparison is.
 
+use super::beside::Beside;
 use super::members::{Member, Members};
 use super::order::is_before;
 use crate::shape::{Shape, Tagging};
@@ -16,6 +17,8 @@ pub(crate) struct Place<'p> {
     pub(crate) buffered: bool,
     /// The structs and enums around it, as they were released.
     pub(crate) around: Option<&'p Around<'p>>,
+    /// What else is stored in the same object.
+    pub(crate) beside: Option<&'p Beside<'p>>,
 }
 
 /// A struct or an enum, and what stands around that.
@@ -27,19 +30,26 @@ pub(crate) struct Around<'p> {
 impl<'p> Place<'p> {
     /// The payload, or a field of it.
     pub(crate) const fn new(flattened: bool) -> Self {
-        Self { narrow: false, flattened, buffered: flattened, around: None }
+        Self { narrow: false, flattened, buffered: flattened, around: None, beside: None }
     }
 
-    /// The place of a field or a variant.
-    pub(crate) const fn of_member(self, all: Members<'_>, index: usize) -> Self {
+    /// The place of a field or a variant, if that is stored beside what is said.
+    pub(crate) const fn of_member(self, beside: &'p Beside<'p>) -> Self {
+        let (all, index) = (beside.members, beside.except);
         let member = all.get(index);
         let flattened = member.is_flattened();
         Self {
             narrow: self.narrow || all.shares_with_others(index),
             flattened: self.flattened || flattened,
             buffered: self.buffered || flattened || is_read_late(all, member),
+            beside: if is_in_the_same_object(member, all) { Some(beside) } else { None },
             ..self
         }
+    }
+
+    /// The place of what has an object for itself, if it is one.
+    pub(crate) const fn of_part(self) -> Self {
+        Self { beside: None, ..self }
     }
 
     /// The place of what stands in the struct or enum.
@@ -60,5 +70,16 @@ const fn is_read_late(all: Members<'_>, member: Member<'_>) -> bool {
         Members::Variants(Tagging::Adjacent(tag, content), _) => {
             all.any_untagged() || is_before(content.as_str(), tag.as_str())
         }
+    }
+}
+
+/// Whether what is in the member stands in the object that the type around stands in.
+const fn is_in_the_same_object(member: Member<'_>, all: Members<'_>) -> bool {
+    match (member, all) {
+        (Member::Field(field), _) => field.flatten,
+        (Member::Variant(_), Members::Variants(Tagging::Internal(_) | Tagging::Untagged, _)) => {
+            true
+        }
+        (Member::Variant(variant), _) => variant.is_untagged(),
     }
 }
