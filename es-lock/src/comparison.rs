@@ -79,6 +79,10 @@ impl Comparison {
         locked: &'a Shape,
         now: &'a Shape,
     ) -> Option<Difference<'a>> {
+        if let (Shape::Unwritten, _) | (_, Shape::Unwritten) = (locked, now) {
+            // It is said of the field.
+            return None;
+        }
         let ((was, was_optional), (is, is_optional)) = (locked.present(), now.present());
         // Of a type that is not known it is not known either whether it is an option.
         if (matches!(was, Shape::Unknown) && !was_optional)
@@ -221,7 +225,10 @@ impl Comparison {
             let inside = place.of_member(&beside);
             let found = match now.find(was) {
                 Some(is) => self.member([place, inside], locked, was, is),
-                None => self.found(inside, was.removed(), NeedsVersion, was.shape(), &NOTHING),
+                None => {
+                    let (change, compatibility) = now.without(place, was);
+                    self.found(inside, change, compatibility, was.shape(), &NOTHING)
+                }
             };
             self.path.cut(length);
             report!(found);
@@ -251,6 +258,9 @@ impl Comparison {
         is: Member<'a>,
     ) -> Option<Difference<'a>> {
         match (was, is) {
+            (Member::Field(was), Member::Field(is)) if was.is_unwritten() || is.is_unwritten() => {
+                report!(self.unwritten(inside, was, is));
+            }
             (Member::Field(was), Member::Field(is)) => report!(self.field(inside, was, is)),
             (Member::Variant(was), Member::Variant(is)) => report!(self.variant(inside, was, is)),
             // Those of structs are compared with those of structs.
@@ -284,6 +294,27 @@ impl Comparison {
         None
     }
 
+    /// Of a field that is read and not written the names count, since nothing else of it is stored.
+    const fn unwritten<'a>(
+        &mut self,
+        place: Place<'_>,
+        was: &'a Field,
+        is: &'a Field,
+    ) -> Option<Difference<'a>> {
+        match (was.is_unwritten(), is.is_unwritten()) {
+            (false, true) => {
+                self.found(place, Change::NeverWritten, NeedsVersion, &was.shape, &is.shape)
+            }
+            (true, false) if is.may_be_missing() => {
+                self.found(place, Change::AlwaysWritten, Compatible, &was.shape, &is.shape)
+            }
+            (true, false) => {
+                self.found(place, Change::FieldAdded, NeedsVersion, &was.shape, &is.shape)
+            }
+            _ => None,
+        }
+    }
+
     const fn variant<'a>(
         &mut self,
         place: Place<'_>,
@@ -311,10 +342,13 @@ impl Comparison {
         while index < before.len() {
             if !has(today, before[index].as_str()) {
                 let alias = before[index].as_str();
+                // Nothing was written by it.
+                let unwritten = matches!(was.shape(), Shape::Unwritten);
+                let compatibility = if unwritten { Compatible } else { NeedsVersion };
                 report!(self.found_by_name(
                     inside,
                     Change::AliasLost,
-                    NeedsVersion,
+                    compatibility,
                     was.shape(),
                     is.shape(),
                     alias

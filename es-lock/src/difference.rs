@@ -59,6 +59,8 @@ pub enum Change {
     MayBeLeftOut,
     /// It is always written.
     AlwaysWritten,
+    /// It is read still, and not written any more.
+    NeverWritten,
     /// It is read by one more name.
     AliasGained,
     /// It is read by one name less.
@@ -122,6 +124,16 @@ impl<'a> Difference<'a> {
         matches!(self.compatibility, Compatibility::Compatible)
     }
 
+    /// Whether it needs a version. `strict` is said where nothing but what was written is read, as by a
+    /// codec that writes no names: there a change of what is never stored is still none.
+    pub const fn is_refused(&self, strict: bool) -> bool {
+        let of_nothing_stored = matches!(
+            (self.change, self.locked, self.now),
+            (Change::FieldAdded, _, Shape::Unwritten) | (Change::FieldRemoved, Shape::Unwritten, _)
+        );
+        !self.is_compatible() || (strict && !of_nothing_stored)
+    }
+
     /// The difference in words: ``field `amount` is u64 in {locked}, and text here``.
     pub const fn describe(&self, text: Text, locked: &str) -> Text {
         let text = self.subject(text);
@@ -151,6 +163,7 @@ impl<'a> Difference<'a> {
             Change::DefaultLost => [" has a default in ", ", but not here"],
             Change::MayBeLeftOut => [" is always written in ", ", but may be left out here"],
             Change::AlwaysWritten => [" may be left out in ", ", but is always written here"],
+            Change::NeverWritten => [" is written in ", ", but not here"],
             Change::AliasGained => {
                 return text
                     .text(" is not read by the name `")
@@ -183,7 +196,7 @@ impl<'a> Difference<'a> {
                     let text = push_field(text.text("add("), self.path());
                     return text.text(" = ...)");
                 }
-                Change::FieldRemoved => {
+                Change::FieldRemoved | Change::NeverWritten => {
                     return push_field(text.text("remove("), self.path()).text(")");
                 }
                 _ => {}

@@ -41,6 +41,8 @@ pub enum Shape {
     Enum(Tagging, Cow<'static, [Variant]>),
     /// The content of a variant that has none.
     Unit,
+    /// What is in a field that is read and not written: nothing that is stored.
+    Unwritten,
 }
 
 /// The shapes that a shape is made of.
@@ -253,6 +255,7 @@ impl Shape {
             Self::Struct(_) => text.push(if optional { "struct" } else { "a struct" }),
             Self::Enum(..) => text.push(if optional { "enum" } else { "an enum" }),
             Self::Unit => text.push("without content"),
+            Self::Unwritten => text.push("never written"),
         }
         text
     }
@@ -288,9 +291,15 @@ impl Field {
         }
     }
 
+    /// Whether it is read and not written.
+    pub(crate) const fn is_unwritten(&self) -> bool {
+        matches!(self.shape, Shape::Unwritten)
+    }
+
     /// Whether it is read where it is missing.
     pub const fn may_be_missing(&self) -> bool {
         self.default
+            || self.is_unwritten()
             || self.shape.may_be_missing()
             || (self.flatten && matches!(self.shape, Shape::Map(_) | Shape::Json))
     }

@@ -341,3 +341,17 @@ fn what_is_no_lock_is_refused_with_its_line() {
     // Both sides of a merge may have added the same line.
     assert!("events.lock 1\na 1 struct\na 1 struct".parse::<Lock>().is_ok());
 }
+
+#[test]
+fn a_field_that_is_not_written_stands_in_a_lock() {
+    let field = Field {
+        aliases: vec![Name::new("amount")].into(),
+        ..Field::new(Name::new("legacy"), Shape::Unwritten)
+    };
+    let shape = Shape::Struct(vec![field].into());
+    assert_eq!(shape.to_string(), "struct\n.legacy unwritten (alias=amount)\n");
+    let lines = "a 1 struct\na 1 .legacy unwritten (alias=amount)";
+    let lock = format!("events.lock 1\n{lines}").parse::<Lock>().unwrap();
+    assert_eq!(lock.entries.values().next().unwrap().shape, shape);
+    assert_eq!(differences(&shape, &shape).count(), 0);
+}

@@ -570,4 +570,70 @@ changes! {
     { pub enum T { A(u128) } }
     { pub enum T { A(u128), #[serde(untagged)] B(String) } }
     r#"{"A":7}"# => "nothing"
+
+    NeedsVersion a_field_that_is_only_read_has_the_name_of_another_one_as_alias
+    { pub struct T { pub amount: u64 } }
+    {
+        pub struct T {
+            #[serde(skip_serializing, default, alias = "amount")]
+            pub legacy: Option<u64>,
+            pub amount: u64,
+        }
+    }
+    r#"{"amount":7}"# => "nothing"
+
+    NeedsVersion a_field_that_is_only_read_gets_the_name_of_another_one_as_alias
+    {
+        pub struct T {
+            #[serde(skip_serializing, default)]
+            pub legacy: Option<u64>,
+            pub amount: u64,
+        }
+    }
+    {
+        pub struct T {
+            #[serde(skip_serializing, default, alias = "amount")]
+            pub legacy: Option<u64>,
+            pub amount: u64,
+        }
+    }
+    r#"{"amount":7}"# => "nothing"
+
+    NeedsVersion a_field_that_is_only_read_beside_a_flattened_map
+    { pub struct T { pub a: u64, #[serde(flatten)] pub rest: BTreeMap<String, serde_json::Value> } }
+    {
+        pub struct T {
+            pub a: u64,
+            #[serde(skip_serializing, default)]
+            pub b: Option<u64>,
+            #[serde(flatten)]
+            pub rest: BTreeMap<String, serde_json::Value>,
+        }
+    }
+    r#"{"a":7,"b":"text"}"# => "nothing"
+
+    Compatible a_field_that_is_only_read
+    { pub struct T { pub a: u64 } }
+    { pub struct T { pub a: u64, #[serde(skip_serializing, default)] pub b: u64 } }
+    r#"{"a":7}"# => r#"{"a":7}"#
+
+    Compatible a_field_less_that_was_only_read
+    { pub struct T { pub a: u64, #[serde(skip_serializing, default)] pub b: u64 } }
+    { pub struct T { pub a: u64 } }
+    r#"{"a":7}"# => r#"{"a":7}"#
+
+    Compatible a_field_that_was_only_read_is_written
+    { pub struct T { pub a: u64, #[serde(skip_serializing, default)] pub b: Option<u64> } }
+    { pub struct T { pub a: u64, pub b: Option<u64> } }
+    r#"{"a":7}"# => r#"{"a":7,"b":null}"#
+
+    Compatible a_field_that_is_only_read_loses_an_alias
+    { pub struct T { pub a: u64, #[serde(skip_serializing, default, alias = "c")] pub b: u64 } }
+    { pub struct T { pub a: u64, #[serde(skip_serializing, default)] pub b: u64 } }
+    r#"{"a":7}"# => r#"{"a":7}"#
+
+    NeedsVersion a_field_that_was_written_is_only_read
+    { pub struct T { pub a: u64, pub b: u64 } }
+    { pub struct T { pub a: u64, #[serde(skip_serializing, default)] pub b: u64 } }
+    r#"{"a":7,"b":8}"# => r#"{"a":7}"#
 }

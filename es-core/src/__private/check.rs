@@ -239,7 +239,7 @@ pub const fn field_is_released<T: EventData>(locked: &Shape, released: &Released
     let now = const { &T::SHAPE };
     let mut index = 0;
     while let Some(difference) = nth(locked, now, released, index) {
-        if released.strict || !difference.is_compatible() {
+        if difference.is_refused(released.strict) {
             let message = changed(&difference, released);
             panic!("{}", message.as_str());
         }

@@ -110,10 +110,10 @@ pub fn diff(released: &Lock, today: &Lock, retired: &[&str]) -> Vec<Finding> {
         for difference in differences(&locked.shape, &entry.shape) {
             let what = difference.describe(Text::new(), "the lock").as_str().to_owned();
             // Compatible is what reads by names, which JSON has and not every codec.
-            let verdict = if difference.is_compatible() && entry.codec.is_none() {
-                Verdict::Compatible
-            } else {
+            let verdict = if difference.is_refused(entry.codec.is_some()) {
                 needs_version(difference.step(Text::new()).as_str())
+            } else {
+                Verdict::Compatible
             };
             found(verdict, what);
         }

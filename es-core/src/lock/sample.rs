@@ -42,7 +42,8 @@ pub(super) fn choices(shape: &Shape) -> usize {
         | Shape::Opaque(_)
         | Shape::Itself
         | Shape::Unknown
-        | Shape::Unit => 1,
+        | Shape::Unit
+        | Shape::Unwritten => 1,
     }
 }
 
@@ -61,7 +62,7 @@ fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
             return Err(NoSample::Opaque { path, label });
         }
         Shape::Itself | Shape::Unknown => return Err(endless()),
-        Shape::Unit => Value::Null,
+        Shape::Unit | Shape::Unwritten => Value::Null,
         Shape::Optional(parts) | Shape::Nullable(parts) => match (parts.first(), fill) {
             (Some(part), Fill::Full(_)) => finite(value(part, fill, path))?.unwrap_or(Value::Null),
             _ => Value::Null,
@@ -97,6 +98,9 @@ fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
             let mut object = Map::new();
             for field in &**fields {
                 let name = field.name.as_str();
+                if field.shape == Shape::Unwritten {
+                    continue;
+                }
                 if fill == Fill::Sparse && (field.default || field.omittable) && !field.flatten {
                     continue;
                 }

@@ -73,6 +73,22 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// What it means that one that was there is not among these.
+    pub(super) const fn without(
+        self,
+        place: Place<'_>,
+        was: Member<'_>,
+    ) -> (Change, Compatibility) {
+        match was {
+            // Nothing of it is stored, as long as nothing else reads what it read.
+            Member::Field(field) if field.is_unwritten() && !place.is_taken(self, was) => {
+                (Change::FieldRemoved, Compatible)
+            }
+            Member::Field(_) => (Change::FieldRemoved, NeedsVersion),
+            Member::Variant(_) => (Change::VariantRemoved, NeedsVersion),
+        }
+    }
+
     const fn any_holds_long(self, place: Place<'_>) -> bool {
         let mut index = 0;
         while index < self.len() {
@@ -140,13 +156,6 @@ impl<'a> Member<'a> {
 
     pub(super) const fn is_flattened(self) -> bool {
         matches!(self, Self::Field(Field { flatten: true, .. }))
-    }
-
-    pub(super) const fn removed(self) -> Change {
-        match self {
-            Self::Field(_) => Change::FieldRemoved,
-            Self::Variant(_) => Change::VariantRemoved,
-        }
     }
 }
 

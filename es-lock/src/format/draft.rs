@@ -60,6 +60,7 @@ pub(super) enum Kind {
     Struct,
     Enum(Tagging),
     Unit,
+    Unwritten,
 }
 
 #[derive(Clone, PartialEq, Default)]
@@ -107,6 +108,7 @@ impl Draft {
             Kind::Opaque(label) => Shape::Opaque(label.into()),
             Kind::Itself => Shape::Itself,
             Kind::Unit => Shape::Unit,
+            Kind::Unwritten => Shape::Unwritten,
             Kind::List => Shape::List(self.parts(line, path, &[(Segment::Element, "[]")])?),
             Kind::Set => Shape::Set(self.parts(line, path, &[(Segment::Element, "[]")])?),
             Kind::Array(length) => {

@@ -220,6 +220,7 @@ fn read_fact(text: &str) -> Result<Fact, LockProblem> {
         "tuple" => Kind::Tuple,
         "struct" => Kind::Struct,
         "unit" => Kind::Unit,
+        "unwritten" => Kind::Unwritten,
         "opaque" => {
             let (label, behind) = quoted::take_word(rest).ok_or_else(wrong)?;
             rest = behind.trim_start();

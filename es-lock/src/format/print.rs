@@ -117,6 +117,7 @@ fn print_shape(
             Tagging::Untagged => fact.push_str("enum untagged"),
         },
         Shape::Unit => fact.push_str("unit"),
+        Shape::Unwritten => fact.push_str("unwritten"),
     }
     if !flags.is_empty() {
         write!(fact, " ({})", flags.join(", "))?;

@@ -88,6 +88,7 @@ impl Shapes<'_> {
             Shape::Json => quote!(#module::Shape::Json),
             Shape::Itself => quote!(#module::Shape::Itself),
             Shape::Unit => quote!(#module::Shape::Unit),
+            Shape::Unwritten => quote!(#module::Shape::Unwritten),
             Shape::Scalar(scalar) => {
                 let scalar = self.scalar(*scalar);
                 quote!(#module::Shape::Scalar(#scalar))

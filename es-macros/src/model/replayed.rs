@@ -25,7 +25,9 @@ pub(crate) fn replayed(shape: &Shape, from: u32, to: u32, upcasts: &Upcasts<'_>)
                 Operation::Add(Assigned { field: path, .. }) => {
                     let field = match take(&mut shape, path) {
                         // One that is there stays as it is, one that was missing is there now.
-                        Taken::Field(field) => Field { default: false, omittable: false, ..field },
+                        Taken::Field(field) if field.shape != Shape::Unwritten => {
+                            Field { default: false, omittable: false, ..field }
+                        }
                         // What a function gives is not seen, what a literal gives is checked before.
                         _ => Field::new(path.name().to_owned().into(), Shape::Unknown),
                     };

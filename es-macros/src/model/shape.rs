@@ -202,13 +202,14 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// The field, if it is written.
+    /// The field, if it is written or read.
     fn field(&self, field: &SerdeField<'a>) -> Option<FieldShape<'a>> {
         let mut aliases = field.aliases.clone();
         let name = if field.flatten {
             field.field.ident.as_ref()?.unraw().to_string()
+        } else if field.written_as().is_none() {
+            return self.unwritten(field);
         } else {
-            field.written_as()?;
             let names = field.names.clone();
             // One that is written and not read is read as its default.
             let read = names.deserialize.filter(|_| !field.skip_deserializing);
@@ -220,6 +221,24 @@ impl<'a> Reader<'a, '_> {
             default: field.has_own_default() || field.skip_deserializing,
             omittable: field.skip_serializing_if,
             flatten: field.flatten,
+            aliases,
+        })
+    }
+
+    /// A field that is read and not written takes what is stored by its names. What it is read as does
+    /// not matter, since it is not stored.
+    fn unwritten(&self, field: &SerdeField<'a>) -> Option<FieldShape<'a>> {
+        let name = field.read_as()?.to_owned();
+        let mut aliases = field.aliases.clone();
+        aliases.sort();
+        aliases.dedup();
+        let kind = ValueKind::Known(Shape::Unwritten);
+        Some(FieldShape {
+            name,
+            value: ValueShape { field: Some(field.field), kind, never_missing: false },
+            default: false,
+            omittable: false,
+            flatten: false,
             aliases,
         })
     }

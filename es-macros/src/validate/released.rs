@@ -120,7 +120,7 @@ fn differs(ctxt: &Ctxt, event: &Event<'_>, expected: &Expected, now: &Shape) {
     let Expected { version, shape, by_steps, .. } = expected;
     // Compatible is what reads by names, which JSON has and not every codec.
     let strict = event.codec_name().is_some();
-    let refused = |found: &Difference<'_>| strict || !found.is_compatible();
+    let refused = |found: &Difference<'_>| found.is_refused(strict);
     let found: Vec<_> = differences(shape, now).filter(refused).collect();
     if let Some((old, new)) = renamed(&found, shape, now) {
         if is_flattened(shape, old.path()) && is_flattened(now, new.path()) {
@@ -209,7 +209,9 @@ fn renamed<'a>(
     let (old, new) = (only(Change::FieldRemoved)?, only(Change::FieldAdded)?);
     let nothing_else =
         found.iter().all(|one| matches!(one.change, Change::FieldRemoved | Change::FieldAdded));
-    let same = differences(old.locked, new.now).all(|difference| difference.is_compatible());
+    let was_stored = !matches!(old.locked, Shape::Unwritten);
+    let same =
+        was_stored && differences(old.locked, new.now).all(|difference| difference.is_compatible());
     let top = !old.path().contains('.') && !new.path().contains('.');
     (nothing_else && same && top).then_some((old, new))
 }
