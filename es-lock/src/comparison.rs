@@ -2,6 +2,7 @@
 //! derives, in tests, and while a crate compiles.
 
 mod beside;
+mod closed;
 mod integers;
 mod members;
 mod order;
@@ -66,7 +67,11 @@ impl Comparison {
             return None;
         }
         // What is written in another way is not read in another.
-        let of_writing = matches!(change, Change::AlwaysWritten | Change::MayBeLeftOut);
+        let of_writing = matches!(
+            change,
+            // Who denies what it does not know still reads what it wrote.
+            Change::AlwaysWritten | Change::MayBeLeftOut | Change::NamesDenied
+        );
         let compatibility = if place.narrow && !of_writing { NeedsVersion } else { compatibility };
         let (path, flattened) = (self.path, place.flattened);
         Some(Difference { path, flattened, change, compatibility, locked, now, alias })
@@ -157,7 +162,21 @@ impl Comparison {
             (Shape::Tuple(one), Shape::Tuple(other)) if slice(one).len() == slice(other).len() => {
                 self.tuple(place, slice(one), slice(other))
             }
-            (Shape::Struct(one), Shape::Struct(other)) => {
+            (
+                Shape::Struct(one) | Shape::Closed(one),
+                Shape::Struct(other) | Shape::Closed(other),
+            ) => {
+                match (was, is) {
+                    (Shape::Struct(_), Shape::Closed(_)) => {
+                        let others = place.holds_other_names(slice(one));
+                        let compatibility = if others { NeedsVersion } else { Compatible };
+                        report!(self.found(place, Change::NamesDenied, compatibility, was, is));
+                    }
+                    (Shape::Closed(_), Shape::Struct(_)) => {
+                        report!(self.found(place, Change::NamesIgnored, Compatible, was, is));
+                    }
+                    _ => {}
+                }
                 let around = Around { shape: was, further: place.around };
                 let place = place.within(&around);
                 self.members(place, Members::Fields(slice(one)), Members::Fields(slice(other)))

@@ -65,6 +65,10 @@ pub enum Change {
     AliasGained,
     /// It is read by one name less.
     AliasLost,
+    /// Names that it does not know are refused.
+    NamesDenied,
+    /// Names that it does not know are passed over.
+    NamesIgnored,
     /// Unknown variants are read as this one.
     OtherGained,
     /// Unknown variants are not read as this one any more.
@@ -129,7 +133,9 @@ impl<'a> Difference<'a> {
     pub const fn is_refused(&self, strict: bool) -> bool {
         let of_nothing_stored = matches!(
             (self.change, self.locked, self.now),
-            (Change::FieldAdded, _, Shape::Unwritten) | (Change::FieldRemoved, Shape::Unwritten, _)
+            (Change::FieldAdded, _, Shape::Unwritten)
+                | (Change::FieldRemoved, Shape::Unwritten, _)
+                | (Change::NamesDenied | Change::NamesIgnored, _, _)
         );
         !self.is_compatible() || (strict && !of_nothing_stored)
     }
@@ -180,6 +186,8 @@ impl<'a> Difference<'a> {
                     .text(locked)
                     .text(", but not here");
             }
+            Change::NamesDenied => [" passes over unknown fields in ", ", but denies them here"],
+            Change::NamesIgnored => [" denies unknown fields in ", ", but not here"],
             Change::OtherGained => [" is no `other` in ", ", but here it is"],
             Change::OtherLost => [" stands for unknown variants in ", ", but not here"],
             Change::Retagged => [" tells its variants apart in another way in ", " than here"],

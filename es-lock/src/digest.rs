@@ -63,6 +63,7 @@ impl Digest {
                 self.byte(12).tagging(tagging).variants(slice(variants))
             }
             Shape::Unit => self.byte(13),
+            Shape::Closed(fields) => self.byte(16).fields(slice(fields)),
             Shape::Unwritten => self.byte(15),
             Shape::Nullable(parts) => self.byte(14).shapes(slice(parts)),
         }

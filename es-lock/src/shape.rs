@@ -37,6 +37,8 @@ pub enum Shape {
     Tuple(Parts),
     /// Values with names.
     Struct(Cow<'static, [Field]>),
+    /// Values with names, where no other name may stand.
+    Closed(Cow<'static, [Field]>),
     /// One of several.
     Enum(Tagging, Cow<'static, [Variant]>),
     /// The content of a variant that has none.
@@ -156,6 +158,19 @@ impl Shape {
         Self::Struct(Cow::Borrowed(fields))
     }
 
+    /// Values with names, sorted by them, where no other name may stand.
+    pub const fn closed(fields: &'static [Field]) -> Self {
+        Self::Closed(Cow::Borrowed(fields))
+    }
+
+    /// The fields of a struct.
+    pub const fn fields(&self) -> Option<&[Field]> {
+        match self {
+            Self::Struct(fields) | Self::Closed(fields) => Some(slice(fields)),
+            _ => None,
+        }
+    }
+
     /// One of several, sorted by their names, or in their order if they have none.
     pub const fn choice(tagging: Tagging, variants: &'static [Variant]) -> Self {
         Self::Enum(tagging, Cow::Borrowed(variants))
@@ -172,7 +187,9 @@ impl Shape {
             | Self::Array(_, parts)
             | Self::Map(parts)
             | Self::Tuple(parts) => parts.iter().all(Self::is_known),
-            Self::Struct(fields) => fields.iter().all(|field| field.shape.is_known()),
+            Self::Struct(fields) | Self::Closed(fields) => {
+                fields.iter().all(|field| field.shape.is_known())
+            }
             Self::Enum(_, variants) => variants.iter().all(|variant| variant.shape.is_known()),
             _ => true,
         }
@@ -191,7 +208,7 @@ impl Shape {
                 let parts = slice(parts);
                 if index < parts.len() { Some(&parts[index]) } else { None }
             }
-            Self::Struct(fields) => {
+            Self::Struct(fields) | Self::Closed(fields) => {
                 let fields = slice(fields);
                 if index < fields.len() { Some(&fields[index].shape) } else { None }
             }
@@ -252,7 +269,9 @@ impl Shape {
                 text.push(if optional { "tuple of " } else { "a tuple of " });
                 text = text.number(slice(parts).len() as u64);
             }
-            Self::Struct(_) => text.push(if optional { "struct" } else { "a struct" }),
+            Self::Struct(_) | Self::Closed(_) => {
+                text.push(if optional { "struct" } else { "a struct" })
+            }
             Self::Enum(..) => text.push(if optional { "enum" } else { "an enum" }),
             Self::Unit => text.push("without content"),
             Self::Unwritten => text.push("never written"),

@@ -92,6 +92,7 @@ fn shape() -> impl Strategy<Value = Shape> {
             prop::collection::vec(inner.clone(), 0..12)
                 .prop_map(|parts| Shape::Tuple(parts.into())),
             fields(inner.clone()).prop_map(|fields| Shape::Struct(fields.into())),
+            fields(inner.clone()).prop_map(|fields| Shape::Closed(fields.into())),
             variants(inner).prop_map(|(tagging, all)| Shape::Enum(tagging, all.into())),
         ]
     })
@@ -137,7 +138,7 @@ fn mutated(shape: &Shape, kind: u8, place: &Index) -> Option<Shape> {
     let mut changed = shape.clone();
     let target = at(&mut changed, spot);
     let was = target.clone();
-    match kind % 8 {
+    match kind % 9 {
         0 => *target = Shape::Scalar(Scalar::Bool),
         1 => *target = Shape::TEXT,
         2 => match target {
@@ -146,20 +147,22 @@ fn mutated(shape: &Shape, kind: u8, place: &Index) -> Option<Shape> {
             _ => *target = Shape::Optional(vec![target.clone()].into()),
         },
         3 => match target {
-            Shape::Struct(fields) => {
+            Shape::Struct(fields) | Shape::Closed(fields) => {
                 let name = Name::from("a field that nobody has".to_owned());
                 fields.to_mut().push(Field::new(name, Shape::TEXT));
             }
             _ => return None,
         },
         4 => match target {
-            Shape::Struct(fields) if !fields.is_empty() => drop(fields.to_mut().pop()),
+            Shape::Struct(fields) | Shape::Closed(fields) if !fields.is_empty() => {
+                drop(fields.to_mut().pop())
+            }
             Shape::Enum(_, variants) if !variants.is_empty() => drop(variants.to_mut().pop()),
             Shape::Tuple(parts) if !parts.is_empty() => drop(parts.to_mut().pop()),
             _ => return None,
         },
         5 => match target {
-            Shape::Struct(fields) => {
+            Shape::Struct(fields) | Shape::Closed(fields) => {
                 let field = fields.to_mut().first_mut()?;
                 field.default = !field.default;
             }
@@ -170,7 +173,7 @@ fn mutated(shape: &Shape, kind: u8, place: &Index) -> Option<Shape> {
             _ => return None,
         },
         6 => match target {
-            Shape::Struct(fields) => {
+            Shape::Struct(fields) | Shape::Closed(fields) => {
                 let field = fields.to_mut().first_mut()?;
                 field.omittable = !field.omittable;
             }
@@ -182,8 +185,13 @@ fn mutated(shape: &Shape, kind: u8, place: &Index) -> Option<Shape> {
             }
             _ => return None,
         },
+        7 => match target {
+            Shape::Struct(fields) => *target = Shape::Closed(fields.clone()),
+            Shape::Closed(fields) => *target = Shape::Struct(fields.clone()),
+            _ => return None,
+        },
         _ => match target {
-            Shape::Struct(fields) => {
+            Shape::Struct(fields) | Shape::Closed(fields) => {
                 let field = fields.to_mut().first_mut()?;
                 field.aliases.to_mut().push("an alias that nobody has".to_owned().into());
             }
@@ -204,7 +212,9 @@ fn children(shape: &Shape) -> Vec<&Shape> {
         | Shape::Array(_, parts)
         | Shape::Map(parts)
         | Shape::Tuple(parts) => parts.iter().collect(),
-        Shape::Struct(fields) => fields.iter().map(|field| &field.shape).collect(),
+        Shape::Struct(fields) | Shape::Closed(fields) => {
+            fields.iter().map(|field| &field.shape).collect()
+        }
         Shape::Enum(_, variants) => variants.iter().map(|variant| &variant.shape).collect(),
         _ => Vec::new(),
     }
@@ -240,7 +250,7 @@ fn at<'s>(shape: &'s mut Shape, path: &[usize]) -> &'s mut Shape {
         | Shape::Array(_, parts)
         | Shape::Map(parts)
         | Shape::Tuple(parts) => &mut parts.to_mut()[*first],
-        Shape::Struct(fields) => &mut fields.to_mut()[*first].shape,
+        Shape::Struct(fields) | Shape::Closed(fields) => &mut fields.to_mut()[*first].shape,
         Shape::Enum(_, variants) => &mut variants.to_mut()[*first].shape,
         other => return other,
     };
@@ -292,7 +302,8 @@ proptest! {
         shape in shape(), kind in any::<u8>(), place in any::<Index>()
     ) {
         // A change that loses nothing in either direction is only one of words: of what may be
-        // left out, of a default of an option, or of a name more that is read.
+        // left out, of a default of an option, of a name more that is read, or of names that
+        // nobody wrote.
         if let Some(changed) = mutated(&shape, kind, &place) {
             let compatible = |one: &Shape, other: &Shape| {
                 differences(one, other).all(|found| found.compatibility == Compatibility::Compatible)
@@ -301,6 +312,7 @@ proptest! {
                 let words = differences(&shape, &changed).all(|found| matches!(
                     found.change,
                     Change::DefaultGained | Change::DefaultLost | Change::MayBeLeftOut | Change::AlwaysWritten
+                        | Change::NamesDenied | Change::NamesIgnored
                 ));
                 prop_assert!(words, "{shape}became\n{changed}");
             }

@@ -636,4 +636,152 @@ changes! {
     { pub struct T { pub a: u64, pub b: u64 } }
     { pub struct T { pub a: u64, #[serde(skip_serializing, default)] pub b: u64 } }
     r#"{"a":7,"b":8}"# => r#"{"a":7}"#
+
+    Compatible unknown_fields_are_denied
+    { pub struct T { pub a: u64 } }
+    { #[serde(deny_unknown_fields)] pub struct T { pub a: u64 } }
+    r#"{"a":7}"# => r#"{"a":7}"#
+
+    Compatible unknown_fields_are_denied_no_more
+    { #[serde(deny_unknown_fields)] pub struct T { pub a: u64 } }
+    { pub struct T { pub a: u64 } }
+    r#"{"a":7}"# => r#"{"a":7}"#
+
+    NeedsVersion unknown_fields_are_denied_no_more_in_an_untagged_variant
+    {
+        #[serde(untagged, deny_unknown_fields)]
+        pub enum T { Short { a: u64 }, Long { a: u64, b: u64 } }
+    }
+    {
+        #[serde(untagged)]
+        pub enum T { Short { a: u64 }, Long { a: u64, b: u64 } }
+    }
+    r#"{"a":1,"b":2}"# => r#"{"a":1}"#
+
+    NeedsVersion unknown_fields_are_denied_no_more_in_a_type_of_an_untagged_variant
+    {
+        #[serde(untagged)]
+        pub enum T { Short(Short), Long { a: u64, b: u64 } }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Short { a: u64 }
+    }
+    {
+        #[serde(untagged)]
+        pub enum T { Short(Short), Long { a: u64, b: u64 } }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Short { a: u64 }
+    }
+    r#"{"a":1,"b":2}"# => r#"{"a":1}"#
+
+    Compatible unknown_fields_are_denied_in_untagged_variants
+    { #[serde(untagged)] pub enum T { Long { a: u64, b: u64 }, Short { a: u64 } } }
+    {
+        #[serde(untagged, deny_unknown_fields)]
+        pub enum T { Long { a: u64, b: u64 }, Short { a: u64 } }
+    }
+    r#"{"a":1,"b":2}"# => r#"{"a":1,"b":2}"#
+    r#"{"a":1}"# => r#"{"a":1}"#
+
+    Compatible unknown_fields_are_denied_under_a_tag
+    { #[serde(tag = "k")] pub enum T { A { x: u64 }, B } }
+    { #[serde(tag = "k", deny_unknown_fields)] pub enum T { A { x: u64 }, B } }
+    r#"{"k":"A","x":7}"# => r#"{"k":"A","x":7}"#
+    r#"{"k":"B"}"# => r#"{"k":"B"}"#
+
+    NeedsVersion unknown_fields_are_denied_beside_a_flattened_map
+    { pub struct T { pub a: u8, #[serde(flatten)] pub rest: BTreeMap<String, u8> } }
+    {
+        #[serde(deny_unknown_fields)]
+        pub struct T { pub a: u8, #[serde(flatten)] pub rest: BTreeMap<String, u8> }
+    }
+    r#"{"a":1,"z":2}"# => "nothing"
+
+    NeedsVersion unknown_fields_are_denied_beside_a_flattened_enum_with_a_tag
+    {
+        pub struct T { pub a: u8, #[serde(flatten)] pub kind: Kind }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "k")]
+        pub enum Kind { A { x: u64 } }
+    }
+    {
+        #[serde(deny_unknown_fields)]
+        pub struct T { pub a: u8, #[serde(flatten)] pub kind: Kind }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "k")]
+        pub enum Kind { A { x: u64 } }
+    }
+    r#"{"a":1,"k":"A","x":2}"# => "nothing"
+
+    Compatible unknown_fields_are_denied_beside_what_takes_its_names
+    {
+        pub struct T {
+            #[serde(flatten)]
+            pub inner: Option<Inner>,
+            #[serde(flatten)]
+            pub one: One,
+            #[serde(flatten)]
+            pub other: Other,
+        }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub enum One { A(u64) }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "t", content = "c")]
+        pub enum Other { B(u64) }
+    }
+    {
+        #[serde(deny_unknown_fields)]
+        pub struct T {
+            #[serde(flatten)]
+            pub inner: Option<Inner>,
+            #[serde(flatten)]
+            pub one: One,
+            #[serde(flatten)]
+            pub other: Other,
+        }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { x: u64 }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub enum One { A(u64) }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "t", content = "c")]
+        pub enum Other { B(u64) }
+    }
+    r#"{"x":1,"A":2,"t":"B","c":3}"# => r#"{"x":1,"A":2,"t":"B","c":3}"#
+
+    NeedsVersion unknown_fields_are_denied_in_a_flattened_enum_beside_a_flattened_struct
+    {
+        pub struct T { #[serde(flatten)] pub kind: Kind, #[serde(flatten)] pub inner: Inner }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "k")]
+        pub enum Kind { A { x: u64 } }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { y: u64 }
+    }
+    {
+        pub struct T { #[serde(flatten)] pub kind: Kind, #[serde(flatten)] pub inner: Inner }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "k", deny_unknown_fields)]
+        pub enum Kind { A { x: u64 } }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct Inner { y: u64 }
+    }
+    r#"{"k":"A","x":1,"y":2}"# => "nothing"
+
+    Compatible unknown_fields_are_denied_in_the_only_flattened_enum
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub kind: Kind }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "k")]
+        pub enum Kind { A { x: u64 } }
+    }
+    {
+        pub struct T { pub a: u64, #[serde(flatten)] pub kind: Kind }
+        #[derive(EventData, Serialize, Deserialize)]
+        #[serde(tag = "k", deny_unknown_fields)]
+        pub enum Kind { A { x: u64 } }
+    }
+    r#"{"a":1,"k":"A","x":2}"# => r#"{"a":1,"k":"A","x":2}"#
 }

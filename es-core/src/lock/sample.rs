@@ -31,7 +31,7 @@ pub(super) fn choices(shape: &Shape) -> usize {
         | Shape::List(parts)
         | Shape::Set(parts) => most(parts),
         Shape::Array(_, parts) | Shape::Map(parts) | Shape::Tuple(parts) => most(parts),
-        Shape::Struct(fields) => {
+        Shape::Struct(fields) | Shape::Closed(fields) => {
             fields.iter().map(|field| choices(&field.shape)).max().unwrap_or(1)
         }
         Shape::Enum(_, variants) => {
@@ -94,7 +94,7 @@ fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
             let values = parts.map(|(index, part)| value(part, fill, &format!("{path}.{index}")));
             Value::Array(values.collect::<Result<_, _>>()?)
         }
-        Shape::Struct(fields) => {
+        Shape::Struct(fields) | Shape::Closed(fields) => {
             let mut object = Map::new();
             for field in &**fields {
                 let name = field.name.as_str();

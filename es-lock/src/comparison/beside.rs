@@ -69,7 +69,7 @@ impl Place<'_> {
     /// Whether a new flattened value of the shape reads a name that was read by another one.
     const fn overlaps(self, there: Members<'_>, shape: &Shape) -> bool {
         match shape.present().0 {
-            Shape::Struct(fields) => {
+            Shape::Struct(fields) | Shape::Closed(fields) => {
                 let mut fields = slice(fields);
                 while let [field, rest @ ..] = fields {
                     if self.is_taken(there, Member::Field(field)) {
@@ -184,7 +184,7 @@ impl Members<'_> {
 /// Whether a flattened value of the shape is read from what stands under the name.
 const fn takes(shape: &Shape, name: &str) -> bool {
     match shape.present().0 {
-        Shape::Struct(fields) => Members::Fields(slice(fields)).read(name),
+        Shape::Struct(fields) | Shape::Closed(fields) => Members::Fields(slice(fields)).read(name),
         Shape::Enum(tagging, variants) => {
             let variants = slice(variants);
             let (tag, content) = match tagging {

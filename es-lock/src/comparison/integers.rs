@@ -49,7 +49,7 @@ impl Place<'_> {
 /// Whether a struct, or a variant of an enum, holds itself in a flattened field.
 const fn buffers_itself(shape: &Shape) -> bool {
     match shape {
-        Shape::Struct(fields) => {
+        Shape::Struct(fields) | Shape::Closed(fields) => {
             let mut fields = slice(fields);
             while let [field, rest @ ..] = fields {
                 if field.flatten && holds_itself(&field.shape) {
@@ -77,7 +77,7 @@ const fn buffers_itself(shape: &Shape) -> bool {
 const fn holds_itself(shape: &Shape) -> bool {
     match shape {
         Shape::Itself => true,
-        Shape::Struct(_) | Shape::Enum(..) => false,
+        Shape::Struct(_) | Shape::Closed(_) | Shape::Enum(..) => false,
         _ => {
             let mut index = 0;
             while let Some(child) = shape.child(index) {

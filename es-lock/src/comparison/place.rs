@@ -15,6 +15,8 @@ pub(crate) struct Place<'p> {
     pub(crate) flattened: bool,
     /// Whether serde reads it out of a buffer, where there are no integers of more than 64 bits.
     pub(crate) buffered: bool,
+    /// Whether serde shows the type that stands here all of its object, and not only what it asks for.
+    pub(crate) whole: bool,
     /// The structs and enums around it, as they were released.
     pub(crate) around: Option<&'p Around<'p>>,
     /// What else is stored in the same object.
@@ -30,7 +32,14 @@ pub(crate) struct Around<'p> {
 impl<'p> Place<'p> {
     /// The payload, or a field of it.
     pub(crate) const fn new(flattened: bool) -> Self {
-        Self { narrow: false, flattened, buffered: flattened, around: None, beside: None }
+        Self {
+            narrow: false,
+            flattened,
+            buffered: flattened,
+            whole: false,
+            around: None,
+            beside: None,
+        }
     }
 
     /// The place of a field or a variant, if that is stored beside what is said.
@@ -42,6 +51,7 @@ impl<'p> Place<'p> {
             narrow: self.narrow || all.shares_with_others(index),
             flattened: self.flattened || flattened,
             buffered: self.buffered || flattened || is_read_late(all, member),
+            whole: !matches!(member, Member::Field(_)),
             beside: if is_in_the_same_object(member, all) { Some(beside) } else { None },
             ..self
         }
@@ -49,7 +59,7 @@ impl<'p> Place<'p> {
 
     /// The place of what has an object for itself, if it is one.
     pub(crate) const fn of_part(self) -> Self {
-        Self { beside: None, ..self }
+        Self { whole: false, beside: None, ..self }
     }
 
     /// The place of what stands in the struct or enum.

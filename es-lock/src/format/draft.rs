@@ -58,6 +58,7 @@ pub(super) enum Kind {
     Map,
     Tuple,
     Struct,
+    Closed,
     Enum(Tagging),
     Unit,
     Unwritten,
@@ -127,6 +128,7 @@ impl Draft {
                 Shape::Tuple(Cow::Owned(parts))
             }
             Kind::Struct => Shape::Struct(Cow::Owned(self.fields(path)?)),
+            Kind::Closed => Shape::Closed(Cow::Owned(self.fields(path)?)),
             Kind::Enum(tagging) => {
                 let mut variants = self.variants(path)?;
                 if tagging == Tagging::Untagged {

@@ -218,7 +218,13 @@ fn read_fact(text: &str) -> Result<Fact, LockProblem> {
         "set" => Kind::Set,
         "map" => Kind::Map,
         "tuple" => Kind::Tuple,
-        "struct" => Kind::Struct,
+        "struct" => match rest.strip_prefix("closed") {
+            Some(behind) => {
+                rest = behind.trim_start();
+                Kind::Closed
+            }
+            None => Kind::Struct,
+        },
         "unit" => Kind::Unit,
         "unwritten" => Kind::Unwritten,
         "opaque" => {

@@ -105,6 +105,7 @@ fn print_shape(
         Shape::Map(_) => fact.push_str("map"),
         Shape::Tuple(_) => fact.push_str("tuple"),
         Shape::Struct(_) => fact.push_str("struct"),
+        Shape::Closed(_) => fact.push_str("struct closed"),
         Shape::Enum(tagging, _) => match tagging {
             Tagging::External => fact.push_str("enum"),
             Tagging::Internal(tag) => write!(fact, "enum tag={}", Quoted::word(tag.as_str()))?,
@@ -137,7 +138,7 @@ fn print_shape(
             }
             Ok(())
         }
-        Shape::Struct(fields) => {
+        Shape::Struct(fields) | Shape::Closed(fields) => {
             for field in slice(fields) {
                 let separator = if field.flatten { ".." } else { "." };
                 let path = format!("{path}{separator}{}", Quoted::segment(field.name.as_str()));

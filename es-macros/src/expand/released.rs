@@ -148,8 +148,7 @@ fn comparisons(event: &Event<'_>) -> TokenStream {
 
 /// The released shape of a field.
 fn field<'s>(shape: &'s Shape, name: &str) -> Option<&'s Shape> {
-    let Shape::Struct(fields) = shape else { return None };
-    fields.iter().find(|field| field.name.as_str() == name).map(|field| &field.shape)
+    shape.fields()?.iter().find(|field| field.name.as_str() == name).map(|field| &field.shape)
 }
 
 fn comparison(
@@ -191,13 +190,13 @@ fn comparison(
 
 /// Whether the field is flattened beside one that takes the names that it does not have.
 fn beside_the_rest(shape: &Shape, name: &str) -> bool {
-    let Shape::Struct(fields) = shape else { return false };
+    let Some(fields) = shape.fields() else { return false };
     let takes_the_rest = |field: &Field| field.name.as_str() != name && field.takes_the_rest();
     is_flattened(shape, name) && fields.iter().any(takes_the_rest)
 }
 
 fn is_flattened(shape: &Shape, name: &str) -> bool {
-    let Shape::Struct(fields) = shape else { return false };
+    let Some(fields) = shape.fields() else { return false };
     fields.iter().any(|field| field.name.as_str() == name && field.flatten)
 }
 

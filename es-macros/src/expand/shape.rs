@@ -28,6 +28,10 @@ impl Shapes<'_> {
                 let fields = fields.iter().map(|field| self.field(field));
                 self.made_of("structure", &fields.collect::<Vec<_>>())
             }
+            ItemShape::Closed(fields) => {
+                let fields = fields.iter().map(|field| self.field(field));
+                self.made_of("closed", &fields.collect::<Vec<_>>())
+            }
             ItemShape::Enum(tagging, variants) => {
                 let module = self.module();
                 let variants = variants.iter().map(|variant| {
@@ -111,6 +115,10 @@ impl Shapes<'_> {
             Shape::Struct(fields) => {
                 let fields = fields.iter().map(|field| self.released_field(field));
                 self.made_of("structure", &fields.collect::<Vec<_>>())
+            }
+            Shape::Closed(fields) => {
+                let fields = fields.iter().map(|field| self.released_field(field));
+                self.made_of("closed", &fields.collect::<Vec<_>>())
             }
             Shape::Enum(tagging, variants) => {
                 let variants = variants.iter().map(|variant| self.released_variant(variant));

@@ -87,8 +87,8 @@ fn object<'s>(shape: &'s mut Shape, path: &[Segment]) -> Option<&'s mut Vec<Fiel
         shape => shape,
     };
     match (path, shape) {
-        ([], Shape::Struct(fields)) => Some(fields.to_mut()),
-        ([Segment::Field(name), rest @ ..], Shape::Struct(fields)) => {
+        ([], Shape::Struct(fields) | Shape::Closed(fields)) => Some(fields.to_mut()),
+        ([Segment::Field(name), rest @ ..], Shape::Struct(fields) | Shape::Closed(fields)) => {
             let field = fields.to_mut().iter_mut().find(|field| field.name.as_str() == name)?;
             object(&mut field.shape, rest)
         }

@@ -17,6 +17,8 @@ pub(crate) enum ItemShape<'a> {
     Tuple(Vec<ValueShape<'a>>),
     /// Sorted by the name that is written.
     Struct(Vec<FieldShape<'a>>),
+    /// The same, where no other name may stand.
+    Closed(Vec<FieldShape<'a>>),
     /// Sorted by the name that is written, or in their order where none is.
     Enum(Tagging, Vec<VariantShape<'a>>),
     /// The content of a variant that has none.
@@ -123,14 +125,16 @@ impl<'a> Reader<'a, '_> {
             let only = read.iter().find(|field| field.may_be_transparent());
             return only.map_or(ItemShape::Foreign, |only| ItemShape::Value(self.value(only)));
         }
-        let mut shape = match self.content(&read, fields) {
+        let mut shape = match self.content(item, &read, fields) {
             ItemShape::Unit => {
                 ItemShape::Value(ValueShape::alone(ValueKind::Known(Shape::NULL), false))
             }
             ItemShape::Value(only) => ItemShape::Value(ValueShape { never_missing: true, ..only }),
             shape => shape,
         };
-        if let (Some(tag), ItemShape::Struct(fields)) = (&item.tag, &mut shape) {
+        if let (Some(tag), ItemShape::Struct(fields) | ItemShape::Closed(fields)) =
+            (&item.tag, &mut shape)
+        {
             let names = item.variant_names(&self.input.ident, &SerdeItem::default());
             fields
                 .push(tag_field(tag, item.rename.serialize.as_ref().or(names.serialize.as_ref())));
@@ -163,7 +167,7 @@ impl<'a> Reader<'a, '_> {
                 [only] if only.field.ident.is_none() && only.written_as().is_none() => {
                     ItemShape::Unit
                 }
-                fields => self.content(fields, &variant.fields),
+                fields => self.content(item, fields, &variant.fields),
             };
             let mut aliases = serde.aliases;
             let name = match tagging {
@@ -181,14 +185,19 @@ impl<'a> Reader<'a, '_> {
         ItemShape::Enum(tagging, variants)
     }
 
-    fn content(&self, read: &[SerdeField<'a>], fields: &Fields) -> ItemShape<'a> {
+    /// What the fields are written as that stand in the item.
+    fn content(&self, item: &SerdeItem, read: &[SerdeField<'a>], fields: &Fields) -> ItemShape<'a> {
         match fields {
             Fields::Unit => ItemShape::Unit,
             Fields::Named(_) => {
                 let mut fields: Vec<_> =
                     read.iter().filter_map(|field| self.field(field)).collect();
                 sort(&mut fields);
-                ItemShape::Struct(fields)
+                if item.deny_unknown_fields {
+                    ItemShape::Closed(fields)
+                } else {
+                    ItemShape::Struct(fields)
+                }
             }
             Fields::Unnamed(_) => {
                 let written = read.iter().filter(|field| field.written_as().is_some());
@@ -316,6 +325,9 @@ impl ItemShape<'_> {
             Self::Tuple(values) => {
                 Shape::Tuple(values.iter().map(ValueShape::known).collect::<Vec<_>>().into())
             }
+            Self::Closed(fields) => {
+                Shape::Closed(fields.iter().map(FieldShape::known).collect::<Vec<_>>().into())
+            }
             Self::Struct(fields) => {
                 Shape::Struct(fields.iter().map(FieldShape::known).collect::<Vec<_>>().into())
             }
@@ -338,7 +350,7 @@ impl ItemShape<'_> {
         match self {
             Self::Value(value) => vec![(None, value)],
             Self::Tuple(values) => values.iter().map(|value| (None, value)).collect(),
-            Self::Struct(fields) => {
+            Self::Struct(fields) | Self::Closed(fields) => {
                 fields.iter().map(|field| (Some(field.name.as_str()), &field.value)).collect()
             }
             Self::Enum(_, variants) => {

@@ -12,7 +12,18 @@ pub(super) fn check(ctxt: &Ctxt, input: &DeriveInput) {
         return;
     }
     match &input.data {
-        Data::Struct(data) => fields(ctxt, &item.fields(&data.fields, Rules::default())),
+        Data::Struct(data) => {
+            if let Some(tag) = item.tag.as_ref().filter(|_| item.deny_unknown_fields) {
+                let ident = &input.ident;
+                ctxt.error(
+                    ident,
+                    format_args!(
+                        "`{ident}` is written with the tag `{tag}`, but denies it when it is read: to serde the tag of a struct is an unknown field\nhelp: leave `deny_unknown_fields` out, or `tag`"
+                    ),
+                );
+            }
+            fields(ctxt, &item.fields(&data.fields, Rules::default()));
+        }
         Data::Enum(data) => {
             for variant in &data.variants {
                 let serde = SerdeItem::read(&variant.attrs);
