@@ -1,5 +1,7 @@
 //! The events of the crate under test, as their derives register them.
 
+use std::any::TypeId;
+
 use es_lock::Shape;
 
 use super::replay::Replayed;
@@ -19,6 +21,7 @@ pub struct LockedEvent {
     event: fn() -> &'static EventType,
     shape: &'static Shape,
     codec: &'static str,
+    is_json: fn() -> bool,
     sample: Option<MakeSample>,
     location: &'static str,
     from_json: fn(&str) -> Result<Vec<u8>, CodecError>,
@@ -40,6 +43,7 @@ impl LockedEvent {
             event: event_type::<E>,
             shape,
             codec,
+            is_json: is_json::<E>,
             sample,
             location,
             from_json: from_json::<E>,
@@ -64,9 +68,9 @@ impl LockedEvent {
         self.shape
     }
 
-    /// The name of its codec, if that is not JSON.
+    /// The name of its codec, if that is not JSON. Another type can have the same name.
     pub fn codec(&self) -> Option<&'static str> {
-        (self.codec != "Json").then_some(self.codec)
+        (self.codec != "Json" || !(self.is_json)()).then_some(self.codec)
     }
 
     /// File and line of the struct.
@@ -87,6 +91,10 @@ impl LockedEvent {
 
 fn event_type<E: Event>() -> &'static EventType {
     &<E as ListedEvent>::TYPE
+}
+
+fn is_json<E: Event>() -> bool {
+    TypeId::of::<E::Codec>() == TypeId::of::<crate::codec::Json>()
 }
 
 fn from_json<E: Event>(json: &str) -> Result<Vec<u8>, CodecError> {
