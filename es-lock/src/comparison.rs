@@ -15,6 +15,7 @@ use crate::difference::Change;
 use crate::difference::Compatibility::{self, Compatible, NeedsVersion};
 use crate::difference::Difference;
 use crate::name::is_same;
+use crate::owners::Owners;
 use crate::shape::{Field, Shape, Tagging, Variant, part, slice};
 use crate::text::Text;
 
@@ -89,6 +90,7 @@ impl Comparison {
             return None;
         }
         let ((was, was_optional), (is, is_optional)) = (locked.present(), now.present());
+        let place = place.at(locked, now);
         // Of a type that is not known it is not known either whether it is an option.
         if (matches!(was, Shape::Unknown) && !was_optional)
             || (matches!(is, Shape::Unknown) && !is_optional)
@@ -126,9 +128,12 @@ impl Comparison {
                 };
                 self.found(place, change, compatibility, was, is)
             }
-            (Shape::Json, Shape::Json)
-            | (Shape::Itself, Shape::Itself)
-            | (Shape::Unit, Shape::Unit) => None,
+            (Shape::Json, Shape::Json) | (Shape::Unit, Shape::Unit) => None,
+            (Shape::Itself | Shape::Above(_), Shape::Itself | Shape::Above(_))
+                if Owners::mean_the_same((place.was_owners, was), (place.is_owners, is)) =>
+            {
+                None
+            }
             (Shape::Opaque(one), Shape::Opaque(other)) if is_same(one.as_str(), other.as_str()) => {
                 None
             }
@@ -241,8 +246,9 @@ impl Comparison {
             let was = locked.get(index);
             let length = self.enter(was);
             let beside = Beside { members: locked, except: index, further: place.beside };
-            let inside = place.of_member(&beside);
-            let found = match now.find(was) {
+            let today = now.find(was);
+            let inside = place.of_member(&beside, today);
+            let found = match today {
                 Some(is) => self.member([place, inside], locked, was, is),
                 None => {
                     let (change, compatibility) = now.without(place, was);

@@ -156,6 +156,9 @@ impl<'a> Difference<'a> {
             Change::FieldRemoved | Change::VariantRemoved => {
                 return text.text(" is in ").text(locked).text(", but not here");
             }
+            Change::Retyped if self.locked.is_itself() && self.now.is_itself() => {
+                [" stands for another type around it in ", " than here"]
+            }
             Change::Retyped | Change::Widened => {
                 let text = self.locked.describe(text.text(" is "));
                 let text = text.text(" in ").text(locked).text(", but ");

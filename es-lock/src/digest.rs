@@ -64,6 +64,8 @@ impl Digest {
             }
             Shape::Unit => self.byte(13),
             Shape::Closed(fields) => self.byte(16).fields(slice(fields)),
+            Shape::Above(steps) => self.byte(17).number(*steps),
+            Shape::Holder(parts) => self.byte(18).shapes(slice(parts)),
             Shape::Unwritten => self.byte(15),
             Shape::Nullable(parts) => self.byte(14).shapes(slice(parts)),
         }

@@ -12,6 +12,7 @@ mod digest;
 mod format;
 mod lock;
 mod name;
+mod owners;
 mod quoted;
 mod scalar;
 mod shape;

@@ -19,8 +19,12 @@ pub enum Shape {
     Json,
     /// A type that keeps its shape to itself, known by a label.
     Opaque(Name),
-    /// The struct or enum that stands around this place.
+    /// The type around this place that is said to hold itself; if none is, the struct or enum.
     Itself,
+    /// What stands so many steps above this place.
+    Above(u64),
+    /// A type that holds itself: one part, in which it is meant by `Itself`.
+    Holder(Parts),
     /// A value or none, which is null or left out.
     Optional(Parts),
     /// A value or null, which is never left out.
@@ -128,6 +132,11 @@ impl Shape {
         }
     }
 
+    /// A type that holds itself: one part.
+    pub const fn holder(parts: &'static [Self]) -> Self {
+        Self::Holder(Cow::Borrowed(parts))
+    }
+
     /// Any number of values in an order: one part.
     pub const fn list(parts: &'static [Self]) -> Self {
         Self::List(Cow::Borrowed(parts))
@@ -182,6 +191,7 @@ impl Shape {
             Self::Unknown => false,
             Self::Optional(parts)
             | Self::Nullable(parts)
+            | Self::Holder(parts)
             | Self::List(parts)
             | Self::Set(parts)
             | Self::Array(_, parts)
@@ -200,6 +210,7 @@ impl Shape {
         match self {
             Self::Optional(parts)
             | Self::Nullable(parts)
+            | Self::Holder(parts)
             | Self::List(parts)
             | Self::Set(parts)
             | Self::Array(_, parts)
@@ -225,11 +236,25 @@ impl Shape {
         let mut shape = self;
         let mut optional = false;
         // An option of an option is written like an option.
-        while let Self::Optional(parts) | Self::Nullable(parts) = shape {
+        while let Self::Optional(parts) | Self::Nullable(parts) | Self::Holder(parts) = shape {
+            optional = optional || !matches!(shape, Self::Holder(_));
             shape = part(parts, 0);
-            optional = true;
         }
         (shape, optional)
+    }
+
+    /// Whether it stands for a type around it.
+    pub(crate) const fn is_itself(&self) -> bool {
+        matches!(self.present().0, Self::Itself | Self::Above(_))
+    }
+
+    /// Whether it is said to hold itself.
+    pub(crate) const fn is_holder(&self) -> bool {
+        let mut shape = self;
+        while let Self::Optional(parts) | Self::Nullable(parts) = shape {
+            shape = part(parts, 0);
+        }
+        matches!(shape, Self::Holder(_))
     }
 
     /// Whether there may be no value.
@@ -239,7 +264,10 @@ impl Shape {
 
     /// Whether serde reads it where nothing is: not so if a newtype stands around the option.
     pub(crate) const fn may_be_missing(&self) -> bool {
-        matches!(self, Self::Optional(_))
+        match self {
+            Self::Holder(parts) => part(parts, 0).may_be_missing(),
+            _ => matches!(self, Self::Optional(_)),
+        }
     }
 
     /// What it is, in a word or two: `text`, `a list`, `u64`.
@@ -256,8 +284,8 @@ impl Shape {
                 text.push("the opaque ");
                 text.push(label.as_str());
             }
-            Self::Itself => text.push("the type itself"),
-            Self::Optional(_) | Self::Nullable(_) => {}
+            Self::Itself | Self::Above(_) => text.push("the type itself"),
+            Self::Optional(_) | Self::Nullable(_) | Self::Holder(_) => {}
             Self::List(_) => text.push(if optional { "list" } else { "a list" }),
             Self::Set(_) => text.push(if optional { "set" } else { "a set" }),
             Self::Array(length, _) => {

@@ -32,6 +32,7 @@ fn leaf() -> impl Strategy<Value = Shape> {
         6 => scalar().prop_map(Shape::Scalar),
         1 => Just(Shape::Json),
         1 => Just(Shape::Itself),
+        1 => (0_u64..9).prop_map(Shape::Above),
         1 => name().prop_map(|label| Shape::Opaque(label.into())),
     ]
 }

@@ -784,4 +784,40 @@ changes! {
         pub enum Kind { A { x: u64 } }
     }
     r#"{"a":1,"k":"A","x":2}"# => r#"{"a":1,"k":"A","x":2}"#
+
+    NeedsVersion another_type_holds_itself
+    { pub struct T { children: Vec<T> } }
+    {
+        pub struct T { children: C }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct C(Vec<C>);
+    }
+    r#"{"children":[{"children":[]}]}"# => "nothing"
+
+    NeedsVersion another_tuple_holds_itself
+    { pub struct T { inner: (u8, Vec<T>) } }
+    {
+        pub struct T { inner: C }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct C(u8, Vec<C>);
+    }
+    r#"{"inner":[1,[{"inner":[2,[]]}]]}"# => "nothing"
+
+    NeedsVersion a_type_with_a_parameter_holds_itself
+    {
+        pub struct T { inner: W<T> }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct W<X> { all: Vec<X> }
+    }
+    {
+        pub struct T { inner: W }
+        #[derive(EventData, Serialize, Deserialize)]
+        pub struct W { all: Vec<W> }
+    }
+    r#"{"inner":{"all":[{"inner":{"all":[]}}]}}"# => "nothing"
+
+    Compatible a_type_that_holds_itself_gets_an_option
+    { pub enum T { Leaf, Node { children: Vec<T> } } }
+    { pub enum T { Leaf, Node { children: Vec<T>, note: Option<u8> } } }
+    r#"{"Node":{"children":["Leaf"]}}"# => r#"{"Node":{"children":["Leaf"],"note":null}}"#
 }

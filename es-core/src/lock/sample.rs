@@ -30,7 +30,9 @@ pub(super) fn choices(shape: &Shape) -> usize {
         | Shape::Nullable(parts)
         | Shape::List(parts)
         | Shape::Set(parts) => most(parts),
-        Shape::Array(_, parts) | Shape::Map(parts) | Shape::Tuple(parts) => most(parts),
+        Shape::Array(_, parts) | Shape::Map(parts) | Shape::Tuple(parts) | Shape::Holder(parts) => {
+            most(parts)
+        }
         Shape::Struct(fields) | Shape::Closed(fields) => {
             fields.iter().map(|field| choices(&field.shape)).max().unwrap_or(1)
         }
@@ -41,6 +43,7 @@ pub(super) fn choices(shape: &Shape) -> usize {
         | Shape::Json
         | Shape::Opaque(_)
         | Shape::Itself
+        | Shape::Above(_)
         | Shape::Unknown
         | Shape::Unit
         | Shape::Unwritten => 1,
@@ -61,7 +64,8 @@ fn value(shape: &Shape, fill: Fill, path: &str) -> Result<Value, NoSample> {
             let (path, label) = (path.to_owned(), label.as_str().to_owned());
             return Err(NoSample::Opaque { path, label });
         }
-        Shape::Itself | Shape::Unknown => return Err(endless()),
+        Shape::Holder(parts) => value(parts.first().ok_or_else(endless)?, fill, path)?,
+        Shape::Itself | Shape::Above(_) | Shape::Unknown => return Err(endless()),
         Shape::Unit | Shape::Unwritten => Value::Null,
         Shape::Optional(parts) | Shape::Nullable(parts) => match (parts.first(), fill) {
             (Some(part), Fill::Full(_)) => finite(value(part, fill, path))?.unwrap_or(Value::Null),

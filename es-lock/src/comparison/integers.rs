@@ -29,7 +29,7 @@ impl Place<'_> {
         match (shape, self.around) {
             (Shape::Scalar(scalar), _) => scalar.is_long(),
             // It is not asked again what the type itself is inside of itself.
-            (Shape::Itself, Some(Around { shape, .. })) => {
+            (Shape::Itself | Shape::Above(_), Some(Around { shape, .. })) => {
                 Self { around: None, ..self }.holds_long(shape)
             }
             _ => {
@@ -76,7 +76,7 @@ const fn buffers_itself(shape: &Shape) -> bool {
 /// Whether it says somewhere that it is the type around, and means the one around this.
 const fn holds_itself(shape: &Shape) -> bool {
     match shape {
-        Shape::Itself => true,
+        Shape::Itself | Shape::Above(_) => true,
         Shape::Struct(_) | Shape::Closed(_) | Shape::Enum(..) => false,
         _ => {
             let mut index = 0;

@@ -3,6 +3,7 @@
 use super::beside::Beside;
 use super::members::{Member, Members};
 use super::order::is_before;
+use crate::owners::Owners;
 use crate::shape::{Shape, Tagging};
 
 /// What is true of a place because of what stands around it.
@@ -19,6 +20,10 @@ pub(crate) struct Place<'p> {
     pub(crate) whole: bool,
     /// The structs and enums around it, as they were released.
     pub(crate) around: Option<&'p Around<'p>>,
+    /// Whom the released shape means where it says that it is the type itself.
+    pub(crate) was_owners: Owners,
+    /// Whom today's means.
+    pub(crate) is_owners: Owners,
     /// What else is stored in the same object.
     pub(crate) beside: Option<&'p Beside<'p>>,
 }
@@ -38,12 +43,14 @@ impl<'p> Place<'p> {
             buffered: flattened,
             whole: false,
             around: None,
+            was_owners: Owners::NONE,
+            is_owners: Owners::NONE,
             beside: None,
         }
     }
 
     /// The place of a field or a variant, if that is stored beside what is said.
-    pub(crate) const fn of_member(self, beside: &'p Beside<'p>) -> Self {
+    pub(crate) const fn of_member(self, beside: &'p Beside<'p>, now: Option<Member<'_>>) -> Self {
         let (all, index) = (beside.members, beside.except);
         let member = all.get(index);
         let flattened = member.is_flattened();
@@ -51,15 +58,31 @@ impl<'p> Place<'p> {
             narrow: self.narrow || all.shares_with_others(index),
             flattened: self.flattened || flattened,
             buffered: self.buffered || flattened || is_read_late(all, member),
+            was_owners: owners_of(self.was_owners, member),
+            is_owners: match now {
+                Some(now) => owners_of(self.is_owners, now),
+                None => self.is_owners.below(),
+            },
             whole: !matches!(member, Member::Field(_)),
             beside: if is_in_the_same_object(member, all) { Some(beside) } else { None },
             ..self
         }
     }
 
+    /// With the shapes that stand here.
+    pub(crate) const fn at(self, locked: &Shape, now: &Shape) -> Self {
+        Self { was_owners: self.was_owners.at(locked), is_owners: self.is_owners.at(now), ..self }
+    }
+
     /// The place of what has an object for itself, if it is one.
     pub(crate) const fn of_part(self) -> Self {
-        Self { whole: false, beside: None, ..self }
+        Self {
+            whole: false,
+            beside: None,
+            was_owners: self.was_owners.below(),
+            is_owners: self.is_owners.below(),
+            ..self
+        }
     }
 
     /// The place of what stands in the struct or enum.
@@ -91,5 +114,12 @@ const fn is_in_the_same_object(member: Member<'_>, all: Members<'_>) -> bool {
             true
         }
         (Member::Variant(variant), _) => variant.is_untagged(),
+    }
+}
+
+const fn owners_of(owners: Owners, member: Member<'_>) -> Owners {
+    match member {
+        Member::Field(_) => owners.below(),
+        Member::Variant(variant) => owners.of_variant(&variant.shape),
     }
 }

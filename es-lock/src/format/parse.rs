@@ -213,7 +213,13 @@ fn read_fact(text: &str) -> Result<Fact, LockProblem> {
     let mut rest = rest.trim_start();
     let kind = match word {
         "json" => Kind::Json,
-        "itself" => Kind::Itself,
+        "itself" => match rest.split_once(' ').unwrap_or((rest, "")) {
+            (steps, behind) if steps.starts_with(|first: char| first.is_ascii_digit()) => {
+                rest = behind.trim_start();
+                Kind::Above(steps.parse().map_err(|_| wrong())?)
+            }
+            _ => Kind::Itself,
+        },
         "list" => Kind::List,
         "set" => Kind::Set,
         "map" => Kind::Map,

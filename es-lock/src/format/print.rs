@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use super::{FORMAT, HEXADECIMAL};
 use crate::lock::{Entry, Lock};
 use crate::name::Name;
+use crate::owners::Owners;
 use crate::quoted::Quoted;
 use crate::shape::{Field, Shape, Tagging, Variant, part, slice};
 
@@ -48,13 +49,13 @@ impl Lines<'_, '_> {
 /// The lines that a lock would have.
 impl fmt::Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        print_shape(&mut Lines { prefix: String::new(), formatter }, "", self, &[])
+        print_shape(&mut Lines { prefix: String::new(), formatter }, "", self, &[], Owners::NONE)
     }
 }
 
 impl Entry {
     fn print(&self, lines: &mut Lines<'_, '_>) -> fmt::Result {
-        print_shape(lines, "", &self.shape, &[])?;
+        print_shape(lines, "", &self.shape, &[], Owners::NONE)?;
         if let Some(codec) = &self.codec {
             lines.line(format_args!("codec {}", Quoted::word(codec)))?;
         }
@@ -84,21 +85,31 @@ fn print_shape(
     path: &str,
     shape: &Shape,
     flags: &[String],
+    owners: Owners,
 ) -> fmt::Result {
     let (present, _) = shape.present();
+    let owners = owners.at(shape);
     let mut fact = if path.is_empty() { String::new() } else { format!("{path} ") };
     match shape {
+        Shape::Holder(parts) if part(parts, 0).may_be_missing() => fact.push_str("optional "),
+        Shape::Holder(_) if shape.is_optional() => fact.push_str("nullable "),
         Shape::Optional(_) => fact.push_str("optional "),
         Shape::Nullable(_) => fact.push_str("nullable "),
         _ => {}
     }
     match present {
         // Only what is known is written into a lock.
-        Shape::Unknown | Shape::Optional(_) | Shape::Nullable(_) => fact.push_str("unknown"),
+        Shape::Unknown | Shape::Optional(_) | Shape::Nullable(_) | Shape::Holder(_) => {
+            fact.push_str("unknown")
+        }
         Shape::Scalar(scalar) => fact.push_str(scalar.name()),
         Shape::Json => fact.push_str("json"),
         Shape::Opaque(label) => write!(fact, "opaque {}", Quoted::word(label.as_str()))?,
-        Shape::Itself => fact.push_str("itself"),
+        Shape::Itself => match owners.steps_to_holder() {
+            Some(steps) => write!(fact, "itself {steps}")?,
+            None => fact.push_str("itself"),
+        },
+        Shape::Above(steps) => write!(fact, "itself {steps}")?,
         Shape::List(_) => fact.push_str("list"),
         Shape::Set(_) => fact.push_str("set"),
         Shape::Array(length, _) => write!(fact, "array {length}")?,
@@ -126,15 +137,15 @@ fn print_shape(
     lines.line(format_args!("{fact}"))?;
     match present {
         Shape::List(parts) | Shape::Set(parts) | Shape::Array(_, parts) => {
-            print_shape(lines, &format!("{path}[]"), part(parts, 0), &[])
+            print_shape(lines, &format!("{path}[]"), part(parts, 0), &[], owners.below())
         }
         Shape::Map(parts) => {
-            print_shape(lines, &format!("{path}{{key}}"), part(parts, 0), &[])?;
-            print_shape(lines, &format!("{path}{{}}"), part(parts, 1), &[])
+            print_shape(lines, &format!("{path}{{key}}"), part(parts, 0), &[], owners.below())?;
+            print_shape(lines, &format!("{path}{{}}"), part(parts, 1), &[], owners.below())
         }
         Shape::Tuple(parts) => {
             for (index, part) in slice(parts).iter().enumerate() {
-                print_shape(lines, &format!("{path}.{index}"), part, &[])?;
+                print_shape(lines, &format!("{path}.{index}"), part, &[], owners.below())?;
             }
             Ok(())
         }
@@ -142,14 +153,20 @@ fn print_shape(
             for field in slice(fields) {
                 let separator = if field.flatten { ".." } else { "." };
                 let path = format!("{path}{separator}{}", Quoted::segment(field.name.as_str()));
-                print_shape(lines, &path, &field.shape, &field_flags(field))?;
+                print_shape(lines, &path, &field.shape, &field_flags(field), owners.below())?;
             }
             Ok(())
         }
         Shape::Enum(_, variants) => {
             for variant in slice(variants) {
                 let path = format!("{path}:{}", Quoted::segment(variant.name.as_str()));
-                print_shape(lines, &path, &variant.shape, &variant_flags(variant))?;
+                print_shape(
+                    lines,
+                    &path,
+                    &variant.shape,
+                    &variant_flags(variant),
+                    owners.of_variant(&variant.shape),
+                )?;
             }
             Ok(())
         }

@@ -15,7 +15,7 @@ use crate::model::EventData;
 /// ```
 pub(crate) fn event_data(data: &EventData<'_>) -> TokenStream {
     let shapes = Shapes { es_core: &data.crate_path, item: &data.input.ident };
-    implementation(data, &shapes.item(&data.shape))
+    implementation(data, &shapes.whole(&data.shape))
 }
 
 /// The impl with a shape.

@@ -216,7 +216,7 @@ fn is_said(event: &Event<'_>, ty: &TokenStream) -> TokenStream {
 /// The event, for the test of the crate.
 fn registration(event: &Event<'_>) -> TokenStream {
     let (es_core, ident) = (&event.crate_path, &event.input.ident);
-    let shape = Shapes { es_core, item: ident }.item(&event.shape);
+    let shape = Shapes { es_core, item: ident }.whole(&event.shape);
     let codec = event.codec_name().unwrap_or_else(|| "Json".to_owned());
     let private = quote!(#es_core::__private);
     let sample = match event.sample.value() {

@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 
 use super::span::ends;
 use crate::crate_path::CratePath;
-use crate::model::shape::{FieldShape, ItemShape, ValueKind, ValueShape, without_itself};
+use crate::model::shape::{FieldShape, ItemShape, ValueKind, ValueShape, holds, without_itself};
 
 /// Writes shapes as tokens.
 pub(super) struct Shapes<'a> {
@@ -16,8 +16,18 @@ pub(super) struct Shapes<'a> {
 }
 
 impl Shapes<'_> {
-    /// The shape of an item.
-    pub(super) fn item(&self, shape: &ItemShape<'_>) -> TokenStream {
+    /// The shape of the item, which says of itself that it holds itself if it does.
+    pub(super) fn whole(&self, shape: &ItemShape<'_>) -> TokenStream {
+        let tokens = self.item(shape);
+        let holds_itself = shape.values().iter().any(|(_, value)| match &value.kind {
+            ValueKind::Type(ty) => holds(ty, self.item),
+            _ => false,
+        });
+        if holds_itself { self.made_of("holder", &[tokens]) } else { tokens }
+    }
+
+    /// The shape of an item, or of the content of a variant.
+    fn item(&self, shape: &ItemShape<'_>) -> TokenStream {
         match shape {
             ItemShape::Value(value) => self.value(value),
             ItemShape::Tuple(values) => {
@@ -91,6 +101,7 @@ impl Shapes<'_> {
             Shape::Unknown => quote!(#module::Shape::Unknown),
             Shape::Json => quote!(#module::Shape::Json),
             Shape::Itself => quote!(#module::Shape::Itself),
+            Shape::Above(steps) => quote!(#module::Shape::Above(#steps)),
             Shape::Unit => quote!(#module::Shape::Unit),
             Shape::Unwritten => quote!(#module::Shape::Unwritten),
             Shape::Scalar(scalar) => {
@@ -101,6 +112,7 @@ impl Shapes<'_> {
                 let label = label.as_str();
                 quote!(#module::Shape::opaque(#label))
             }
+            Shape::Holder(inner) => parts("holder", inner),
             Shape::Optional(inner) => parts("optional", inner),
             Shape::Nullable(inner) => parts("nullable", inner),
             Shape::List(inner) => parts("list", inner),

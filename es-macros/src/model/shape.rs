@@ -448,6 +448,27 @@ pub(crate) fn without_itself(ty: &Type, item: &Ident, es_core: &CratePath) -> To
     replace(ty.to_token_stream(), item, es_core)
 }
 
+/// Whether the type names the item.
+pub(crate) fn holds(ty: &Type, item: &Ident) -> bool {
+    names_item(ty.to_token_stream(), item)
+}
+
+fn names_item(tokens: TokenStream, item: &Ident) -> bool {
+    let mut in_path = false;
+    tokens.into_iter().any(|token| {
+        let after_path = std::mem::take(&mut in_path);
+        match token {
+            TokenTree::Ident(ident) => !after_path && (ident == *item || ident == "Self"),
+            TokenTree::Group(group) => names_item(group.stream(), item),
+            TokenTree::Punct(colon) => {
+                in_path = colon.as_char() == ':';
+                false
+            }
+            TokenTree::Literal(_) => false,
+        }
+    })
+}
+
 fn replace(tokens: TokenStream, item: &Ident, es_core: &CratePath) -> TokenStream {
     let mut replaced = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
