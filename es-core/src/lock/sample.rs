@@ -26,13 +26,9 @@ pub(super) enum NoSample {
 pub(super) fn choices(shape: &Shape) -> usize {
     let most = |parts: &[Shape]| parts.iter().map(choices).max().unwrap_or(1);
     match shape {
-        Shape::Optional(parts)
-        | Shape::Nullable(parts)
-        | Shape::List(parts)
-        | Shape::Set(parts) => most(parts),
-        Shape::Array(_, parts) | Shape::Map(parts) | Shape::Tuple(parts) | Shape::Holder(parts) => {
-            most(parts)
-        }
+        Shape::Optional(parts) | Shape::Nullable(parts) | Shape::List(parts) => most(parts),
+        Shape::Set(parts) | Shape::Array(_, parts) | Shape::Map(parts) => most(parts),
+        Shape::Tuple(parts) | Shape::Holder(parts) => most(parts),
         Shape::Struct(fields) | Shape::Closed(fields) => {
             fields.iter().map(|field| choices(&field.shape)).max().unwrap_or(1)
         }
