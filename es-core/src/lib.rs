@@ -203,8 +203,8 @@ pub use crate::identity::{CommandId, EventId, IdGenerator, SequentialIds, TimeOr
 pub use crate::metadata::{ChainHash, InvalidChainHash, Metadata, RecordedCommand};
 pub use crate::projection::{
     DeadLetter, Differences, Document, DocumentProjection, Documents, DocumentsIn, DocumentsPage,
-    EffectProjection, Effects, HandleError, HoldsState, InDocuments, InMemory, InRows, Inline,
-    InlinePlace, Inlined, IntoKey, IntoKeys, Keys, Occasion, PartitionStatus, Project,
+    EffectProjection, Effects, HandleError, InDocuments, InMemory, InRows, Inline, InlinePlace,
+    Inlined, IntoKey, IntoKeys, KeptInMemory, Keys, Occasion, PartitionStatus, Project,
     ProjectError, ProjectRows, Projection, ProjectionFailure, ProjectionHandle, ProjectionHome,
     ProjectionState, ProjectionStatus, ProjectionView, React, ReadModelError, Rebuild,
     RebuildError, RebuildProgress, RowProjection, RowTables, Skip, StateProjection, Wait,

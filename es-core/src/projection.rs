@@ -51,7 +51,7 @@ pub use self::error::ProjectError;
 pub use self::failure::ProjectionFailure;
 pub use self::handle::{Differences, HandleError, ProjectionHandle, Rebuild, RebuildError, Skip};
 pub use self::host::{
-    AnyHost, DocumentsIn, Effects, HoldsState, HomeOf, InDocuments, InMemory, InRows, Inlined,
+    AnyHost, DocumentsIn, Effects, HomeOf, InDocuments, InMemory, InRows, Inlined, KeptInMemory,
 };
 pub use self::inline::{Inline, InlinePlace};
 pub use self::keys::{IntoKey, IntoKeys, Keys};

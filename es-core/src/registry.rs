@@ -9,9 +9,9 @@ use crate::aggregate::Aggregate;
 use crate::event::EventType;
 use crate::event_set::EventSet;
 use crate::projection::effect::EffectHost;
-use crate::projection::host::{AnyHost, HomeOf, Host, InMemory, ProjectionType};
+use crate::projection::host::{AnyHost, HomeOf, Host, KeptInMemory, ProjectionType};
 use crate::projection::state::Hosted;
-use crate::projection::{EffectProjection, Projection, StateProjection};
+use crate::projection::{EffectProjection, Projection};
 
 /// The aggregates and projections of a program, checked as a whole: no two of a kind have one
 /// stored name.
@@ -128,7 +128,7 @@ impl RegistryBuilder {
     /// same type before, such as by a derive.
     #[must_use]
     #[track_caller]
-    pub fn projection_with<P: StateProjection<Home = InMemory>>(
+    pub fn projection_with<P: KeptInMemory>(
         mut self,
         make: impl Fn() -> P + Send + Sync + 'static,
     ) -> Self {

@@ -40,14 +40,14 @@ use crate::event_set::EventSet;
 use crate::identity::IdGenerator;
 use crate::metadata::Metadata;
 use crate::projection::feed::READERS;
-use crate::projection::host::{DocumentsIn, HoldsState, Host, Needs};
+use crate::projection::host::{DocumentsIn, Host, KeptInMemory, Needs};
 use crate::projection::inline::Inline;
 use crate::projection::supervisor;
 use crate::projection::wait::Goal;
 use crate::projection::workplace::Workplace;
 use crate::projection::{
     DocumentProjection, Documents, Projection, ProjectionHandle, ProjectionStatus, ProjectionView,
-    StateProjection, Wait,
+    Wait,
 };
 use crate::recorded::Recorded;
 use crate::registry::Registry;
@@ -242,8 +242,7 @@ impl<S: EventStore> Runtime<S> {
     /// When this runtime does not run it.
     pub fn projection<P>(&self) -> Result<ProjectionView<P>, NotRegistered>
     where
-        P: StateProjection,
-        P::Home: HoldsState<P>,
+        P: KeptInMemory,
     {
         let host = self.shared.host::<P>()?;
         ProjectionView::of(host).ok_or(NotRegistered { name: P::NAME })

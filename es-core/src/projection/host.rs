@@ -46,15 +46,17 @@ pub struct Inlined<H>(PhantomData<fn() -> H>);
 /// A projection in a process, its type forgotten.
 pub struct AnyHost(pub(crate) Arc<dyn Host>);
 
-/// A home that holds the state of projection `P`, to be looked at: [`InMemory`].
+/// A projection that is kept in memory, where its state can be looked at.
 #[diagnostic::on_unimplemented(
-    message = "projection `{P}` is not kept in memory",
+    message = "`{Self}` is not a projection that is kept in memory",
     label = "no state to look at",
-    note = "read documents with `runtime.documents::<{P}>()`, and rows with SQL"
+    note = "read documents with `runtime.documents::<{Self}>()`, and rows with SQL",
+    note = "if it is no projection yet, write `#[derive(Projection, Default)]` and `#[projection(name = \"...\", events(...))]` above `struct {Self}`"
 )]
-pub trait HoldsState<P> {}
+pub trait KeptInMemory: StateProjection {}
 
-impl<P> HoldsState<P> for InMemory {}
+#[diagnostic::do_not_recommend]
+impl<P: StateProjection<Home = InMemory>> KeptInMemory for P {}
 
 /// A home in which the projection `P` can be made without being asked how.
 #[diagnostic::on_unimplemented(

@@ -1,6 +1,8 @@
+use es_core::Position;
 use es_core::prelude::*;
 use es_memory_store::MemoryStore;
 
+#[derive(Default)]
 struct Balances;
 
 #[derive(Event, Serialize, Deserialize)]
@@ -20,6 +22,7 @@ impl Project<Opened> for Owners {
 async fn read(runtime: &Runtime<MemoryStore>) {
     let _ = runtime.projection::<Balances>();
     let _ = runtime.documents::<Owners>();
+    let _ = runtime.projection_as_of::<Balances>(Position::ZERO).await;
 }
 
 fn main() {}
