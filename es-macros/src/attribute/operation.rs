@@ -78,7 +78,7 @@ pub(crate) fn renamed(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Renamed>> {
         );
         return None;
     }
-    entries(ctxt, option, FORM, |input: ParseStream<'_>| {
+    entries(ctxt, option, FORM, "", |input: ParseStream<'_>| {
         let old = input.parse()?;
         input.parse::<Token![=>]>()?;
         Ok(Renamed { old, new: input.parse()? })
@@ -87,7 +87,9 @@ pub(crate) fn renamed(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Renamed>> {
 
 /// Reads `add(currency = "CZK", ..)`.
 pub(crate) fn added(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Assigned>> {
-    entries(ctxt, option, "add(field = value)", |input: ParseStream<'_>| {
+    const VALUES: &str =
+        ", where the value is a literal, `null` or the path of a function that makes it";
+    entries(ctxt, option, "add(field = value)", VALUES, |input: ParseStream<'_>| {
         let field = input.parse()?;
         input.parse::<Token![=]>()?;
         Ok(Assigned { field, value: input.parse()? })
@@ -96,7 +98,7 @@ pub(crate) fn added(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Assigned>> {
 
 /// Reads `remove(note, ..)`.
 pub(crate) fn removed(ctxt: &Ctxt, option: &RawOption) -> Option<Vec<Removed>> {
-    entries(ctxt, option, "remove(field)", |input: ParseStream<'_>| {
+    entries(ctxt, option, "remove(field)", "", |input: ParseStream<'_>| {
         let field = input.parse()?;
         let undone = match input.parse::<Option<Token![=]>>()? {
             Some(_) => Some(input.parse()?),
@@ -111,6 +113,7 @@ fn entries<T>(
     ctxt: &Ctxt,
     option: &RawOption,
     form: &str,
+    explained: &str,
     read: impl Fn(ParseStream<'_>) -> syn::Result<T>,
 ) -> Option<Vec<T>> {
     let parts = split_at_commas(value::list_of_texts(ctxt, option)?);
@@ -131,7 +134,7 @@ fn entries<T>(
                 ctxt.error(
                     &tokens,
                     format_args!(
-                        "`{entry}` is nothing that `{key}` understands\nhelp: write `{form}`"
+                        "`{entry}` is nothing that `{key}` understands\nhelp: write `{form}`{explained}"
                     ),
                 );
             }
