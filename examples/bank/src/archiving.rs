@@ -68,7 +68,7 @@ pub async fn restore(
         let stream = Account::stream(account).map_err(es_archive::ArchiveError::from)?;
         let nothing = StreamRange { limit: 0, ..StreamRange::all() };
         if store.read_stream(&stream, nothing).await?.version == Version::ZERO {
-            return Err(Failure::NoAccount(account.clone()));
+            return Err(Failure::NoAccount(*account));
         }
         add(archive.restore(store, &stream).await?);
     }
