@@ -112,9 +112,14 @@ pub(crate) fn projection(projection: &Projection<'_>, unknown: &TokenStream) -> 
             },
         },
     );
+    // That it is kept in documents is known, whatever is wrong with what is said of them.
+    let in_documents = !projection.documents.is_missing() && !projection.effects;
+    let documents = in_documents
+        .then(|| of_projection::documents_implementation(projection, &set.ident, None, None));
     quote! {
         #events
         #implementation
+        #documents
     }
 }
 

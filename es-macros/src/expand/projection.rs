@@ -171,7 +171,8 @@ fn given(name: &str, span: Span) -> Ident {
     Ident::new(name, Span::call_site().located_at(span))
 }
 
-/// The open transaction, at the place where its family is named.
+/// The open transaction. It is the user's own token to the compiler, unlike what is [`given`]: what is wrong
+/// with the family is then said once less.
 fn rows(family: &Type) -> Ident {
     Ident::new("__rows", ends(family).1)
 }
@@ -199,22 +200,13 @@ fn partition_key(projection: &Projection<'_>, events: &Ident) -> Option<TokenStr
 
 /// Which documents an event changes.
 fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
-    let Projection { input, crate_path: es_core, events, .. } = projection;
-    let (ident, events) = (&input.ident, &events.set.ident);
     let documents = projection.documents.value().filter(|_| !projection.effects)?;
-    let by_stream = documents.key.value().is_none();
-    let keys = match documents.key.value() {
-        // The call stands where the function is named: so does what is wrong with it.
-        Some(key) => {
-            let span = key.span();
-            let [keys, event, recorded] =
-                ["__keys", "__event", "__recorded"].map(|it| given(it, span));
-            quote_spanned!(span=> #keys.extend(#key(#event, #recorded)))
-        }
-        None => quote! {
-            let _ = (__event, __recorded, __keys);
-        },
-    };
+    // The call stands where the function is named: so does what is wrong with it.
+    let keys = documents.key.value().map(|key| {
+        let span = key.span();
+        let [keys, event, recorded] = ["__keys", "__event", "__recorded"].map(|it| given(it, span));
+        quote_spanned!(span=> #keys.extend(#key(#event, #recorded)))
+    });
     let is_void = documents.remove_when.value().map(|function| {
         let span = function.span();
         let this = given("self", span);
@@ -225,7 +217,21 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
             }
         }
     });
-    Some(quote! {
+    Some(documents_implementation(projection, &projection.events.set.ident, keys, is_void))
+}
+
+/// `events` is the enum, `keys` the body of `keys` where they are not those of the streams.
+pub(super) fn documents_implementation(
+    projection: &Projection<'_>,
+    events: &Ident,
+    keys: Option<TokenStream>,
+    is_void: Option<TokenStream>,
+) -> TokenStream {
+    let Projection { input, crate_path: es_core, .. } = projection;
+    let ident = &input.ident;
+    let by_stream = keys.is_none();
+    let keys = keys.unwrap_or_else(|| quote!(let _ = (__event, __recorded, __keys);));
+    quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications)]
         impl #es_core::DocumentProjection for #ident {
@@ -241,7 +247,7 @@ fn documents(projection: &Projection<'_>) -> Option<TokenStream> {
 
             #is_void
         }
-    })
+    }
 }
 
 fn dispatch(projection: &Projection<'_>) -> TokenStream {

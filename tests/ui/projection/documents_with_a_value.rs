@@ -1,4 +1,5 @@
 use es_core::prelude::*;
+use es_memory_store::MemoryStore;
 
 #[derive(Event, Serialize, Deserialize)]
 #[event(name = "account.opened")]
@@ -12,6 +13,10 @@ impl Project<Opened> for Balance {
     fn project(&mut self, _: &Opened, _: &Recorded) -> Result<(), ProjectError> {
         Ok(())
     }
+}
+
+fn read(runtime: &Runtime<MemoryStore>) {
+    let _ = runtime.documents::<Balance>();
 }
 
 fn main() {}
