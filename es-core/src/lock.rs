@@ -23,6 +23,7 @@ mod contains;
 mod finding;
 mod locked_aggregate;
 mod locked_event;
+mod payloads;
 mod reads;
 mod replay;
 mod sample;

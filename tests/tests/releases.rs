@@ -281,7 +281,7 @@ fn a_crate_goes_through_its_releases() {
         .check()
         .refuses()
         .says("aggregate `account` does not read `account.created`, which its streams may hold");
-    program.source(&(events + reading));
+    program.source(&(events.clone() + reading));
     program.test().agrees();
 
     // An edit of the lock alone is noticed, and so is one that makes no sense.
@@ -296,4 +296,22 @@ fn a_crate_goes_through_its_releases() {
     ));
     program.write_lock(&release);
     program.test().agrees();
+
+    // Each variant is in a payload: a step that forgets one is noticed.
+    let moved = "
+        #[derive(EventData, Serialize, Deserialize)]
+        pub enum Place { Floor, Shelf { row: u8 } }
+        #[derive(Event, Serialize, Deserialize)]
+        #[event(name = \"account.moved\")]
+        pub struct Moved { pub place: Place }";
+    program.source(&(events + reading + moved));
+    program.update().agrees();
+    let shelf = "account.moved 1 payload 2 is {\"place\":{\"Shelf\":{\"row\":7}}}\n";
+    let release = program.lock();
+    assert!(release.contains(shelf), "{release}");
+    // A lock of before has only the first of them.
+    program.write_lock(&release.replace(shelf, ""));
+    program.test().agrees();
+    program.update().agrees().says("payload 2 of `account.moved` version 1");
+    assert_eq!(program.lock(), release);
 }

@@ -239,3 +239,41 @@ fn inside(
 fn at(error: UpcastError, path: &str) -> UpcastError {
     if error.field().is_some() { error } else { error.at(path) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn undone(operation: &Operation, object: Value) -> Result<JsonObject, String> {
+        let mut object = StoredObject::of(object).unwrap();
+        operation.undo(&mut object).map_err(|error| error.to_string())?;
+        Ok(object.values().unwrap())
+    }
+
+    #[test]
+    fn what_was_added_is_removed_only_if_reading_adds_the_same() {
+        let value = NewValue::Json("0");
+        const INSIDE: &[Segment] = &[Segment::Field("by")];
+        for parent in [&[][..], INSIDE] {
+            let path = if parent.is_empty() { "fee" } else { "by.fee" };
+            let add = Operation::Add { path, parent, name: "fee", value };
+            let holding = |fee: Value| match parent {
+                [] => json!({ "fee": fee, "a": 1 }),
+                _ => json!({ "by": { "fee": fee }, "a": 1 }),
+            };
+            let without =
+                if parent.is_empty() { json!({"a": 1}) } else { json!({"by": {}, "a": 1}) };
+            for same in [json!(0), json!(0.0)] {
+                let left = undone(&add, holding(same)).unwrap();
+                assert_eq!(Value::Object(left), without);
+            }
+            let refused = undone(&add, holding(json!(5))).unwrap_err();
+            let expected = format!("`{path}`: it is 5, but who reads the older version finds 0; ");
+            assert!(refused.contains(&expected), "{refused}");
+        }
+    }
+}
